@@ -1,0 +1,68 @@
+"""Configuration of the dense autoencoder."""
+
+from dataclasses import field
+from typing import Literal
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+
+@strict
+class AutoencoderConfig(PreTrainedConfig):
+    """A dense autoencoder: flattened pixels -> `hidden_sizes` -> `latent_size`, and the mirror image back.
+
+    `AutoencoderConfig()` is the 784-128-64-32-16-8-4-2 network with ReLU, a linear code of 2 and a sigmoid output
+    (223,834 parameters); the funnel follows Hinton and Salakhutdinov (2006, Reducing the Dimensionality of Data
+    with Neural Networks), trained from end to end.
+
+    Args:
+        image_size: height and width of the square input, in pixels.
+        num_channels: 1 for grey, 3 for colour.
+        hidden_sizes: widths of the encoder's hidden layers, from pixels to code; the decoder mirrors them.
+            Even widths let ReLU units start in pairs of opposite sign, of which one is always alive.
+        latent_size: width of the code, which has no activation.
+        activation: between layers.
+        output_activation: "sigmoid" keeps a reconstruction in [0, 1], where `pixel_values` lie; "linear" does not.
+        has_decoder: False for a bare encoder, as in a classifier fine-tuned without `reconstruction_weight`.
+        reconstruction_weight: weight of the reconstruction loss beside the classifier's own; above 0 the classifier
+            keeps the decoder.
+
+    Raises:
+        huggingface_hub.errors.StrictDataclassError: a value of the wrong type, or values that do not fit together.
+    """
+
+    model_type = "pretune_autoencoder"
+
+    image_size: int = 28
+    num_channels: int = 1
+    hidden_sizes: list[int] = field(default_factory=lambda: [128, 64, 32, 16, 8, 4])
+    latent_size: int = 2
+    activation: Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"] = "relu"
+    output_activation: Literal["sigmoid", "linear"] = "sigmoid"
+    has_decoder: bool = True
+    reconstruction_weight: float | int = 0.0
+
+    def validate_sizes(self):
+        for name in ("image_size", "num_channels", "latent_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if any(size < 1 for size in self.hidden_sizes):
+            raise ValueError(f"hidden_sizes must all be at least 1, got {self.hidden_sizes}.")
+
+    def validate_reconstruction_weight(self):
+        if not 0 <= self.reconstruction_weight < float("inf"):
+            raise ValueError(
+                f"reconstruction_weight must be a finite number, 0 or larger, got {self.reconstruction_weight}."
+            )
+
+    def validate_problem_type(self):
+        if self.problem_type not in (None, "single_label_classification", "multi_label_classification"):
+            raise ValueError(
+                f"problem_type must be 'single_label_classification' or 'multi_label_classification', "
+                f"got {self.problem_type!r}."
+            )
+
+    @property
+    def num_pixels(self) -> int:
+        """Numbers in one image: channels x height x width."""
+        return self.num_channels * self.image_size**2

@@ -1,0 +1,47 @@
+"""pretune: pretrain an encoder without labels, fine-tune it with few, and measure whether that helped.
+
+Importing this package loads neither torch nor transformers. Touching a public class loads them and registers every
+family with the Auto classes of transformers; `import pretune.auto` does the same at once.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for type checkers and editors; at run time `__getattr__` below finds the names
+    from .configuration.autoencoder import AutoencoderConfig as AutoencoderConfig
+    from .modeling.autoencoder import AutoencoderForImageClassification as AutoencoderForImageClassification
+    from .modeling.autoencoder import AutoencoderModel as AutoencoderModel
+    from .modeling.image_processing import AutoencoderImageProcessor as AutoencoderImageProcessor
+    from .training.errors import InputError as InputError
+    from .training.errors import Interrupted as Interrupted
+    from .training.finetune import finetune as finetune
+    from .training.pretrain import pretrain as pretrain
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "AutoencoderConfig": "configuration.autoencoder",
+    "AutoencoderForImageClassification": "modeling.autoencoder",
+    "AutoencoderImageProcessor": "modeling.image_processing",
+    "AutoencoderModel": "modeling.autoencoder",
+    "InputError": "training.errors",
+    "Interrupted": "training.errors",
+    "finetune": "training.finetune",
+    "pretrain": "training.pretrain",
+}
+
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in ("InputError", "Interrupted"):  # errors are caught before anything heavy is loaded
+        import_module(".auto", __name__)
+    value = getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
+    globals()[name] = value  # a module of the same name, such as pretune.training.pretrain, never takes its place
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

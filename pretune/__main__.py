@@ -1,0 +1,6 @@
+"""`python -m pretune`."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()

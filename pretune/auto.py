@@ -1,0 +1,25 @@
+"""Registers every family with the Auto classes of transformers: `import pretune.auto`, then `AutoModel` knows them."""
+
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModel,
+    AutoModelForImageClassification,
+    AutoModelForPreTraining,
+)
+
+from .configuration.autoencoder import AutoencoderConfig
+from .modeling.autoencoder import AutoencoderForImageClassification, AutoencoderModel
+from .modeling.image_processing import AutoencoderImageProcessor
+
+# One row a family: config, model, classifier, image processor.
+FAMILIES = [
+    (AutoencoderConfig, AutoencoderModel, AutoencoderForImageClassification, AutoencoderImageProcessor),
+]
+
+for config, model, classifier, image_processor in FAMILIES:
+    AutoConfig.register(config.model_type, config)
+    AutoModel.register(config, model)
+    AutoModelForPreTraining.register(config, model)
+    AutoModelForImageClassification.register(config, classifier)
+    AutoImageProcessor.register(config, image_processor_classes={"pil": image_processor})
