@@ -53,6 +53,8 @@ class AutoencoderModel(AutoencoderPreTrainedModel):
     Shapes: B images, C channels, H x W pixels, D = `latent_size`. `pixel_values` are float in [0, 1].
     """
 
+    logged_outputs = ("squared_error",)  # logged while training, beside the loss
+
     def __init__(self, config: AutoencoderConfig):
         super().__init__(config)
         sizes = [config.num_pixels, *config.hidden_sizes, config.latent_size]
@@ -126,9 +128,7 @@ class AutoencoderForImageClassification(AutoencoderPreTrainedModel):
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
 
-    def forward(
-        self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None
-    ) -> ImageClassifierOutput:
+    def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
         """Classify.
 
         Args:

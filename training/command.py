@@ -1,0 +1,49 @@
+"""From a command line to a run and an exit status: 0 done, 2 wrong input, 128 + n stopped by signal n."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from .arguments import TrainingArguments, parse_arguments
+from .errors import InputError, Interrupted, one_line
+
+
+def run_command(
+    arguments_class: type[TrainingArguments],
+    run: Callable[[Any], Any],
+    argv: list[str] | None = None,
+    verb: str | None = None,
+) -> None:
+    """Parse `argv` (default: the process's own), call `run(arguments)`, print errors as one line and exit."""
+    first_process = os.environ.get("RANK", "0") == "0"
+    logger = logging.getLogger("pretune")
+    if not logger.handlers:
+        handler = logging.StreamHandler(_AboveTheBar())
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO if first_process else logging.ERROR)
+        logger.propagate = False
+    try:
+        run(parse_arguments(arguments_class, argv, prog=verb and f"pretune {verb}"))
+        return
+    except InputError as error:
+        status, message = 2, f"error: {one_line(error)}"
+    except Interrupted as error:
+        status, message = 128 + error.signal_number, one_line(error)
+    if first_process:
+        print(message, file=sys.stderr)
+    sys.exit(status)
+
+
+class _AboveTheBar:
+    """A stream to stderr that writes above the progress bar instead of into it."""
+
+    def write(self, text: str) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr, end="")
+
+    def flush(self) -> None:
+        sys.stderr.flush()

@@ -1,0 +1,174 @@
+"""Fine-tune a pretrained encoder with few labels, or train the same network from scratch to compare.
+
+    pretune finetune mnist_finetune --model runs/ae --dataset me/images --output_dir runs/classifier
+    pretune finetune --model runs/ae --from_scratch --labels_per_class 10 --dataset me/images --output_dir runs/scratch
+    accelerate launch training/finetune.py --model me/ae --dataset me/images --output_dir runs/classifier
+
+The first word, optional, is a recipe (a YAML file, or the name of a shipped one); `--help` lists the arguments.
+OUTPUT_DIR receives the model in Hugging Face form, run.json, metrics.jsonl, a table of the classes and pictures.
+"""
+
+import csv
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pretune.training.arguments import FinetuneArguments, build_arguments
+from pretune.training.batches import Batches, Columns, evaluating
+from pretune.training.command import run_command
+from pretune.training.data import ImageData, load_data, subset
+from pretune.training.errors import InputError
+from pretune.training.health import SAMPLE, live_units, warn_of_dead_layers
+from pretune.training.loop import make_optimizer, prepare_model, train
+from pretune.training.models import build_classifier, classifier_config, family_of, load_config, new_config
+from pretune.training.pictures import draw_confusion, draw_losses
+from pretune.training.run import Run, RunResult, start_run
+
+logger = logging.getLogger("pretune.training.finetune")
+
+
+def finetune(recipe: str | Path | None = None, **arguments: Any) -> RunResult:
+    """Fine-tune an encoder on labelled images, as `pretune finetune RECIPE --name value` does.
+
+    Args:
+        recipe: a YAML file, or the name of a shipped recipe.
+        arguments: the command line's, under the same names; `config` is a dictionary.
+
+    Raises:
+        InputError: something given does not fit; the message names the repair.
+        Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
+    """
+    return run(build_arguments(FinetuneArguments, recipe, arguments))
+
+
+def run(args: FinetuneArguments) -> RunResult:
+    """`finetune` with arguments that are read already."""
+    with start_run("finetune", args) as this:
+        record = this.finished_before()
+        if record is not None:
+            logger.info("%s is finished already (step %d); nothing is left to do", this.folder, record["global_step"])
+            model = family_of(record["model"]["model_type"])[2].from_pretrained(this.folder)
+            return RunResult(this.folder, model.eval(), record["metrics"], record)
+        if args.model is not None and Path(args.model).resolve() == this.folder.resolve():
+            raise InputError(f"output_dir is the folder of --model, {args.model}. Choose another --output_dir.")
+
+        base = load_config(args) if args.model is not None else None
+        given = args.config if base is None else {"image_size": base.image_size, "num_channels": base.num_channels}
+        train_data, eval_data = load_data(args, given.get("image_size"), given.get("num_channels"))
+        if train_data.labels is None or (eval_data is not None and eval_data.labels is None):
+            raise InputError(f"{args.dataset} has no labels, and fine-tuning needs them. Pass --label_column.")
+        train_data = subset(train_data, args.max_train_samples, args.labels_per_class, args.seed)
+        this.timings["data_seconds"] = this.seconds()
+        config = classifier_config(base or new_config(args, train_data), args, train_data)
+        model = build_classifier(args, config)
+        logger.info("%s", model.loading_report)
+        if args.freeze_encoder:
+            model.base_model.requires_grad_(False)
+        processor = family_of(config.model_type)[3].for_config(config)
+        this.record["loading_report"] = model.loading_report
+        this.open(model, processor, train_data, eval_data)
+
+        accelerator = this.accelerator
+        prepared = prepare_model(this)
+        encoder, head = list(model.base_model.parameters()), list(model.classifier.parameters())
+        rate = {} if args.encoder_learning_rate is None else {"lr": args.encoder_learning_rate}
+        optimizer = make_optimizer(args, [{"params": head}, {"params": encoder, **rate}], accelerator.device)
+        this.resume(optimizer)
+        columns = Columns({"pixel_values": train_data.images, "labels": train_data.labels}, accelerator.device)
+        batches = Batches(
+            columns, args.per_device_train_batch_size, args.gradient_accumulation_steps,
+            accelerator.num_processes, accelerator.process_index, args.seed,
+        )  # fmt: skip
+        watch = _Watch(this, columns, eval_data)
+        train(this, prepared, optimizer, batches, watch)
+        if accelerator.is_main_process:
+            watch.write_tables(train_data.label_names)
+            draw_losses(this.folder / "loss.png", this.read_metrics())
+        result = this.finish(watch.metrics, this.total_steps(batches.steps_per_epoch))
+        watch.summarise(train_data)
+        return result
+
+
+class _Watch:
+    """What fine-tuning looks at between epochs: accuracy on the evaluation split, live units."""
+
+    def __init__(self, this: Run, columns: Columns, eval_data: ImageData | None):
+        self.this, self.columns, self.metrics = this, columns, {}
+        self.prefix = "eval_" if eval_data is not None else "train_"
+        self.judged = columns
+        if eval_data is not None:
+            arrays = {"pixel_values": eval_data.images, "labels": eval_data.labels}
+            self.judged = Columns(arrays, this.accelerator.device)
+        self.predicted: np.ndarray | None = None
+
+    def __call__(self, last: bool) -> dict[str, float]:
+        counts = live_units(self.this.model, self.columns[slice(0, SAMPLE)]["pixel_values"])
+        warn_of_dead_layers(counts)
+        if not last and self.this.args.eval_strategy != "epoch":
+            return {}
+        loss, logits = self.predict()
+        labels = self.judged.tensors["labels"].cpu().numpy()
+        several = labels.ndim == 2
+        self.predicted = (logits > 0).astype(np.int64) if several else logits.argmax(1)
+        from sklearn.metrics import accuracy_score, f1_score
+
+        scores = {
+            "loss": loss,
+            # with several labels at once: the share of images with every label right
+            "accuracy": 100 * float(accuracy_score(labels, self.predicted)),
+            "macro_f1": 100 * float(f1_score(labels, self.predicted, average="macro", zero_division=0)),
+        }
+        self.metrics = {f"{self.prefix}{name}": value for name, value in scores.items()}
+        return self.metrics
+
+    def predict(self) -> tuple[float, np.ndarray]:
+        """(mean loss, logits (N, L)) over the evaluation split, shared by all processes."""
+        accelerator, model = self.this.accelerator, self.this.model
+        logits = torch.zeros(len(self.judged), model.config.num_labels, device=accelerator.device)
+        total = torch.zeros((), device=accelerator.device, dtype=torch.float64)
+        size = self.this.args.per_device_eval_batch_size
+        with evaluating(model), accelerator.autocast():
+            for number, batch in enumerate(self.judged.in_order(size)):
+                if number % accelerator.num_processes == accelerator.process_index:
+                    output = model(**batch)
+                    logits[number * size : number * size + size] = output.logits.float()
+                    total += output.loss.double() * len(output.logits)
+        logits, total = accelerator.reduce(logits, "sum"), accelerator.reduce(total, "sum")
+        return total.item() / len(self.judged), logits.cpu().numpy()
+
+    def write_tables(self, names: list[str]) -> None:
+        """per_class.csv and, where an image has one label, confusion_matrix.csv and .png."""
+        from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+        labels, folder = self.judged.tensors["labels"].cpu().numpy(), self.this.folder
+        numbers = list(range(len(names)))
+        scores = precision_recall_fscore_support(labels, self.predicted, labels=numbers, zero_division=0)
+        self.per_class = list(zip(names, *scores, strict=True))
+        with open(folder / "per_class.csv", "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["class", "precision", "recall", "f1", "samples"])
+            writer.writerows(
+                [name, *(f"{100 * v:.2f}" for v in row[:3]), int(row[3])] for name, *row in self.per_class
+            )
+        if labels.ndim == 1:
+            matrix = confusion_matrix(labels, self.predicted, labels=numbers)
+            with open(folder / "confusion_matrix.csv", "w", newline="") as file:
+                csv.writer(file).writerows(
+                    [["true \\ predicted", *names], *([n, *row] for n, row in zip(names, matrix, strict=True))]
+                )
+            draw_confusion(folder / "confusion_matrix.png", matrix, names)
+
+    def summarise(self, train_data: ImageData) -> None:
+        where = "evaluation" if self.prefix == "eval_" else "training images"
+        logger.info(
+            "%s: accuracy %.2f %%, macro-F1 %.2f %%, after training on %d labelled samples; tables, pictures and model in %s",
+            where, self.metrics[f"{self.prefix}accuracy"], self.metrics[f"{self.prefix}macro_f1"], len(train_data),
+            self.this.folder,
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    run_command(FinetuneArguments, run)

@@ -1,0 +1,85 @@
+"""Is the network alive? Units that never change, and reconstructions no better than the mean image."""
+
+import logging
+
+import numpy as np
+import torch
+
+from ..modeling.layers import ACTIVATIONS
+from .batches import evaluating
+
+logger = logging.getLogger(__name__)
+SAMPLE = 1024  # images looked at
+COLLAPSED = 0.98  # of the mean image's error; a network that learns anything falls well below
+
+
+def live_units(model: torch.nn.Module, pixel_values: torch.Tensor) -> dict[str, tuple[int, int]]:
+    """How many units of each hidden layer are alive: their value is not the same for all images.
+
+    Args:
+        model: any model; its activation modules (ReLU, GELU, tanh ...) are looked at.
+        pixel_values: (B, C, H, W), float in [0, 1].
+
+    Returns:
+        {name of the activation: (live units, units)}; for feature maps a unit is a channel.
+    """
+    kinds = tuple(kind for name, kind in ACTIVATIONS.items() if name != "linear")
+    counts: dict[str, tuple[int, int]] = {}
+
+    def count(name: str):
+        def hook(module, inputs, output):
+            flat = output.transpose(1, -1).flatten(0, -2).float()  # (B * positions, units)
+            alive = flat.amax(0) - flat.amin(0) > 1e-6
+            counts[name] = (int(alive.sum()), alive.numel())
+
+        return hook
+
+    hidden = [(n, m) for n, m in model.named_modules() if isinstance(m, kinds) and not n.endswith("output_activation")]
+    handles = [module.register_forward_hook(count(name)) for name, module in hidden]
+    try:
+        with evaluating(model):
+            model(pixel_values=pixel_values)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return counts
+
+
+def mean_image(images: np.ndarray) -> np.ndarray:
+    """(N, C, H, W) uint8 -> (C, H, W) float64 in [0, 1], in bounded memory."""
+    total = np.zeros(images.shape[1:])
+    for start in range(0, len(images), 1024):
+        total += images[start : start + 1024].sum(0, dtype=np.float64)
+    return total / len(images) / 255
+
+
+def mean_image_error(images: np.ndarray, mean: np.ndarray) -> float:
+    """Mean squared error, over pixels and images, of answering every (N, C, H, W) uint8 image with `mean`."""
+    total = 0.0
+    for start in range(0, len(images), 1024):
+        total += float(
+            np.square(images[start : start + 1024] / np.float32(255) - mean.astype(np.float32)).mean((1, 2, 3)).sum()
+        )
+    return total / len(images)
+
+
+def warn_of_collapse(error: float, mean_error: float) -> None:
+    """Warn if reconstructions are no better than the mean image."""
+    if mean_error > 0 and error >= COLLAPSED * mean_error:
+        logger.warning(
+            "warning: the reconstruction error, %.4f, is that of the mean image, %.4f: the network has collapsed, or "
+            "has hardly begun to learn. Train longer, or try another --seed or --learning_rate.",
+            error,
+            mean_error,
+        )
+
+
+def warn_of_dead_layers(counts: dict[str, tuple[int, int]]) -> None:
+    """Warn of layers with no live unit: nothing passes through them."""
+    dead = [name for name, (alive, _) in counts.items() if alive == 0]
+    if dead:
+        logger.warning(
+            "warning: no unit is alive in %s: every image gets the same output from there on. "
+            "Try another --seed, wider layers, or a lower --learning_rate.",
+            ", ".join(dead),
+        )

@@ -1,0 +1,237 @@
+"""The one training loop: pretraining and fine-tuning, every family, one process or many."""
+
+import contextlib
+import logging
+import math
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from tqdm import tqdm
+
+from .batches import Batches
+from .errors import InputError, Interrupted
+from .randomness import seed_step
+from .run import Run
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    run: Run,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Batches,
+    inspect: Callable[[bool], dict[str, float]],
+) -> None:
+    """Train until the run's last step; a model's forward returns one scalar `loss`, whatever its objective.
+
+    Args:
+        run: arguments, folder and accelerator; `run.start_step` is where an earlier process stopped.
+        model: as prepared by the accelerator; `run.model` is the bare one.
+        optimizer: over the model's parameters.
+        batches: the samples of each step.
+        inspect: called after an epoch (after several, if they are shorter than `logging_steps`), with True at the
+            end of training; what it returns is logged.
+
+    Raises:
+        InputError: the loss is NaN or infinite.
+        Interrupted: SIGINT or SIGTERM came; a checkpoint was saved first.
+    """
+    args, accelerator = run.args, run.accelerator
+    total_steps = run.total_steps(batches.steps_per_epoch)
+    scheduler = make_scheduler(args, optimizer, total_steps, run.start_step)
+    bar = tqdm(
+        total=total_steps * batches.samples_per_step, initial=run.start_step * batches.samples_per_step,
+        desc=run.verb, unit=" samples", unit_scale=True, mininterval=0.1 if sys.stderr.isatty() else 10,
+        disable=args.disable_tqdm or not accelerator.is_main_process,
+    )  # fmt: skip
+    checkpointing = args.checkpointing_steps
+    checkpoint_every = {"no": 0, "epoch": batches.steps_per_epoch}.get(checkpointing) or int(
+        checkpointing.replace("no", "0")
+    )
+    meter = Meter(run, batches.samples_per_step)
+    looked = run.start_step
+    set_train_mode(run.model)
+    with bar, stop_requests() as stop:
+        for step in range(run.start_step, total_steps):
+            seed_step(args.seed, step, accelerator.process_index, accelerator.device)
+            for part, batch in enumerate(batches(step)):
+                last = part == batches.accumulation - 1
+                with contextlib.nullcontext() if last else accelerator.no_sync(model):
+                    output = model(**batch)
+                    loss = output.loss / batches.accumulation if batches.accumulation > 1 else output.loss
+                    accelerator.backward(loss)
+                meter.add(output)
+            if args.max_grad_norm is not None:
+                accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+            scheduler.step()
+            done = step + 1
+            epoch_ends = done % batches.steps_per_epoch == 0 or done == total_steps
+            checkpoint_due = checkpoint_every and done % checkpoint_every == 0 and done < total_steps
+            stopping = stop.wanted(accelerator, done)
+            if done % args.logging_steps == 0 or checkpoint_due or stopping or done == total_steps:
+                learning_rate = scheduler.get_last_lr()[0]
+                bar.set_postfix(meter.log(done, done / batches.steps_per_epoch, learning_rate), refresh=False)
+            bar.update(batches.samples_per_step)
+            if epoch_ends and (done == total_steps or done - looked >= args.logging_steps):
+                looked = done
+                extra = inspect(done == total_steps)
+                if extra:
+                    run.log({"step": done, "epoch": round(done / batches.steps_per_epoch, 4), **extra})
+            if checkpoint_due or stopping:
+                run.save_checkpoint(done, optimizer)
+            if stopping:
+                raise Interrupted(
+                    f"stopped by {signal.Signals(stop.signal).name} after step {done} of {total_steps}, saved as "
+                    f"{run.folder / f'checkpoint-{done}'}. Go on with --resume_from_checkpoint.",
+                    stop.signal,
+                )
+    run.timings["train_seconds"] = meter.seconds()
+    run.timings["first_step_seconds"] = meter.first_step_seconds
+
+
+def make_optimizer(args, groups: list[dict], device: torch.device) -> torch.optim.Optimizer:
+    """The optimizer `--optim` names over parameter groups, each split by whether weight decay applies."""
+    split = []
+    for group in groups:
+        trained = [p for p in group["params"] if p.requires_grad]
+        for decay, members in (
+            (args.weight_decay, [p for p in trained if p.dim() > 1]),
+            (0.0, [p for p in trained if p.dim() <= 1]),
+        ):
+            if members:
+                split.append({**group, "params": members, "weight_decay": decay})
+    fused = {"fused": True} if device.type in ("cpu", "cuda") else {}
+    if args.optim == "sgd":
+        return torch.optim.SGD(split, lr=args.learning_rate, momentum=0.9, **fused)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[args.optim]
+    return kind(split, lr=args.learning_rate, **fused)
+
+
+def make_scheduler(args, optimizer: torch.optim.Optimizer, total_steps: int, start_step: int):
+    """transformers' schedule of that name: the learning rate is a function of the step alone."""
+    from transformers import get_scheduler
+
+    warmup = args.warmup_steps if args.warmup_steps >= 1 else args.warmup_steps * total_steps
+    scheduler = get_scheduler(args.lr_scheduler_type, optimizer, math.ceil(warmup), total_steps)
+    if start_step:
+        rates = [base * rule(start_step) for base, rule in zip(scheduler.base_lrs, scheduler.lr_lambdas, strict=True)]
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        scheduler.load_state_dict({**scheduler.state_dict(), "last_epoch": start_step, "_last_lr": rates})
+    return scheduler
+
+
+def set_train_mode(model: torch.nn.Module) -> None:
+    """Training mode, but frozen parts stay in eval mode: their norms keep their statistics."""
+    model.train()
+    for module in model.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(p.requires_grad for p in parameters):
+            module.eval()
+
+
+class Meter:
+    """Means and rates since the last line of metrics.jsonl. Losses stay on the device until a line is due."""
+
+    def __init__(self, run: Run, samples_per_step: int):
+        self.run, self.samples_per_step = run, samples_per_step
+        self.fields = ("loss", *getattr(run.model, "logged_outputs", ()))
+        self.values: dict[str, list[torch.Tensor]] = {name: [] for name in self.fields}
+        self.began = self.last_time = time.perf_counter()
+        self.last_step = run.start_step
+        self.first_step_seconds = None
+
+    def add(self, output) -> None:
+        if output.loss is None:
+            raise InputError(
+                f"{type(self.run.model).__name__} gave no loss: it has no decoder to train, or no labels."
+            )
+        for name in self.fields:
+            self.values[name].append(output[name].detach())
+        if self.first_step_seconds is None:
+            self.first_step_seconds = time.perf_counter() - self.began
+
+    def log(self, step: int, epoch: float, learning_rate: float) -> dict[str, str]:
+        """Write a line of metrics; returns what the progress bar shows."""
+        losses = torch.stack(self.values["loss"]).float()
+        if not losses.isfinite().all():
+            parts = len(losses) // (step - self.last_step)
+            bad = self.last_step + int((~losses.isfinite()).nonzero()[0]) // parts + 1
+            kept = self.run.newest_checkpoint()
+            raise InputError(
+                f"the loss became {losses[~losses.isfinite()][0].item()} at step {bad}. "
+                + (f"The last good checkpoint is {kept}. " if kept else "No checkpoint had been written yet. ")
+                + "Try a lower --learning_rate or --max_grad_norm 1."
+            )
+        means = {
+            name: torch.cat([v.reshape(-1) for v in values]).float().mean() for name, values in self.values.items()
+        }
+        means = {name: self.run.accelerator.reduce(value, "mean").item() for name, value in means.items()}
+        self.values = {name: [] for name in self.fields}
+        now = time.perf_counter()
+        rate = (step - self.last_step) * self.samples_per_step / (now - self.last_time)
+        self.last_time, self.last_step = now, step
+        line = {"step": step, "epoch": round(epoch, 4), **means}
+        self.run.log({**line, "learning_rate": learning_rate, "samples_per_second": round(rate, 1)})
+        return {"loss": f"{means['loss']:.4g}"}
+
+    def seconds(self) -> float:
+        return round(time.perf_counter() - self.began, 3)
+
+
+class _StopRequests:
+    signal = 0
+
+    def wanted(self, accelerator, step: int) -> bool:
+        """True once a signal came to any process; several processes ask each other every 10 steps."""
+        if accelerator.num_processes == 1:
+            return self.signal != 0
+        if step % 10:
+            return False
+        flag = accelerator.reduce(torch.tensor(self.signal, device=accelerator.device, dtype=torch.float32), "sum")
+        if flag.item() and not self.signal:
+            self.signal = signal.SIGTERM
+        return self.signal != 0
+
+
+@contextlib.contextmanager
+def stop_requests() -> Iterator[_StopRequests]:
+    """While inside, SIGINT and SIGTERM only note themselves; the handlers before are back afterwards."""
+    stop = _StopRequests()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # only the main thread may set handlers
+        return
+
+    def note(number: int, frame) -> None:
+        stop.signal = number
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def prepare_model(run: Run) -> torch.nn.Module:
+    """The run's model on its device, wrapped for several processes, mixed precision and, if asked, compiled."""
+    model = run.accelerator.prepare(run.model)
+    if not run.args.torch_compile:
+        return model
+    if run.accelerator.device.type == "cpu" and not any(
+        map(shutil.which, (os.environ.get("CXX", "g++"), "clang++", "cl"))
+    ):
+        logger.warning(
+            "torch_compile needs a C++ compiler and none was found: going on without (install g++ or clang)"
+        )
+        return model
+    return torch.compile(model)

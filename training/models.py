@@ -1,0 +1,123 @@
+"""Which network a script trains: a new one from a config, or one from a checkpoint."""
+
+import copy
+import dataclasses
+import difflib
+import typing
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+from transformers import AutoConfig, AutoModelForImageClassification, PreTrainedConfig, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from ..auto import FAMILIES
+from .arguments import FinetuneArguments, TrainingArguments
+from .data import ImageData
+from .errors import InputError, one_line
+
+
+def family_of(model_type: str) -> tuple[type, type, type, type]:
+    """(config, model, classifier, image processor) of a family, by `model_type` with or without its prefix."""
+    known = {row[0].model_type.removeprefix("pretune_"): row for row in FAMILIES}
+    row = known.get(model_type.removeprefix("pretune_"))
+    if row is None:
+        raise InputError(f"unknown model_type {model_type!r}: expected one of {', '.join(known)}.")
+    return row
+
+
+def new_config(args: TrainingArguments, data: ImageData) -> PreTrainedConfig:
+    """The config of a new network: `args.config`, with image size and channels from the data unless given."""
+    config_class = family_of(args.model_type)[0]
+    channels, size = data.images.shape[1:3]
+    return make_config(config_class, {"image_size": size, "num_channels": channels, **args.config})
+
+
+def make_config(config_class: type, values: dict[str, Any]) -> PreTrainedConfig:
+    """A config from values off a command line or recipe.
+
+    Raises:
+        InputError: an unknown field (names the nearest), or a value that does not fit.
+    """
+    own = {f.name: f.type for f in dataclasses.fields(config_class)}
+    for name, value in values.items():
+        if name not in own:
+            public = [n for n in config_class.__annotations__ if not n.startswith("_")]
+            near = difflib.get_close_matches(name, public, n=1, cutoff=0)[0]
+            raise InputError(f"unknown field of {config_class.__name__}: {name!r}. Did you mean {near!r}?")
+        if typing.get_origin(own[name]) is list and not isinstance(value, list):
+            values = {**values, name: [value]}
+    try:
+        return config_class(**values)
+    except StrictDataclassError as error:
+        raise InputError(f"config of {config_class.__name__}: {one_line(error)}") from None
+
+
+def load_config(args: FinetuneArguments) -> PreTrainedConfig:
+    """The config of the checkpoint `args.model`, or raise InputError."""
+    try:
+        config = AutoConfig.from_pretrained(args.model, revision=args.revision or "main")
+    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
+        raise InputError(
+            f"model {args.model} cannot be loaded: {one_line(error)} Expected a run folder or a Hub id."
+        ) from None
+    if type(config) not in [row[0] for row in FAMILIES]:
+        known = ", ".join(row[0].model_type for row in FAMILIES)
+        raise InputError(f"model {args.model} is of type {config.model_type!r}, expected one of {known}.")
+    return config
+
+
+def classifier_config(config: PreTrainedConfig, args: FinetuneArguments, data: ImageData) -> PreTrainedConfig:
+    """`config` with the labels of `data`, and with what `--config` may change for a classifier."""
+    config = copy.deepcopy(config)
+    config.id2label = dict(enumerate(data.label_names))
+    config.label2id = {name: number for number, name in config.id2label.items()}
+    several = data.labels.ndim == 2
+    config.problem_type = "multi_label_classification" if several else "single_label_classification"
+    if args.model is not None:
+        allowed = ("reconstruction_weight",)
+        for name, value in args.config.items():
+            if name not in allowed:
+                raise InputError(
+                    f"config.{name} cannot be changed on the network of --model; only {', '.join(allowed)} can."
+                )
+            try:
+                setattr(config, name, value)
+                config.validate()
+            except StrictDataclassError as error:
+                raise InputError(f"config.{name}: {one_line(error)}") from None
+    return config
+
+
+def build_classifier(args: FinetuneArguments, config: PreTrainedConfig) -> PreTrainedModel:
+    """The classifier to train: from the checkpoint `args.model`, or new. `loading_report` says what is new.
+
+    A checkpoint's own classifier goes on only if its labels are the same, name for name.
+    """
+    if args.from_scratch:
+        model = family_of(config.model_type)[2](config)
+        model.loading_report = "all weights are new (from scratch)"
+        return model
+    try:
+        saved = AutoConfig.from_pretrained(args.model, revision=args.revision or "main")
+        same_labels = saved.id2label == config.id2label
+        with _quiet_transformers():
+            model = AutoModelForImageClassification.from_pretrained(
+                args.model, revision=args.revision or "main", config=config, ignore_mismatched_sizes=not same_labels
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"model {args.model} cannot be loaded: {one_line(error)}") from None
+    if not same_labels and "classifier is new" not in model.loading_report:
+        model.classifier.reset_parameters()
+        model.loading_report += "; classifier is new, since the labels are other ones"
+    return model
+
+
+class _quiet_transformers:
+    """transformers prints a table of missing weights; ours is one line, and what is missing raises."""
+
+    def __enter__(self) -> None:
+        self.level = transformers_logging.get_verbosity()
+        transformers_logging.set_verbosity_error()
+
+    def __exit__(self, *exception: object) -> None:
+        transformers_logging.set_verbosity(self.level)

@@ -1,0 +1,94 @@
+"""The pictures a run leaves: originals over reconstructions, the code, the losses, the confusion matrix."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+
+def draw_reconstructions(path: Path, originals: np.ndarray, reconstructions: np.ndarray) -> None:
+    """Originals over reconstructions, both (N, C, H, W) in [0, 1], in rows of up to 12."""
+    columns = min(12, len(originals))
+    bands = len(originals) // columns
+    figure = _figure(columns, 2.15 * bands)
+    for k in range(bands * columns):
+        for row, image in enumerate((originals[k], reconstructions[k])):
+            axes = figure.add_subplot(2 * bands, columns, (2 * (k // columns) + row) * columns + k % columns + 1)
+            axes.imshow(np.clip(image.transpose(1, 2, 0), 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
+            axes.set_axis_off()
+    figure.suptitle("originals, and below each its reconstruction", fontsize=9)
+    _save(figure, path)
+
+
+def draw_latents(path: Path, latents: np.ndarray, labels: np.ndarray | None, names: list[str] | None) -> None:
+    """The code (N, D) as a scatter: its two units, or its first two principal components; coloured by label."""
+    share = ""
+    if latents.shape[1] > 2:
+        centred = latents - latents.mean(0)
+        _, sizes, axes_of_code = np.linalg.svd(centred, full_matrices=False)
+        kept = (sizes[:2] ** 2).sum() / max((sizes**2).sum(), 1e-12)
+        latents, share = centred @ axes_of_code[:2].T, f"first two principal components, {kept:.0%} of the variance"
+    elif latents.shape[1] == 1:
+        latents, share = np.hstack([latents, np.zeros_like(latents)]), "the code's only unit"
+    figure = _figure(6.5, 6)
+    axes = figure.add_subplot()
+    if labels is None or labels.ndim != 1:
+        axes.scatter(*latents.T, s=4, alpha=0.5, linewidths=0)
+    else:
+        classes = np.unique(labels)
+        colours = colormaps["tab10" if len(classes) <= 10 else "gist_ncar"].resampled(max(len(classes), 10))
+        for k, label in enumerate(classes):
+            axes.scatter(
+                *latents[labels == label].T, s=4, alpha=0.6, linewidths=0, color=colours(k), label=names[label]
+            )
+        if len(classes) <= 20:
+            axes.legend(markerscale=4, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    axes.set_title(share or "the code's two units", fontsize=9)
+    _save(figure, path)
+
+
+def draw_losses(path: Path, lines: list[dict[str, Any]], floor: float | None = None) -> None:
+    """Training and evaluation loss over epochs, from the lines of metrics.jsonl; `floor` is the mean image's error."""
+    figure = _figure(6.5, 4)
+    axes = figure.add_subplot()
+    for key, style in (("loss", "-"), ("eval_loss", "o--")):
+        points = [(line["epoch"], line[key]) for line in lines if key in line]
+        if points:
+            axes.plot(
+                *zip(*points, strict=True), style, markersize=4, label={"loss": "training"}.get(key, "evaluation")
+            )
+    if floor is not None:
+        axes.axhline(floor, color="gray", linestyle=":", label="mean image")
+    axes.set(xlabel="epoch", ylabel="loss", yscale="log")
+    axes.legend(frameon=False, fontsize=8)
+    _save(figure, path)
+
+
+def draw_confusion(path: Path, matrix: np.ndarray, names: list[str]) -> None:
+    """Confusion matrix (L, L): true classes down, predictions across; shade is the share of the true class."""
+    share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    side = min(3 + 0.35 * len(names), 12)
+    figure = _figure(side + 0.8, side)
+    axes = figure.add_subplot()
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    if len(names) <= 30:
+        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+        axes.set_yticks(range(len(names)), names, fontsize=7)
+        for row, column in np.argwhere(matrix > 0):
+            colour = "white" if share[row, column] > 0.5 else "black"
+            axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=6, color=colour)
+    axes.set(xlabel="predicted", ylabel="true")
+    _save(figure, path)
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)  # no pyplot: a caller's own figures and backend stay as they are
+    return figure
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path, dpi=110, metadata={"Software": None})

@@ -1,0 +1,154 @@
+"""Pretrain an encoder without labels.
+
+    pretune pretrain digits --output_dir runs/digits
+    pretune pretrain mnist --dataset me/images --output_dir runs/ae
+    accelerate launch training/pretrain.py mnist --dataset me/images --output_dir runs/ae    # several devices
+
+The first word, optional, is a recipe (a YAML file, or the name of a shipped one); `--help` lists the arguments.
+OUTPUT_DIR receives the model in Hugging Face form, run.json, metrics.jsonl and pictures.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pretune.training.arguments import PretrainArguments, build_arguments
+from pretune.training.batches import Batches, Columns, evaluating
+from pretune.training.command import run_command
+from pretune.training.data import ImageData, load_data, subset
+from pretune.training.health import (
+    SAMPLE,
+    live_units,
+    mean_image,
+    mean_image_error,
+    warn_of_collapse,
+    warn_of_dead_layers,
+)
+from pretune.training.loop import make_optimizer, prepare_model, train
+from pretune.training.models import family_of, new_config
+from pretune.training.pictures import draw_latents, draw_losses, draw_reconstructions
+from pretune.training.run import Run, RunResult, start_run
+
+logger = logging.getLogger("pretune.training.pretrain")
+
+
+def pretrain(recipe: str | Path | None = None, **arguments: Any) -> RunResult:
+    """Pretrain an encoder without labels, as `pretune pretrain RECIPE --name value` does.
+
+    Args:
+        recipe: a YAML file, or the name of a shipped recipe.
+        arguments: the command line's, under the same names; `config` is a dictionary.
+
+    Raises:
+        InputError: something given does not fit; the message names the repair.
+        Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
+    """
+    return run(build_arguments(PretrainArguments, recipe, arguments))
+
+
+def run(args: PretrainArguments) -> RunResult:
+    """`pretrain` with arguments that are read already."""
+    with start_run("pretrain", args) as this:
+        record = this.finished_before()
+        if record is not None:
+            logger.info("%s is finished already (step %d); nothing is left to do", this.folder, record["global_step"])
+            model = family_of(record["model"]["model_type"])[1].from_pretrained(this.folder)
+            return RunResult(this.folder, model.eval(), record["metrics"], record)
+
+        train_data, eval_data = load_data(args, args.config.get("image_size"), args.config.get("num_channels"))
+        train_data = subset(train_data, args.max_train_samples, None, args.seed)
+        this.timings["data_seconds"] = this.seconds()
+        config = new_config(args, train_data)
+        _, model_class, _, processor_class = family_of(args.model_type)
+        model = model_class(config)
+        this.open(model, processor_class.for_config(config), train_data, eval_data)
+
+        accelerator = this.accelerator
+        prepared = prepare_model(this)
+        optimizer = make_optimizer(args, [{"params": list(model.parameters())}], accelerator.device)
+        this.resume(optimizer)
+        columns = Columns({"pixel_values": train_data.images}, accelerator.device)
+        batches = Batches(
+            columns, args.per_device_train_batch_size, args.gradient_accumulation_steps,
+            accelerator.num_processes, accelerator.process_index, args.seed,
+        )  # fmt: skip
+        watch = _Watch(this, train_data, eval_data, columns)
+        train(this, prepared, optimizer, batches, watch)
+        metrics = watch.metrics
+        if accelerator.is_main_process:
+            _draw(this, eval_data or train_data, watch)
+        result = this.finish(metrics, this.total_steps(batches.steps_per_epoch))
+        _summarise(result)
+        return result
+
+
+class _Watch:
+    """What pretraining looks at between epochs: evaluation, the mean image's error, live units."""
+
+    def __init__(self, this: Run, train_data: ImageData, eval_data: ImageData | None, columns: Columns):
+        self.this, self.columns, self.metrics = this, columns, {}
+        self.evaluation = eval_data and Columns({"pixel_values": eval_data.images}, this.accelerator.device)
+        mean = mean_image(train_data.images)
+        judged = eval_data or train_data
+        self.mean_error = mean_image_error(judged.images, mean)
+
+    def __call__(self, last: bool) -> dict[str, float]:
+        model, args = self.this.model, self.this.args
+        counts = live_units(model, self.columns[slice(0, SAMPLE)]["pixel_values"])
+        warn_of_dead_layers(counts)
+        line = {f"live_units.{name}": alive for name, (alive, _) in counts.items()}
+        if last or args.eval_strategy == "epoch":
+            error = self.evaluate(self.evaluation or self.columns)
+            warn_of_collapse(error, self.mean_error)
+            prefix = "eval_" if self.evaluation else "train_"
+            line |= {
+                f"{prefix}loss": error,
+                f"{prefix}squared_error": error * model.config.num_pixels,
+                f"{prefix}mean_image_loss": self.mean_error,
+            }
+            self.metrics = {
+                **line,
+                "live_units": {name: f"{alive}/{units}" for name, (alive, units) in counts.items()},
+            }
+            self.metrics = {k: v for k, v in self.metrics.items() if not k.startswith("live_units.")}
+        return line
+
+    def evaluate(self, columns: Columns) -> float:
+        """Mean squared error over pixels and images."""
+        accelerator, model = self.this.accelerator, self.this.model
+        total = torch.zeros((), dtype=torch.float64)
+        with evaluating(model), accelerator.autocast():
+            for number, batch in enumerate(columns.in_order(self.this.args.per_device_eval_batch_size)):
+                if number % accelerator.num_processes == accelerator.process_index:
+                    total += model(**batch).squared_error.sum().double().cpu()
+        total = accelerator.reduce(total.to(accelerator.device, torch.float64), "sum")
+        return total.item() / len(columns) / model.config.num_pixels
+
+
+def _draw(this: Run, data: ImageData, watch: _Watch) -> None:
+    model, device = this.model, this.accelerator.device
+    columns = Columns({"pixel_values": data.images[:5000]}, device)
+    with evaluating(model):
+        batches = [batch["pixel_values"] for batch in columns.in_order(this.args.per_device_eval_batch_size)]
+        latents = torch.cat([model.encode(pixels).float().cpu() for pixels in batches]).numpy()
+        originals = batches[0][:24]
+        reconstructions = model.reconstruct(originals).float().cpu().numpy()
+    draw_reconstructions(this.folder / "reconstructions.png", originals.cpu().numpy(), reconstructions)
+    labels = None if data.labels is None else data.labels[:5000]
+    draw_latents(this.folder / "latents.png", latents, labels, data.label_names)
+    draw_losses(this.folder / "loss.png", this.read_metrics(), watch.mean_error)
+
+
+def _summarise(result: RunResult) -> None:
+    m, prefix = result.metrics, "eval_" if "eval_loss" in result.metrics else "train_"
+    logger.info(
+        "%s: reconstruction error %.4f a pixel, %.2f an image (mean image: %.4f a pixel); pictures and model in %s",
+        "evaluation" if prefix == "eval_" else "training images", m[f"{prefix}loss"], m[f"{prefix}squared_error"],
+        m[f"{prefix}mean_image_loss"], result.output_dir,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    run_command(PretrainArguments, run)

@@ -1,0 +1,361 @@
+"""One run: its folder and lock, its record, its metrics, its accelerator."""
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import DistributedType
+from filelock import FileLock, Timeout
+from transformers.utils import logging as transformers_logging
+
+from .arguments import TrainingArguments
+from .checkpoint import find_checkpoint, list_checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
+from .data import ImageData
+from .errors import InputError, one_line
+from .randomness import seed_for
+
+logger = logging.getLogger(__name__)
+
+# All that a run may write; overwriting removes these and nothing else.
+RUN_FILES = (
+    "run.json", "metrics.jsonl", "model.safetensors", "config.json", "preprocessor_config.json", "loss.png",
+    "reconstructions.png", "latents.png", "confusion_matrix.png", "confusion_matrix.csv", "per_class.csv", ".lock",
+)  # fmt: skip
+RUN_FOLDERS = ("trackers",)  # and checkpoint-<step>
+VERSIONS = ("torch", "transformers", "accelerate", "datasets", "safetensors", "numpy", "scikit-learn")
+
+
+@dataclass
+class RunResult:
+    """What a script returns.
+
+    Args:
+        output_dir: the run folder.
+        model: the trained model, in eval mode, on the CPU.
+        metrics: final metrics, as in `run.json`.
+        record: all of `run.json`.
+    """
+
+    output_dir: Path
+    model: torch.nn.Module
+    metrics: dict[str, Any]
+    record: dict[str, Any]
+
+
+class Run:
+    """A run from its first check to its last file. Made by `start_run`."""
+
+    def __init__(self, verb: str, args: TrainingArguments, accelerator: Accelerator):
+        self.verb, self.args, self.accelerator = verb, args, accelerator
+        self.folder = Path(args.output_dir)
+        self.model: Any = None
+        self.processor: Any = None
+        self.start_step = 0
+        self.timings: dict[str, Any] = {}
+        self.began = time.perf_counter()
+        self._identity: dict[str, Any] = {}
+        self._lock: FileLock | None = None
+        self.record: dict[str, Any] = {
+            "verb": verb,
+            "status": "running",
+            "arguments": dataclasses.asdict(args),
+            "seed": args.seed,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": {
+                "pretune": version("pretune"), "python": platform.python_version(), **{n: version(n) for n in VERSIONS}
+            },
+            "hardware": _hardware(accelerator),
+        }  # fmt: skip
+
+    # --- before training ---------------------------------------------------------------------------------------------
+
+    def finished_before(self) -> dict[str, Any] | None:
+        """The record of a finished run of the same length in the folder, if this one is to resume it."""
+        if self.args.resume_from_checkpoint is None:
+            return None
+        record = read_record(self.folder)
+        if record is None or record.get("status") != "finished" or record.get("verb") != self.verb:
+            return None
+        same = all(record["arguments"].get(n) == getattr(self.args, n) for n in ("num_train_epochs", "max_steps"))
+        return record if same else None
+
+    def check_folder(self) -> None:
+        """Raise InputError if the folder holds something this run may not touch. Changes nothing."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"output_dir {self.folder} is a file, expected a folder. Choose another --output_dir.")
+        holds = [path.name for path in self.folder.glob("*") if path.name != ".lock"]
+        if not holds or self.args.resume_from_checkpoint is not None:
+            return
+        if not self.args.overwrite_output_dir:
+            raise InputError(
+                f"output_dir {self.folder} holds {len(holds)} files or folders ({', '.join(sorted(holds)[:3])} ...). "
+                f"Choose another, go on with --resume_from_checkpoint, or pass --overwrite_output_dir."
+            )
+        if read_record(self.folder) is None:
+            raise InputError(
+                f"output_dir {self.folder} holds files, but no run.json, so none of them is a run's to overwrite. "
+                f"Choose another --output_dir."
+            )
+
+    def open(self, model: Any, processor: Any, train: ImageData, evaluation: ImageData | None) -> None:
+        """Lock the folder, remove what is to be overwritten and write the first record."""
+        self.model, self.processor = model, processor
+        config = {k: v for k, v in model.config.to_dict().items() if k not in ("transformers_version", "dtype")}
+        self._identity = {
+            "config": config,
+            "dataset": train.fingerprint,
+            "seed": self.args.seed,
+            "batch": [self.args.per_device_train_batch_size, self.args.gradient_accumulation_steps],
+            "processes": self.accelerator.num_processes,
+        }
+        self.record["dataset"] = {
+            "name": self.args.dataset,
+            "train": {"name": train.name, "samples": len(train), "fingerprint": train.fingerprint},
+            "damaged_and_skipped": train.skipped + (evaluation.skipped if evaluation else 0),
+        }
+        if evaluation is not None:
+            self.record["dataset"]["evaluation"] = {
+                "name": evaluation.name, "samples": len(evaluation), "fingerprint": evaluation.fingerprint
+            }  # fmt: skip
+        self.record["model"] = {
+            "class": type(model).__name__,
+            "model_type": model.config.model_type,
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        }
+        if self.accelerator.is_main_process:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(self.folder / ".lock", timeout=0)
+            try:
+                self._lock.acquire()
+            except Timeout:
+                raise InputError(
+                    f"another process is writing to {self.folder}. Wait for it, or choose another --output_dir."
+                ) from None
+            self.check_folder()
+            if self.args.overwrite_output_dir and self.args.resume_from_checkpoint is None:
+                remove_run_files(self.folder)
+            if self.args.resume_from_checkpoint is None:
+                self.write_record()
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.log_with:
+            flat = {k: v for k, v in self.record["arguments"].items() if isinstance(v, (int, float, str, bool))}
+            self.accelerator.init_trackers("trackers", config=flat)
+
+    def resume(self, optimizer: torch.optim.Optimizer) -> None:
+        """Go on from the checkpoint that `resume_from_checkpoint` names, if there is one.
+
+        Raises:
+            InputError: the checkpoint is of another network, dataset, seed, batch size or number of processes.
+        """
+        wanted = self.args.resume_from_checkpoint
+        if wanted is None:
+            return
+        checkpoint = find_checkpoint(self.folder, wanted)
+        if checkpoint is None:
+            logger.warning("%s holds no whole checkpoint: starting from the beginning", self.folder)
+        else:
+            state = load_checkpoint(checkpoint, self.model, optimizer)
+            theirs = json.loads(json.dumps(state.get("identity", {})))
+            for name, mine in json.loads(json.dumps(self._identity)).items():
+                if theirs.get(name) != mine:
+                    what, found = name, (theirs.get(name), mine)
+                    if name == "config":
+                        changed = [k for k in mine if mine[k] != (theirs.get(name) or {}).get(k)]
+                        what, found = f"config ({', '.join(changed)})", ("another", "this one")
+                    raise InputError(
+                        f"{checkpoint} was written with another {what}: {found[0]} there, {found[1]} here. Resume "
+                        f"with the arguments of {self.folder / 'run.json'}, or choose another --output_dir."
+                    )
+            self.start_step = state["step"]
+            logger.info("going on from %s", checkpoint)
+        if self.accelerator.is_main_process:
+            self._cut_metrics()
+            self.record["resumed_from_step"] = self.start_step
+            prune_checkpoints(self.folder, None)
+            self.write_record()
+        self.accelerator.wait_for_everyone()
+
+    def seconds(self) -> float:
+        """Since the run began."""
+        return round(time.perf_counter() - self.began, 3)
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Optimizer steps of the whole run."""
+        return self.args.max_steps or max(1, round(self.args.num_train_epochs * steps_per_epoch))
+
+    # --- while training ----------------------------------------------------------------------------------------------
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Add a line to metrics.jsonl and tell the trackers."""
+        if self.accelerator.is_main_process:
+            with open(self.folder / "metrics.jsonl", "a") as file:
+                file.write(json.dumps(line) + "\n")
+        if self.accelerator.log_with:
+            values = {k: v for k, v in line.items() if k != "step" and isinstance(v, (int, float))}
+            self.accelerator.log(values, step=line["step"])
+
+    def save_checkpoint(self, step: int, optimizer: torch.optim.Optimizer) -> None:
+        if self.accelerator.is_main_process:
+            save_checkpoint(self.folder, step, self.model, optimizer, {"identity": self._identity})
+            prune_checkpoints(self.folder, self.args.save_total_limit)
+        self.accelerator.wait_for_everyone()
+
+    def newest_checkpoint(self) -> Path | None:
+        found = list_checkpoints(self.folder)
+        return found[-1] if found else None
+
+    # --- after training ----------------------------------------------------------------------------------------------
+
+    def finish(self, metrics: dict[str, Any], step: int) -> RunResult:
+        """Write the model in Hugging Face form, then the record that says the run is whole."""
+        model = self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False).cpu().eval()
+        broken = [name for name, value in model.state_dict().items() if not value.isfinite().all()]
+        if broken:
+            raise InputError(
+                f"the trained weights hold NaN or infinity: {', '.join(broken[:4])}. Lower --learning_rate."
+            )
+        self.timings["total_seconds"] = self.seconds()
+        self.record.update(status="finished", global_step=step, timings=self.timings, metrics=metrics)
+        if self.accelerator.is_main_process:
+            part = self.folder / ".tmp-checkpoint-final"
+            shutil.rmtree(part, ignore_errors=True)
+            model.save_pretrained(part)
+            self.processor.save_pretrained(part)
+            for path in part.iterdir():
+                os.replace(path, self.folder / path.name)
+            part.rmdir()
+            self.write_record()
+        self.accelerator.wait_for_everyone()
+        return RunResult(self.folder, model, metrics, self.record)
+
+    def write_record(self) -> None:
+        part = self.folder / ".run.json.tmp"
+        part.write_text(json.dumps(self.record, indent=2) + "\n")
+        os.replace(part, self.folder / "run.json")
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl."""
+        path = self.folder / "metrics.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+    def close(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    def _cut_metrics(self) -> None:
+        """Drop the lines after the checkpoint, which will be written again, and a line cut off by a kill."""
+        path = self.folder / "metrics.jsonl"
+        if not path.is_file():
+            return
+        kept = []
+        for line in path.read_text().splitlines():
+            try:
+                if json.loads(line)["step"] <= self.start_step:
+                    kept.append(line + "\n")
+            except ValueError:
+                continue
+        path.write_text("".join(kept))
+
+
+@contextlib.contextmanager
+def start_run(verb: str, args: TrainingArguments) -> Iterator[Run]:
+    """A `Run` with its accelerator; random numbers, accelerate's state and progress bars are restored afterwards."""
+    ours = AcceleratorState._shared_state == {} and PartialState._shared_state == {}
+    accelerator = _make_accelerator(args)
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    devices = [accelerator.device] if accelerator.device.type == "cuda" else []
+    run = None
+    try:
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(seed_for(args.seed, "weights"))
+            run = Run(verb, args, accelerator)
+            run.check_folder()
+            yield run
+    finally:
+        if run is not None:
+            run.close()
+        if bars:
+            transformers_logging.enable_progress_bar()
+        if ours:
+            accelerator.end_training()
+            AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """The `run.json` of a run folder; None if there is none."""
+    try:
+        record = json.loads((Path(folder) / "run.json").read_text())
+    except FileNotFoundError:
+        return None
+    except (ValueError, NotADirectoryError) as error:
+        raise InputError(
+            f"{Path(folder) / 'run.json'} cannot be read: {one_line(error)}. Restore or remove it."
+        ) from None
+    return record if isinstance(record, dict) and "verb" in record else None
+
+
+def remove_run_files(folder: Path) -> None:
+    """Remove what a run wrote to `folder`; a user's own files stay, also inside checkpoints."""
+    for checkpoint in list_checkpoints(folder):
+        for name in ("model.safetensors", "config.json", "optimizer.safetensors", "state.json"):
+            (checkpoint / name).unlink(missing_ok=True)
+        if not any(checkpoint.iterdir()):
+            checkpoint.rmdir()
+    prune_checkpoints(folder, None)
+    for name in RUN_FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in RUN_FILES:
+        if name != ".lock":
+            (folder / name).unlink(missing_ok=True)
+
+
+def _make_accelerator(args: TrainingArguments) -> Accelerator:
+    trackers = [name.strip() for name in args.report_to.split(",") if name.strip() not in ("", "none", "no")]
+    if trackers:
+        from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
+
+        known, available = [str(t) for t in LOGGER_TYPE_TO_CLASS], [str(t) for t in get_available_trackers()]
+        for name in trackers:
+            if name not in known:
+                raise InputError(f"report_to: unknown tracker {name!r}, expected one of {', '.join(sorted(known))}.")
+            if name not in available:
+                raise InputError(f"report_to: {name} is not installed. Install it with: pip install {name}")
+    try:
+        accelerator = Accelerator(
+            mixed_precision=args.mixed_precision, log_with=trackers or None, project_dir=args.output_dir
+        )
+    except ValueError as error:
+        raise InputError(f"accelerate cannot start: {one_line(error)}") from None
+    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
+        raise InputError(
+            f"{accelerator.distributed_type.value} is not supported yet: launch with plain data parallelism."
+        )
+    return accelerator
+
+
+def _hardware(accelerator: Accelerator) -> dict[str, Any]:
+    facts = {
+        "device": accelerator.device.type,
+        "processes": accelerator.num_processes,
+        "cpu": platform.processor() or platform.machine(),
+        "cpu_threads": torch.get_num_threads(),
+    }
+    if accelerator.device.type == "cuda":
+        facts["gpu"] = torch.cuda.get_device_name(accelerator.device)
+    return facts
