@@ -19,11 +19,19 @@ class CompleteLoading:
     _may_be_new: tuple[str, ...] = ()  # parameter prefixes a checkpoint may lack: the head, when fine-tuning starts
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args, output_loading_info: bool = False, **kwargs):
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: Any,
+        *args,
+        output_loading_info: bool = False,
+        ignore_mismatched_sizes: bool = False,
+        **kwargs,
+    ):
         """Load a checkpoint completely.
 
         Args:
             pretrained_model_name_or_path: a folder written by `save_pretrained` or a training run, or a Hub id.
+            ignore_mismatched_sizes: a head of another size than the checkpoint's may be new; nothing else may.
             output_loading_info: also return transformers' dictionary of missing and unexpected names.
 
         Raises:
@@ -34,8 +42,11 @@ class CompleteLoading:
         name = pretrained_model_name_or_path
         if kwargs.get("config") is None and kwargs.get("state_dict") is None:
             require_config(name, kwargs)
-        model, info = super().from_pretrained(name, *args, output_loading_info=True, **kwargs)
-        check_complete(model, info, name)
+        # transformers' own error for a wrong shape names no tensor; with True it goes on, and ours names them
+        model, info = super().from_pretrained(
+            name, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
+        )
+        check_complete(model, info, name, ignore_mismatched_sizes)
         return (model, info) if output_loading_info else model
 
 
@@ -55,14 +66,17 @@ def require_config(name: Any, kwargs: dict[str, Any]) -> None:
         )
 
 
-def check_complete(model: Any, info: dict[str, Any], name: Any) -> None:
+def check_complete(model: Any, info: dict[str, Any], name: Any, new_head_size: bool) -> None:
     """Raise ValueError unless every tensor of `model`, but a new head's, came finite from checkpoint `name`."""
     saved_by_same_class = type(model).__name__ in (model.config.architectures or [])
     lost = set(info["missing_keys"]) if saved_by_same_class else _without(info["missing_keys"], model._may_be_new)
-    lost |= _without((key for key, *_ in info["mismatched_keys"]), model._may_be_new)
+    reshaped = {key for key, *_ in info["mismatched_keys"]}
+    lost |= _without(reshaped, model._may_be_new) if new_head_size else reshaped
     if lost:
         hint = ""
-        if any("decoder." in key for key in lost):
+        if all(key.startswith(model._may_be_new or "\0") for key in lost):
+            hint = " For a new head pass ignore_mismatched_sizes=True, or load the encoder's own checkpoint."
+        elif any("decoder." in key for key in lost):
             hint = " A classifier keeps no decoder; load the autoencoder it was fine-tuned from instead."
         raise ValueError(
             f"{name}: {len(lost)} tensors of {type(model).__name__} are missing or of another shape: "
@@ -78,7 +92,7 @@ def check_complete(model: Any, info: dict[str, Any], name: Any) -> None:
         )
     prefix = "" if type(model).base_model_prefix not in dict(model.named_children()) else model.base_model_prefix + "."
     encoder = [key for key in model.state_dict() if key.startswith(f"{prefix}encoder.")]
-    new = sorted({key.split(".")[0] for key in info["missing_keys"]})
+    new = sorted({key.split(".")[0] for key in {*info["missing_keys"], *reshaped}})
     news = f"; {' and '.join(new)} is new" if new else ""
     model.loading_report = f"{len(encoder)} of {len(encoder)} encoder tensors loaded from {name}{news}"
     logger.info(model.loading_report)

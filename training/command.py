@@ -18,13 +18,7 @@ def run_command(
 ) -> None:
     """Parse `argv` (default: the process's own), call `run(arguments)`, print errors as one line and exit."""
     first_process = os.environ.get("RANK", "0") == "0"
-    logger = logging.getLogger("pretune")
-    if not logger.handlers:
-        handler = logging.StreamHandler(_AboveTheBar())
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO if first_process else logging.ERROR)
-        logger.propagate = False
+    log_to_stderr(logging.INFO if first_process else logging.ERROR)
     try:
         run(parse_arguments(arguments_class, argv, prog=verb and f"pretune {verb}"))
         return
@@ -32,9 +26,22 @@ def run_command(
         status, message = 2, f"error: {one_line(error)}"
     except Interrupted as error:
         status, message = 128 + error.signal_number, one_line(error)
+    except KeyboardInterrupt:  # before or after training; inside it, the loop saves a checkpoint first
+        status, message = 130, "interrupted; no step was trained since the last checkpoint"
     if first_process:
         print(message, file=sys.stderr)
     sys.exit(status)
+
+
+def log_to_stderr(level: int) -> None:
+    """Show what the scripts say, from `level` on, above the progress bar."""
+    logger = logging.getLogger("pretune.training")
+    if not logger.handlers:
+        handler = logging.StreamHandler(_AboveTheBar())
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
+        logger.propagate = False
+    logger.setLevel(level)
 
 
 class _AboveTheBar:

@@ -164,7 +164,7 @@ class _Watch:
     def summarise(self, train_data: ImageData) -> None:
         where = "evaluation" if self.prefix == "eval_" else "training images"
         logger.info(
-            "%s: accuracy %.2f %%, macro-F1 %.2f %%, after training on %d labelled samples; tables, pictures and model in %s",
+            "%s: accuracy %.2f %%, macro-F1 %.2f %%, trained on %d labelled samples; tables, pictures and model in %s",
             where, self.metrics[f"{self.prefix}accuracy"], self.metrics[f"{self.prefix}macro_f1"], len(train_data),
             self.this.folder,
         )  # fmt: skip

@@ -46,19 +46,20 @@ def train(
     args, accelerator = run.args, run.accelerator
     total_steps = run.total_steps(batches.steps_per_epoch)
     scheduler = make_scheduler(args, optimizer, total_steps, run.start_step)
-    bar = tqdm(
-        total=total_steps * batches.samples_per_step, initial=run.start_step * batches.samples_per_step,
-        desc=run.verb, unit=" samples", unit_scale=True, mininterval=0.1 if sys.stderr.isatty() else 10,
-        disable=args.disable_tqdm or not accelerator.is_main_process,
-    )  # fmt: skip
-    checkpointing = args.checkpointing_steps
-    checkpoint_every = {"no": 0, "epoch": batches.steps_per_epoch}.get(checkpointing) or int(
-        checkpointing.replace("no", "0")
-    )
+    checkpoint_every = {"no": 0, "epoch": batches.steps_per_epoch}.get(args.checkpointing_steps)
+    checkpoint_every = int(args.checkpointing_steps) if checkpoint_every is None else checkpoint_every
     meter = Meter(run, batches.samples_per_step)
     looked = run.start_step
     set_train_mode(run.model)
-    with bar, stop_requests() as stop:
+    progress = {
+        "desc": run.verb,
+        "unit": " samples",
+        "unit_scale": True,
+        "mininterval": 0.1 if sys.stderr.isatty() else 10,
+    }
+    progress["disable"] = args.disable_tqdm or not accelerator.is_main_process
+    done, size = run.start_step, batches.samples_per_step
+    with stop_requests() as stop, tqdm(total=total_steps * size, initial=done * size, **progress) as bar:
         for step in range(run.start_step, total_steps):
             seed_step(args.seed, step, accelerator.process_index, accelerator.device)
             for part, batch in enumerate(batches(step)):
@@ -80,7 +81,7 @@ def train(
             if done % args.logging_steps == 0 or checkpoint_due or stopping or done == total_steps:
                 learning_rate = scheduler.get_last_lr()[0]
                 bar.set_postfix(meter.log(done, done / batches.steps_per_epoch, learning_rate), refresh=False)
-            bar.update(batches.samples_per_step)
+            bar.update(size)
             if epoch_ends and (done == total_steps or done - looked >= args.logging_steps):
                 looked = done
                 extra = inspect(done == total_steps)

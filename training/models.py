@@ -7,6 +7,7 @@ import typing
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageClassification, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
@@ -104,7 +105,7 @@ def build_classifier(args: FinetuneArguments, config: PreTrainedConfig) -> PreTr
             model = AutoModelForImageClassification.from_pretrained(
                 args.model, revision=args.revision or "main", config=config, ignore_mismatched_sizes=not same_labels
             )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"model {args.model} cannot be loaded: {one_line(error)}") from None
     if not same_labels and "classifier is new" not in model.loading_report:
         model.classifier.reset_parameters()

@@ -1,0 +1,39 @@
+# The two commands of the README set up all they need: `make quickstart` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DATASET ?= ylecun/mnist
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart test slow lint check benchmark clean
+
+help:  ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+setup: $(VENV)/.installed  ## Make a virtual environment with the tested versions (constraints.txt)
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,tracking]'
+	@touch $@
+
+quickstart: setup  ## Pretrain and fine-tune on scikit-learn's digits: about a minute, results under runs/
+	$(BIN)/python -m pretune.training.quickstart
+
+test: setup  ## Fast tests (CPU, no network)
+	$(BIN)/python -m pytest -q -m "not slow"
+
+slow: setup  ## The other tests: processes started, killed and resumed
+	$(BIN)/python -m pytest -q -m slow
+
+lint: setup  ## Format and static checks
+	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+check: lint test slow  ## All that CI runs
+
+benchmark: setup  ## Speed beside what a user would write today (make benchmark DATASET=folder or Hub id)
+	$(BIN)/python benchmarks/speed.py --dataset $(DATASET)
+
+clean:  ## Remove the virtual environment and build products; runs/ stays
+	rm -rf $(VENV) build dist *.egg-info

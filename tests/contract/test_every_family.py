@@ -1,0 +1,317 @@
+"""What every family promises. One list of families, one set of promises, nothing skipped."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+import torch
+from families import ROWS, TINY_CONFIGS, tiny_classifier, tiny_config, tiny_model
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModel,
+    AutoModelForImageClassification,
+    AutoModelForPreTraining,
+    pipeline,
+)
+from transformers.utils.generic import can_return_loss
+
+pytestmark = pytest.mark.parametrize("family", list(ROWS))
+
+
+@pytest.fixture
+def pixels(family):
+    config = tiny_config(family)
+    return torch.rand(4, config.num_channels, config.image_size, config.image_size)
+
+
+def edit_weights(folder, change):
+    """Apply `change` to the dictionary of tensors in a checkpoint."""
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_every_registered_family_is_tested(family):
+    assert family in TINY_CONFIGS and family.startswith("pretune_")
+
+
+def test_config_round_trip(family, tmp_path):
+    config = tiny_config(family)
+    config.save_pretrained(tmp_path)
+    loaded = type(config).from_pretrained(tmp_path)
+    drop = ("transformers_version", "architectures", "dtype")
+    assert {k: v for k, v in loaded.to_dict().items() if k not in drop} == {
+        k: v for k, v in config.to_dict().items() if k not in drop
+    }
+    assert isinstance(AutoConfig.from_pretrained(tmp_path), type(config))
+
+
+def test_output_starts_with_the_code_then_reconstruction_then_loss(family, pixels):
+    model = tiny_model(family)
+    output = model(pixels)
+    assert list(output)[:3] == ["latents", "reconstruction", "loss"]
+    assert output.latents.shape == (4, model.config.latent_size)
+    assert output.reconstruction.shape == pixels.shape
+    assert output.reconstruction.min() >= 0 and output.reconstruction.max() <= 1
+    assert output.loss.shape == ()
+    assert model(pixels, return_loss=False).loss is None
+    assert can_return_loss(type(model))  # else Trainer gives no eval_loss
+
+
+def test_encode_decode_reconstruct_agree_with_forward(family, pixels):
+    model = tiny_model(family).eval()
+    output = model(pixels)
+    torch.testing.assert_close(model.encode(pixels), output.latents)
+    torch.testing.assert_close(model.decode(output.latents), output.reconstruction)
+    torch.testing.assert_close(model.reconstruct(pixels), output.reconstruction)
+
+
+def test_eval_mode_repeats_itself_and_does_not_depend_on_the_batch(family, pixels):
+    model = tiny_model(family).eval()
+    first, second = model(pixels), model(pixels)
+    assert torch.equal(first.latents, second.latents) and torch.equal(first.loss, second.loss)
+    single = torch.cat([model.encode(image[None]) for image in pixels])
+    torch.testing.assert_close(single, first.latents, rtol=1e-5, atol=1e-5)
+
+
+def test_same_seed_gives_the_same_weights(family):
+    models = []
+    for _ in range(2):
+        torch.manual_seed(7)
+        models.append(tiny_model(family).state_dict())
+    assert all(torch.equal(models[0][k], models[1][k]) for k in models[0])
+
+
+def test_every_parameter_gets_a_gradient_and_no_frozen_one_is_zero(family, pixels):
+    for model in (tiny_model(family), tiny_classifier(family)):
+        extra = {"labels": torch.tensor([0, 1, 2, 0])} if hasattr(model, "classifier") else {}
+        model(pixels, **extra).loss.backward()
+        trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        assert [n for n, p in trained.items() if p.grad is None or not p.grad.isfinite().all()] == []
+        assert [n for n, p in trained.items() if not p.grad.any()] == []
+        assert [n for n, p in model.named_parameters() if not p.requires_grad and not p.any()] == []
+
+
+def test_twenty_steps_of_a_users_own_loop_lower_the_loss(family, pixels):
+    model = tiny_model(family)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(20):
+        loss = model(pixel_values=pixels).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_bfloat16_is_finite(family, pixels):
+    model = tiny_model(family).to(torch.bfloat16)
+    assert model(pixels.to(torch.bfloat16)).loss.isfinite()
+
+
+def test_wrong_pixels_are_refused_with_the_repair(family, pixels):
+    model = tiny_model(family)
+    with pytest.raises(ValueError, match=r"expected \(batch, channels, height, width\) = \(B, 1, 8, 8\).*Resize"):
+        model(pixels.repeat(1, 1, 2, 2))
+    with pytest.raises(ValueError, match="Divide 8-bit pixels by 255"):
+        model((pixels * 255).to(torch.uint8))
+
+
+def test_save_and_load_are_bit_equal(family, pixels, tmp_path):
+    for model in (tiny_model(family).eval(), tiny_classifier(family).eval()):
+        model.save_pretrained(tmp_path / type(model).__name__)
+        loaded = type(model).from_pretrained(tmp_path / type(model).__name__)
+        assert not loaded.training
+        assert list(loaded.state_dict()) == list(model.state_dict())
+        assert all(torch.equal(value, loaded.state_dict()[key]) for key, value in model.state_dict().items())
+        assert torch.equal(model(pixels)[0], loaded(pixels)[0])
+
+
+def test_loading_does_not_touch_the_random_numbers(family, tmp_path):
+    tiny_model(family).save_pretrained(tmp_path)
+    before = torch.get_rng_state()
+    ROWS[family][1].from_pretrained(tmp_path)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_autoencoder_to_classifier_and_back(family, pixels, tmp_path):
+    base = tiny_model(family).eval()
+    base.save_pretrained(tmp_path / "base")
+    head = ROWS[family][2].from_pretrained(tmp_path / "base", num_labels=3)
+    count = sum(k.startswith("encoder.") for k in base.state_dict())
+    assert (
+        head.loading_report == f"{count} of {count} encoder tensors loaded from {tmp_path / 'base'}; classifier is new"
+    )
+    assert head.base_model.decoder is None and not any("decoder." in key for key in head.state_dict())
+    assert torch.equal(head.base_model.encode(pixels), base.encode(pixels))
+    head.save_pretrained(tmp_path / "head")
+    assert json.loads((tmp_path / "head/config.json").read_text())["has_decoder"] is False
+    again = ROWS[family][1].from_pretrained(tmp_path / "head")
+    assert again.loading_report.startswith(f"{count} of {count} encoder tensors") and "new" not in again.loading_report
+    assert torch.equal(again.encode(pixels), base.encode(pixels))
+    with pytest.raises(ValueError, match="holds only an encoder.*reconstruction_weight"):
+        again.decode(again.encode(pixels))
+
+
+def test_reconstruction_weight_keeps_the_trained_decoder_and_adds_its_loss(family, pixels, tmp_path):
+    base = tiny_model(family).eval()
+    base.save_pretrained(tmp_path)
+    labels = torch.tensor([0, 1, 2, 0])
+    torch.manual_seed(1)
+    both = ROWS[family][2].from_pretrained(tmp_path, num_labels=3, reconstruction_weight=0.5)
+    torch.manual_seed(1)
+    plain = ROWS[family][2].from_pretrained(tmp_path, num_labels=3)
+    expected = plain(pixels, labels).loss + 0.5 * base(pixels).loss
+    torch.testing.assert_close(both(pixels, labels).loss, expected)
+
+
+def test_building_a_classifier_leaves_the_callers_config_alone(family):
+    config = tiny_config(family, num_labels=3)
+    before = copy.deepcopy(config.to_dict())
+    ROWS[family][2](config)
+    assert config.to_dict() == before
+
+
+def test_single_and_multi_label_losses(family, pixels):
+    single = tiny_classifier(family, problem_type="single_label_classification").eval()
+    labels = torch.tensor([0, 2, 1, 1])
+    output = single(pixels, labels)
+    torch.testing.assert_close(output.loss, torch.nn.CrossEntropyLoss()(output.logits, labels))
+    several = tiny_classifier(family, problem_type="multi_label_classification").eval()
+    hot = torch.tensor([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]])
+    output = several(pixels, hot)
+    p = output.logits.sigmoid()
+    by_hand = -(hot * p.log() + (1 - hot) * (1 - p).log()).mean()
+    torch.testing.assert_close(output.loss, by_hand)
+    with pytest.raises(ValueError, match=r"labels have shape \(4,\), expected \(4, 3\)"):
+        several(pixels, labels)
+
+
+@pytest.mark.parametrize("part", ["encoder.", "decoder."])
+@pytest.mark.parametrize("damage", ["removed", "renamed", "reshaped", "nan"])
+def test_an_incomplete_checkpoint_is_refused_by_name(family, tmp_path, part, damage):
+    tiny_model(family).save_pretrained(tmp_path)
+    key = next(k for k in load_file(tmp_path / "model.safetensors") if k.startswith(part))
+
+    def change(tensors):
+        value = tensors.pop(key)
+        if damage == "renamed":
+            tensors["other." + key] = value
+        elif damage == "reshaped":
+            tensors[key] = torch.zeros(*value.shape, 2)
+        elif damage == "nan":
+            tensors[key] = value * float("nan")
+
+    edit_weights(tmp_path, change)
+    by_name = pytest.raises(ValueError, match=key.replace(".", r"\."))
+    for model_class in (ROWS[family][1], AutoModel):
+        with by_name:
+            model_class.from_pretrained(tmp_path)
+    if part == "encoder.":
+        with by_name:
+            ROWS[family][2].from_pretrained(tmp_path, num_labels=3)
+    else:  # a classifier needs no decoder
+        assert "classifier is new" in ROWS[family][2].from_pretrained(tmp_path, num_labels=3).loading_report
+
+
+def test_a_head_of_another_size_is_new_only_on_request(family, tmp_path):
+    tiny_classifier(family).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="classifier.weight.*ignore_mismatched_sizes=True"):
+        ROWS[family][2].from_pretrained(tmp_path, num_labels=5)
+    model = ROWS[family][2].from_pretrained(tmp_path, num_labels=5, ignore_mismatched_sizes=True)
+    assert model.classifier.out_features == 5 and model.loading_report.endswith("classifier is new")
+
+
+def test_a_classifier_checkpoint_without_its_classifier_is_refused(family, tmp_path):
+    tiny_classifier(family).save_pretrained(tmp_path)
+    edit_weights(tmp_path, lambda tensors: tensors.pop("classifier.bias"))
+    with pytest.raises(ValueError, match="classifier.bias"):
+        ROWS[family][2].from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("fault", ["no config", "empty folder", "truncated", "header"])
+def test_a_broken_folder_is_refused(family, tmp_path, fault):
+    tiny_model(family).save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    if fault == "no config":
+        (tmp_path / "config.json").unlink()
+    elif fault == "empty folder":
+        for path in tmp_path.iterdir():
+            path.unlink()
+    elif fault == "truncated":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    else:
+        raw = bytearray(weights.read_bytes())
+        raw[8:24] = bytes(16)
+        weights.write_bytes(raw)
+    error, words = {
+        "no config": (OSError, "config.json"),
+        "empty folder": (OSError, "config.json"),
+        "truncated": (SafetensorError, "incomplete|larger"),
+        "header": (SafetensorError, "header"),
+    }[fault]
+    with pytest.raises(error, match=words):
+        ROWS[family][1].from_pretrained(tmp_path)
+
+
+def test_auto_classes_and_pipelines_from_one_folder(family, tmp_path):
+    import PIL.Image
+
+    config = tiny_config(family)
+    processor = ROWS[family][3].for_config(config)
+    tiny_model(family).save_pretrained(tmp_path / "base")
+    classifier = tiny_classifier(family)
+    classifier.save_pretrained(tmp_path / "head")
+    for name in ("base", "head"):
+        processor.save_pretrained(tmp_path / name)
+        assert type(AutoModel.from_pretrained(tmp_path / name)) is ROWS[family][1]
+        assert type(AutoImageProcessor.from_pretrained(tmp_path / name)) is ROWS[family][3]
+    assert type(AutoModelForPreTraining.from_pretrained(tmp_path / "base")) is ROWS[family][1]
+    assert type(AutoModelForImageClassification.from_pretrained(tmp_path / "head")) is ROWS[family][2]
+
+    colour = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 16, 3), dtype=np.uint8))
+    colour.save(tmp_path / "picture.png")
+    extract = pipeline("image-feature-extraction", model=str(tmp_path / "base"))
+    classify = pipeline("image-classification", model=str(tmp_path / "head"))
+    for picture in (colour, colour.convert("L"), str(tmp_path / "picture.png")):
+        assert np.array(extract(picture)).shape == (1, config.latent_size)
+        answers = classify(picture, top_k=3)
+        assert len(answers) == 3 and sum(a["score"] for a in answers) == pytest.approx(1, abs=1e-4)
+    assert extract(colour.convert("L")) == extract(colour.convert("L").convert("RGB"))
+
+
+def test_trains_and_evaluates_in_transformers_trainer_without_labels(family, pixels, tmp_path):
+    from transformers import Trainer, TrainingArguments
+
+    rows = [{"pixel_values": image} for image in pixels.repeat(4, 1, 1, 1)]
+    trainer = Trainer(
+        model=tiny_model(family),
+        args=TrainingArguments(
+            tmp_path, max_steps=10, learning_rate=1e-2, report_to="none", use_cpu=True, disable_tqdm=True
+        ),
+        train_dataset=rows,
+        eval_dataset=rows,
+    )
+    before = trainer.evaluate()["eval_loss"]
+    trainer.train()
+    assert trainer.evaluate()["eval_loss"] < before
+
+
+def test_classifier_trains_in_transformers_trainer(family, pixels, tmp_path):
+    from transformers import Trainer, TrainingArguments
+
+    rows = [{"pixel_values": image, "labels": k % 3} for k, image in enumerate(pixels.repeat(4, 1, 1, 1))]
+    trainer = Trainer(
+        model=tiny_classifier(family),
+        args=TrainingArguments(tmp_path, max_steps=2, report_to="none", use_cpu=True, disable_tqdm=True),
+        train_dataset=rows,
+        eval_dataset=rows,
+        compute_metrics=lambda p: {"accuracy": float((p.predictions.argmax(1) == p.label_ids).mean())},
+    )
+    trainer.train()
+    assert 0 <= trainer.evaluate()["eval_accuracy"] <= 1
