@@ -1,0 +1,248 @@
+import io
+import json
+import re
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from pretune.training.arguments import PretrainArguments
+from pretune.training.data import load_data, subset
+from pretune.training.errors import InputError
+from pretune.training.images import cache_folder
+
+SHARED_MNIST = __import__("pathlib").Path(__file__).resolve().parents[2].parent / "shared/data/mnist"
+
+
+def arguments(dataset, **changes):
+    return PretrainArguments(dataset=str(dataset), output_dir="unused", **changes)
+
+
+def png(image: np.ndarray, kind: str = "PNG", mode: str | None = None) -> bytes:
+    file = io.BytesIO()
+    picture = PIL.Image.fromarray(image)
+    (picture.convert(mode) if mode else picture).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.fixture
+def parquet(tmp_path, blobs):
+    """A folder in Hub layout with a train and a test split."""
+    import datasets
+
+    images, labels = blobs
+    features = datasets.Features({"picture": datasets.Image(), "kind": datasets.ClassLabel(names=["a", "b", "c"])})
+    folder = tmp_path / "hub"
+    (folder / "data").mkdir(parents=True)
+    for split, rows in (("train", range(45)), ("test", range(45, 60))):
+        columns = {
+            "picture": [{"bytes": png(images[r]), "path": None} for r in rows],
+            "kind": [int(labels[r]) for r in rows],
+        }
+        data = datasets.Dataset.from_dict(columns, features=features)
+        data.to_parquet(folder / "data" / f"{split}-00000-of-00001.parquet")
+    return folder
+
+
+def test_digits_are_built_in():
+    train, test = load_data(arguments("digits"))
+    assert train.images.shape == (1437, 1, 8, 8) and train.images.dtype == np.uint8 and train.images.max() == 255
+    assert len(test) == 360 and test.label_names == [str(d) for d in range(10)]
+    assert np.bincount(test.labels).min() >= 35  # stratified
+
+
+def test_hub_layout_finds_columns_by_type_and_keeps_the_order(parquet, blobs):
+    train, test = load_data(arguments(parquet))
+    assert np.array_equal(train.images[:, 0], blobs[0][:45]) and np.array_equal(train.labels, blobs[1][:45])
+    assert np.array_equal(test.images[:, 0], blobs[0][45:]) and test.label_names == ["a", "b", "c"]
+
+
+def test_decoded_once_then_mapped_from_the_cache(parquet, monkeypatch):
+    first, _ = load_data(arguments(parquet))
+    monkeypatch.setattr(PIL.Image, "open", lambda *a: pytest.fail("decoded a second time"))
+    # the size is known from the cache's key only if the model gives it, so look at the first image only
+    second, _ = load_data(arguments(parquet), size=8, channels=1)
+    assert np.array_equal(first.images, second.images) and first.fingerprint == second.fingerprint
+    assert isinstance(second.images, np.memmap) and second.images.nbytes == 45 * 64
+    assert cache_folder().is_dir()
+
+
+def test_single_parquet_holds_out_a_fixed_stratified_fifth(parquet):
+    file = next((parquet / "data").glob("train*"))
+    (train, held), (again, _) = load_data(arguments(file)), load_data(arguments(file, seed=9))
+    assert (len(train), len(held)) == (36, 9) and np.bincount(held.labels).tolist() == [3, 3, 3]
+    assert train.fingerprint == again.fingerprint  # no run's seed moves a held-out image into training
+    whole, none = load_data(arguments(file, eval_split="none"))
+    assert len(whole) == 45 and none is None
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_folder_of_images(tmp_path, blobs, classes):
+    for k, (image, label) in enumerate(zip(*blobs, strict=True)):
+        folder = tmp_path / "pictures" / ("abc"[label] if classes else ".")
+        folder.mkdir(parents=True, exist_ok=True)
+        PIL.Image.fromarray(image).save(folder / f"{k:02}.png")
+    train, held = load_data(arguments(tmp_path / "pictures"))
+    assert len(train) + len(held) == 60
+    assert train.label_names == (["a", "b", "c"] if classes else None)
+
+
+def test_arrays_of_every_layout_and_type_agree(tmp_path, blobs):
+    images = blobs[0]
+    variants = {
+        "u8.npy": images,
+        "hwc.npy": images[..., None],
+        "chw.npy": images[:, None],
+        "f4.npy": images.astype(np.float32) / 255,
+        "i8.npy": images.astype(np.int64),
+    }
+    for name, array in variants.items():
+        np.save(tmp_path / name, array)
+        train, _ = load_data(arguments(tmp_path / name, eval_split="none"))
+        assert np.array_equal(train.images[:, 0], images), name
+        assert train.labels is None
+
+
+def test_several_labels_at_once(tmp_path, blobs):
+    import datasets
+
+    lists = [[0], [], [1, 2]] * 20
+    features = datasets.Features(
+        {"image": datasets.Image(), "tags": datasets.List(datasets.ClassLabel(names=["x", "y", "z"]))}
+    )
+    data = {"image": [{"bytes": png(i), "path": None} for i in blobs[0]], "tags": lists}
+    datasets.Dataset.from_dict(data, features=features).to_parquet(tmp_path / "tags.parquet")
+    train, _ = load_data(arguments(tmp_path / "tags.parquet", eval_split="none"))
+    assert train.labels[:3].tolist() == [[1, 0, 0], [0, 0, 0], [0, 1, 1]] and train.label_names == ["x", "y", "z"]
+
+
+def test_labels_as_words_and_as_plain_numbers(tmp_path, blobs):
+    import datasets
+
+    column = [{"bytes": png(i), "path": None} for i in blobs[0]]
+    table = {"image": column, "label": [int(x) for x in blobs[1]], "word": ["abc"[x] for x in blobs[1]]}
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.Value("int64"), "word": datasets.Value("string")}
+    )
+    datasets.Dataset.from_dict(table, features=features).to_parquet(tmp_path / "plain.parquet")
+    numbers, _ = load_data(arguments(tmp_path / "plain.parquet", eval_split="none"))
+    words, _ = load_data(arguments(tmp_path / "plain.parquet", eval_split="none", label_column="word"))
+    assert np.array_equal(numbers.labels, words.labels) and words.label_names == ["a", "b", "c"]
+
+
+def test_subset_is_stratified_and_follows_the_seed():
+    train, _ = load_data(arguments("digits"))
+    drawn = subset(train, None, 10, seed=3)
+    assert np.bincount(drawn.labels).tolist() == [10] * 10
+    assert (
+        drawn.fingerprint == subset(train, None, 10, seed=3).fingerprint != subset(train, None, 10, seed=4).fingerprint
+    )
+    assert len(subset(train, 100, None, seed=0)) == 100
+    with pytest.raises(InputError, match="class '8' .* has only 139 samples. The largest possible number is 139"):
+        subset(train, None, 140, seed=0)
+
+
+def test_images_that_differ_are_refused_or_fitted(tmp_path, blobs):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for k, image in enumerate(blobs[0][:10]):
+        PIL.Image.fromarray(image).save(folder / f"{k}.png")
+    PIL.Image.fromarray(np.zeros((12, 9, 3), np.uint8)).save(folder / "x.png")
+    with pytest.raises(InputError, match=r"image 10 of .*: 3x12x9 .* expected 1x8x8.*--fit_images"):
+        load_data(arguments(folder))
+    fitted, _ = load_data(arguments(folder, fit_images=True, eval_split="none"), size=16, channels=3)
+    assert fitted.images.shape == (11, 3, 16, 16)
+    with pytest.raises(InputError, match=r"1x8x8 .* expected 1x28x28"):
+        load_data(arguments("digits"), size=28)
+
+
+def test_a_damaged_image_is_named_or_skipped_and_counted(tmp_path, blobs):
+    for k, (image, label) in enumerate(zip(*blobs, strict=True)):
+        folder = tmp_path / "abc"[label]
+        folder.mkdir(exist_ok=True)
+        PIL.Image.fromarray(image).save(folder / f"{k:02}.png")
+    broken = tmp_path / "b" / "04.png"
+    broken.write_bytes(broken.read_bytes()[:60])
+    with pytest.raises(InputError, match=r"04\.png\) is damaged.*--skip_damaged"):
+        load_data(arguments(tmp_path))
+    data, _ = load_data(arguments(tmp_path, skip_damaged=True, eval_split="none"))
+    assert (len(data), data.skipped, len(data.labels)) == (59, 1, 59)
+    assert np.bincount(data.labels).tolist() == [20, 19, 20]
+
+
+def bad_datasets(tmp_path):
+    images = np.zeros((10, 8, 8), np.float32)
+    nan, infinite = images.copy(), images.copy()
+    nan[3, 0, 0], infinite[4, 1, 1] = np.nan, np.inf
+    import datasets
+
+    datasets.Dataset.from_dict({"text": ["a"]}).to_parquet(tmp_path / "text.parquet")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.npz").write_bytes(b"no archive")
+    np.save(tmp_path / "objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    np.savez(tmp_path / "short.npz", image=images, label=np.zeros(3, int))
+    np.savez(tmp_path / "names.npz", pictures=images)
+    for name, array in {
+        "nan": nan,
+        "inf": infinite,
+        "two": images + 2,
+        "none": images[:0],
+        "flat": images[:, 0],
+    }.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    return [
+        ("nowhere/at/all", "was not found: there is no such file or folder"),
+        (tmp_path / "missing.npz", "was not found"),
+        (tmp_path / "text.parquet", r"has no image column; its columns are text \(Value\). Pass --image_column"),
+        (tmp_path / "empty", "is an empty folder"),
+        (tmp_path / "broken.npz", "cannot be read as arrays"),
+        (tmp_path / "objects.npy", "pickled objects are refused"),
+        (tmp_path / "short.npz", "10 images and 3 labels"),
+        (tmp_path / "names.npz", "holds the arrays pictures, expected 'image'"),
+        (tmp_path / "nan.npy", "image 3 of .* holds NaN or infinity"),
+        (tmp_path / "inf.npy", "image 4 of .* holds NaN or infinity"),
+        (tmp_path / "two.npy", "hold values from 2 to 2, expected floats from 0 to 1"),
+        (tmp_path / "none.npy", "is empty"),
+        (tmp_path / "flat.npy", r"have shape \(10, 8\), expected"),
+        ("no-such/dataset", "cannot be loaded.*Expected a Hub id"),
+    ]
+
+
+def test_bad_datasets_are_named_with_the_repair(tmp_path):
+    before = None
+    for dataset, message in bad_datasets(tmp_path):
+        before = before or sorted(tmp_path.rglob("*"))
+        with pytest.raises(InputError, match=message) as caught:
+            load_data(arguments(dataset))
+        assert not re.search(r"Traceback", str(caught.value))
+    assert sorted(tmp_path.rglob("*")) == before  # no file of the user's touched
+
+
+def test_wrong_columns_and_splits(parquet):
+    with pytest.raises(InputError, match="has no column 'image': it has picture, kind. Pass --image_column"):
+        load_data(arguments(parquet, image_column="image"))
+    with pytest.raises(InputError, match="has no images in column 'kind'"):
+        load_data(arguments(parquet, image_column="kind"))
+    with pytest.raises(InputError, match="has no split 'training': it has train, test"):
+        load_data(arguments(parquet, train_split="training"))
+    with pytest.raises(InputError, match="has no split 'dev'"):
+        load_data(arguments(parquet, eval_split="dev"))
+
+
+def test_an_interrupted_decoding_leaves_no_cache(parquet, monkeypatch):
+    from pretune.training import images
+
+    monkeypatch.setenv("PRETUNE_CACHE", str(parquet / "cache"))
+    monkeypatch.setattr(images, "_pixels", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        load_data(arguments(parquet))
+    assert list((parquet / "cache").iterdir()) == []
+
+
+@pytest.mark.skipif(not SHARED_MNIST.is_dir(), reason="MNIST is not beside the checkout")
+def test_mnist_is_held_at_its_uint8_size():
+    train, test = load_data(arguments(SHARED_MNIST))
+    assert train.images.shape == (60000, 1, 28, 28) and len(test) == 10000
+    assert train.images.nbytes + test.images.nbytes <= 1.3 * 70000 * 784
+    facts = [json.loads(path.read_text()) for path in cache_folder().glob("*.json")]
+    assert any(f["fingerprint"] == train.fingerprint for f in facts)
