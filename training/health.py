@@ -67,8 +67,8 @@ def warn_of_collapse(error: float, mean_error: float) -> None:
     """Warn if reconstructions are no better than the mean image."""
     if mean_error > 0 and error >= COLLAPSED * mean_error:
         logger.warning(
-            "warning: the reconstruction error, %.4f, is that of the mean image, %.4f: the network has collapsed, or "
-            "has hardly begun to learn. Train longer, or try another --seed or --learning_rate.",
+            "warning: the reconstruction error, %.4f, is no better than the mean image's, %.4f: the network has "
+            "collapsed, or has hardly begun to learn. Train longer, or try another --seed or --learning_rate.",
             error,
             mean_error,
         )

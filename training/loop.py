@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import torch
 from tqdm import tqdm
 
+from .arguments import TrainingArguments
 from .batches import Batches
 from .errors import InputError, Interrupted
 from .randomness import seed_step
@@ -99,7 +100,7 @@ def train(
     run.timings["first_step_seconds"] = meter.first_step_seconds
 
 
-def make_optimizer(args, groups: list[dict], device: torch.device) -> torch.optim.Optimizer:
+def make_optimizer(args: TrainingArguments, groups: list[dict], device: torch.device) -> torch.optim.Optimizer:
     """The optimizer `--optim` names over parameter groups, each split by whether weight decay applies."""
     split = []
     for group in groups:
@@ -117,7 +118,9 @@ def make_optimizer(args, groups: list[dict], device: torch.device) -> torch.opti
     return kind(split, lr=args.learning_rate, **fused)
 
 
-def make_scheduler(args, optimizer: torch.optim.Optimizer, total_steps: int, start_step: int):
+def make_scheduler(
+    args: TrainingArguments, optimizer: torch.optim.Optimizer, total_steps: int, start_step: int
+) -> torch.optim.lr_scheduler.LambdaLR:
     """transformers' schedule of that name: the learning rate is a function of the step alone."""
     from transformers import get_scheduler
 

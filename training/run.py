@@ -27,15 +27,10 @@ from .checkpoint import find_checkpoint, list_checkpoints, load_checkpoint, prun
 from .data import ImageData
 from .errors import InputError, one_line
 from .randomness import seed_for
+from .run_folder import read_record, remove_run_files
 
 logger = logging.getLogger(__name__)
 
-# All that a run may write; overwriting removes these and nothing else.
-RUN_FILES = (
-    "run.json", "metrics.jsonl", "model.safetensors", "config.json", "preprocessor_config.json", "loss.png",
-    "reconstructions.png", "latents.png", "confusion_matrix.png", "confusion_matrix.csv", "per_class.csv", ".lock",
-)  # fmt: skip
-RUN_FOLDERS = ("trackers",)  # and checkpoint-<step>
 VERSIONS = ("torch", "transformers", "accelerate", "datasets", "safetensors", "numpy", "scikit-learn")
 
 
@@ -119,6 +114,7 @@ class Run:
             "config": config,
             "dataset": train.fingerprint,
             "seed": self.args.seed,
+            "optim": self.args.optim,
             "batch": [self.args.per_device_train_batch_size, self.args.gradient_accumulation_steps],
             "processes": self.accelerator.num_processes,
         }
@@ -295,34 +291,6 @@ def start_run(verb: str, args: TrainingArguments) -> Iterator[Run]:
         if ours:
             accelerator.end_training()
             AcceleratorState._reset_state(reset_partial_state=True)
-
-
-def read_record(folder: Path) -> dict[str, Any] | None:
-    """The `run.json` of a run folder; None if there is none."""
-    try:
-        record = json.loads((Path(folder) / "run.json").read_text())
-    except FileNotFoundError:
-        return None
-    except (ValueError, NotADirectoryError) as error:
-        raise InputError(
-            f"{Path(folder) / 'run.json'} cannot be read: {one_line(error)}. Restore or remove it."
-        ) from None
-    return record if isinstance(record, dict) and "verb" in record else None
-
-
-def remove_run_files(folder: Path) -> None:
-    """Remove what a run wrote to `folder`; a user's own files stay, also inside checkpoints."""
-    for checkpoint in list_checkpoints(folder):
-        for name in ("model.safetensors", "config.json", "optimizer.safetensors", "state.json"):
-            (checkpoint / name).unlink(missing_ok=True)
-        if not any(checkpoint.iterdir()):
-            checkpoint.rmdir()
-    prune_checkpoints(folder, None)
-    for name in RUN_FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in RUN_FILES:
-        if name != ".lock":
-            (folder / name).unlink(missing_ok=True)
 
 
 def _make_accelerator(args: TrainingArguments) -> Accelerator:

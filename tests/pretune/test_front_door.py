@@ -1,0 +1,94 @@
+"""The package from outside: light imports, the command, the wheel."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+import pretune
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = "torch|transformers|datasets|accelerate|sklearn|matplotlib|numpy|huggingface_hub"
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--help"], ["pretrain", "--help"], ["finetune", "--help"], ["--version"], ["pretrain", "no-recipe"]]
+)
+def test_import_and_help_load_nothing_heavy(words, launch):
+    code = (
+        "import sys, pretune, contextlib\n"
+        "if sys.argv[1:]:\n"
+        "    from pretune.cli import main\n"
+        "    with contextlib.suppress(SystemExit): main()\n"
+        f"import re; print('LOADED', [m for m in sys.modules if re.fullmatch(r'{HEAVY}', m)])"
+    )
+    assert launch("-c", code, *words).stdout.strip().endswith("LOADED []")
+
+
+def test_every_public_name_is_listed_and_documented():
+    assert set(pretune.__all__) == {
+        "AutoencoderConfig", "AutoencoderForImageClassification", "AutoencoderImageProcessor", "AutoencoderModel",
+        "InputError", "Interrupted", "__version__", "finetune", "pretrain",
+    }  # fmt: skip
+    for name in pretune.__all__:
+        assert name == "__version__" or getattr(pretune, name).__doc__
+    assert dir(pretune) == sorted(pretune.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Autoencoder'"):
+        pretune.Autoencoder  # noqa: B018
+
+
+def test_command_lists_verbs_and_refuses_others(launch):
+    assert re.search(r"pretrain .*\n.*finetune ", launch("-m", "pretune").stdout)
+    refused = launch("-m", "pretune", "pretrian", check=2)
+    assert refused.stderr == "error: unknown verb 'pretrian': expected one of pretrain, finetune.\n"
+
+
+def test_the_wheel_holds_every_module_and_imports_from_anywhere(tmp_path, launch):
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    source = tmp_path / "source"
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, text=True, capture_output=True).stdout.split()
+    for name in files or pytest.fail("this test needs the git checkout"):
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", tmp_path, source], check=True)
+    (wheel,) = tmp_path.glob("pretune-*.whl")
+    packed = zipfile.ZipFile(wheel).namelist()
+    folders = ("pretune", "configuration", "modeling", "training")
+    modules = [n for n in files if n.endswith((".py", ".yaml")) and n.split("/")[0] in folders]
+    expected = {n if n.startswith("pretune/") else f"pretune/{n}" for n in modules}
+    assert {n for n in packed if ".dist-info/" not in n} == expected
+    assert any(n.endswith("licenses/LICENSE") for n in packed)
+
+    subprocess.run([*pip, "install", "--no-deps", "-q", "--target", tmp_path / "site", wheel], check=True)
+    names = [
+        n.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        for n in sorted(expected)
+        if n.endswith(".py")
+    ]
+    code = (
+        "import importlib, sys\n"
+        f"for name in {[n for n in names if not n.endswith('__main__')]}:\n"
+        "    module = importlib.import_module(name)\n"
+        f"    assert module.__file__.startswith({str(tmp_path / 'site')!r}), module.__file__\n"
+        "assert not {'training', 'modeling', 'configuration'} & set(sys.modules)\n"
+        "print(importlib.import_module('pretune').__version__)"
+    )
+    elsewhere = launch("-c", code, env={**os.environ, "PYTHONPATH": str(tmp_path / "site")}, cwd=tmp_path)
+    assert elsewhere.stdout.strip() == pretune.__version__
+
+
+def test_version_changelog_and_recipes_agree():
+    assert f'version = "{pretune.__version__}"' in (ROOT / "pyproject.toml").read_text()
+    assert f"## {pretune.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    for recipe in (ROOT / "training/recipes").glob("*.yaml"):
+        text = recipe.read_text()
+        assert text.startswith("#") and f" {recipe.stem} " in text.split("dataset:")[0], (
+            "a recipe's header has its command"
+        )
+        assert yaml.safe_load(text)["dataset"]

@@ -1,0 +1,44 @@
+"""What lies in a run folder, and how to remove it without touching anything else."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from .checkpoint import list_checkpoints, prune_checkpoints
+from .errors import InputError, one_line
+
+# All that a run may write; overwriting removes these and nothing else.
+RUN_FILES = (
+    "run.json", "metrics.jsonl", "model.safetensors", "config.json", "preprocessor_config.json", "loss.png",
+    "reconstructions.png", "latents.png", "confusion_matrix.png", "confusion_matrix.csv", "per_class.csv", ".lock",
+)  # fmt: skip
+RUN_FOLDERS = ("trackers",)  # and checkpoint-<step>
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """The `run.json` of a run folder; None if there is none."""
+    try:
+        record = json.loads((Path(folder) / "run.json").read_text())
+    except FileNotFoundError:
+        return None
+    except (ValueError, NotADirectoryError) as error:
+        raise InputError(
+            f"{Path(folder) / 'run.json'} cannot be read: {one_line(error)}. Restore or remove it."
+        ) from None
+    return record if isinstance(record, dict) and "verb" in record else None
+
+
+def remove_run_files(folder: Path) -> None:
+    """Remove what a run wrote to `folder`; a user's own files stay, also inside checkpoints."""
+    for checkpoint in list_checkpoints(folder):
+        for name in ("model.safetensors", "config.json", "optimizer.safetensors", "state.json"):
+            (checkpoint / name).unlink(missing_ok=True)
+        if not any(checkpoint.iterdir()):
+            checkpoint.rmdir()
+    prune_checkpoints(folder, None)
+    for name in RUN_FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in RUN_FILES:
+        if name != ".lock":
+            (folder / name).unlink(missing_ok=True)
