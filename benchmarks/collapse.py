@@ -28,9 +28,15 @@ def main() -> None:
         for seed in range(args.seeds):
             with tempfile.TemporaryDirectory() as folder:
                 metrics = pretune.pretrain(
-                    "mnist", dataset=args.dataset, output_dir=folder, seed=seed, per_device_train_batch_size=batch_size,
-                    num_train_epochs=args.num_train_epochs, checkpointing_steps="no", disable_tqdm=True,
-                ).metrics  # fmt: skip
+                    "mnist",
+                    dataset=args.dataset,
+                    output_dir=folder,
+                    seed=seed,
+                    per_device_train_batch_size=batch_size,
+                    num_train_epochs=args.num_train_epochs,
+                    checkpointing_steps="no",
+                    disable_tqdm=True,
+                ).metrics
             errors.append(metrics["eval_loss"])
             print(f"batch {batch_size} seed {seed:2}: test error {errors[-1]:.4f}", flush=True)
         floor = metrics["eval_mean_image_loss"]

@@ -35,8 +35,11 @@ class Columns:
         """The batch at `rows`, on the device."""
         batch = {}
         for name, tensor in self.tensors.items():
-            index = rows if isinstance(rows, slice) else rows.to(tensor.device, non_blocking=True)
-            part = tensor[index].to(self.device, non_blocking=True)
+            if isinstance(rows, slice):
+                part = tensor[rows]
+            else:
+                part = tensor.index_select(0, rows if rows.device == tensor.device else rows.to(tensor.device))
+            part = part if part.device == self.device else part.to(self.device, non_blocking=True)
             batch[name] = part.to(torch.float32).div_(255) if part.dtype == torch.uint8 else part
         return batch
 

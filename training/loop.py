@@ -105,10 +105,9 @@ def make_optimizer(args: TrainingArguments, groups: list[dict], device: torch.de
     split = []
     for group in groups:
         trained = [p for p in group["params"] if p.requires_grad]
-        for decay, members in (
-            (args.weight_decay, [p for p in trained if p.dim() > 1]),
-            (0.0, [p for p in trained if p.dim() <= 1]),
-        ):
+        decayed = [p for p in trained if p.dim() > 1] if args.weight_decay else []
+        rest = [p for p in trained if p.dim() <= 1] if args.weight_decay else trained  # each group costs a call a step
+        for decay, members in ((args.weight_decay, decayed), (0.0, rest)):
             if members:
                 split.append({**group, "params": members, "weight_decay": decay})
     fused = {"fused": True} if device.type in ("cpu", "cuda") else {}
