@@ -180,6 +180,7 @@ def main() -> None:
         print(f"repeat {repeat + 1} of {args.repeats} ...", flush=True)
         for name, measure in rows.items():
             rates[name].append(measure())
+    cores = f"{torch.get_num_threads()} threads, {os.cpu_count()} cores"
     print(f"\ntorch {torch.__version__}, {cores}, {platform.machine()}")
     print(f"{'samples a second':<42}{'median':>10}{'lowest':>10}{'highest':>10}   ({args.repeats} repeats)")
     for name, values in rates.items():
