@@ -7,6 +7,7 @@ noisy; read the ratios.
 """
 
 import argparse
+import os
 import platform
 import tempfile
 import time
