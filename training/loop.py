@@ -85,7 +85,9 @@ def train(
             bar.update(size)
             if epoch_ends and (done == total_steps or done - looked >= args.logging_steps):
                 looked = done
+                began = time.perf_counter()
                 extra = inspect(done == total_steps)
+                meter.pause(time.perf_counter() - began)
                 if extra:
                     run.log({"step": done, "epoch": round(done / batches.steps_per_epoch, 4), **extra})
             if checkpoint_due or stopping:
@@ -96,8 +98,8 @@ def train(
                     f"{run.folder / f'checkpoint-{done}'}. Go on with --resume_from_checkpoint.",
                     stop.signal,
                 )
-    run.timings["train_seconds"] = meter.seconds()
-    run.timings["first_step_seconds"] = meter.first_step_seconds
+    run.timings["train_seconds"] = round(time.perf_counter() - meter.began, 3)  # without `inspect`
+    run.timings["first_step_seconds"] = round(meter.first_step_seconds or 0.0, 3)
 
 
 def make_optimizer(args: TrainingArguments, groups: list[dict], device: torch.device) -> torch.optim.Optimizer:
@@ -187,8 +189,9 @@ class Meter:
         self.run.log({**line, "learning_rate": learning_rate, "samples_per_second": round(rate, 1)})
         return {"loss": f"{means['loss']:.4g}"}
 
-    def seconds(self) -> float:
-        return round(time.perf_counter() - self.began, 3)
+    def pause(self, seconds: float) -> None:
+        """Leave `seconds` spent on evaluation out of the rates."""
+        self.began, self.last_time = self.began + seconds, self.last_time + seconds
 
 
 class _StopRequests:

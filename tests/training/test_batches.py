@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+import torch
+
+from pretune.training.batches import Batches, Columns
+from pretune.training.errors import InputError
+
+CPU = torch.device("cpu")
+
+
+def batches(n=50, **arguments):
+    columns = Columns({"x": np.arange(n, dtype=np.int64), "pixels": np.arange(n, dtype=np.uint8)[:, None]}, CPU)
+    return Batches(columns, **arguments)
+
+
+def rows(source, step):
+    return [batch["x"].tolist() for batch in source(step)]
+
+
+def test_every_epoch_is_a_new_order_of_different_samples():
+    source = batches(batch_size=8, seed=3)
+    assert source.steps_per_epoch == 6
+    epochs = [[x for step in range(6) for x in rows(source, 6 * epoch + step)[0]] for epoch in (0, 1)]
+    assert all(len(set(epoch)) == 48 for epoch in epochs) and epochs[0] != epochs[1]
+
+
+def test_a_step_is_a_function_of_the_seed_alone():
+    ahead = batches(batch_size=8, seed=3)
+    ahead(40), list(ahead(41))
+    assert rows(ahead, 7) == rows(batches(batch_size=8, seed=3), 7) != rows(batches(batch_size=8, seed=4), 7)
+
+
+def test_processes_and_accumulation_share_out_the_same_samples():
+    whole = rows(batches(batch_size=12, seed=1), 5)[0]
+    parts = [rows(batches(batch_size=3, accumulation=2, processes=2, rank=rank, seed=1), 5) for rank in (0, 1)]
+    assert sorted(x for rank in parts for part in rank for x in part) == sorted(whole)
+    assert [len(part) for rank in parts for part in rank] == [3, 3, 3, 3]
+
+
+def test_fewer_samples_than_a_batch_are_all_taken():
+    source = batches(n=5, batch_size=128)
+    assert source.steps_per_epoch == 1 and sorted(rows(source, 9)[0]) == [0, 1, 2, 3, 4]
+    with pytest.raises(InputError, match="1 samples cannot be shared by 2 processes"):
+        batches(n=1, batch_size=8, processes=2)
+
+
+def test_eight_bit_columns_come_out_as_floats_in_zero_to_one():
+    batch = batches(n=256, batch_size=256).columns[slice(0, 256)]
+    assert batch["pixels"].dtype == torch.float32 and batch["x"].dtype == torch.int64
+    assert (batch["pixels"].min(), batch["pixels"].max()) == (0, 1)
+    assert torch.equal(batch["pixels"][:, 0], torch.arange(256) / 255)
