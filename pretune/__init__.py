@@ -14,8 +14,10 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time `__getattr__` be
     from .modeling.image_processing import AutoencoderImageProcessor as AutoencoderImageProcessor
     from .training.errors import InputError as InputError
     from .training.errors import Interrupted as Interrupted
+    from .training.errors import PushFailed as PushFailed
     from .training.finetune import finetune as finetune
     from .training.pretrain import pretrain as pretrain
+    from .training.push import push as push
 
 __version__ = "0.1.0"
 
@@ -26,8 +28,10 @@ _PUBLIC = {
     "AutoencoderModel": "modeling.autoencoder",
     "InputError": "training.errors",
     "Interrupted": "training.errors",
+    "PushFailed": "training.errors",
     "finetune": "training.finetune",
     "pretrain": "training.pretrain",
+    "push": "training.push",
 }
 
 __all__ = [*_PUBLIC, "__version__"]
@@ -36,7 +40,7 @@ __all__ = [*_PUBLIC, "__version__"]
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name not in ("InputError", "Interrupted"):  # errors are caught before anything heavy is loaded
+    if _PUBLIC[name] != "training.errors":  # errors are caught before anything heavy is loaded
         import_module(".auto", __name__)
     value = getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
     globals()[name] = value  # a module of the same name, such as pretune.training.pretrain, never takes its place

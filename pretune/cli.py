@@ -3,10 +3,15 @@
 import importlib
 import sys
 
-from .training.arguments import FinetuneArguments, PretrainArguments
+from .training.arguments import CardArguments, FinetuneArguments, PretrainArguments, PushArguments
 from .training.command import run_command
 
-VERBS = {"pretrain": PretrainArguments, "finetune": FinetuneArguments}
+VERBS = {
+    "pretrain": PretrainArguments,
+    "finetune": FinetuneArguments,
+    "push": PushArguments,
+    "card": CardArguments,
+}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -15,7 +20,7 @@ def main(argv: list[str] | None = None) -> None:
     verb = words[0] if words else "--help"
     if verb in ("-h", "--help"):
         lines = [f"  {name:<10}{arguments.__doc__}" for name, arguments in VERBS.items()]
-        print("usage: pretune VERB [RECIPE] [--name value ...]\n\nverbs:\n" + "\n".join(lines))
+        print("usage: pretune VERB [RECIPE or RUN_DIR] [--name value ...]\n\nverbs:\n" + "\n".join(lines))
         print("\n'pretune VERB --help' lists the arguments; 'pretune --version' the version.")
     elif verb == "--version":
         from . import __version__

@@ -1,39 +1,19 @@
-"""Arguments of the scripts: dataclasses, the recipes that fill them, and the command line over both.
+"""Arguments of the scripts, one dataclass each. Names are those of transformers' own training scripts.
 
-Nothing here loads torch or transformers, so `pretune VERB --help` answers at once. Names are those of transformers'
-own training scripts.
+Loads neither torch nor transformers, so `pretune VERB --help` answers at once.
 """
 
-import argparse
-import dataclasses
-import difflib
-import sys
-import types
-import typing
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
-
-import yaml
+from dataclasses import dataclass
 
 from .errors import InputError
-
-RECIPES = Path(__file__).parent / "recipes"
-A = TypeVar("A", bound="TrainingArguments")
-
-
-def argument(default: Any, help: str, choices: tuple[str, ...] | None = None) -> Any:
-    """A dataclass field with its line of `--help`."""
-    if isinstance(default, dict):
-        return field(default_factory=dict, metadata={"help": help, "choices": choices})
-    return field(default=default, metadata={"help": help, "choices": choices})
+from .parsing import argument, coerce_all
 
 
 @dataclass(kw_only=True)
 class TrainingArguments:
     """What pretraining and fine-tuning share."""
 
+    recipe: str | None = argument(None, "YAML file, or name of a shipped recipe")
     dataset: str | None = argument(
         None, "Hub id, folder in Hub layout, folder of images, .parquet, .npz, .npy, or 'digits' (built in)"
     )
@@ -73,15 +53,24 @@ class TrainingArguments:
     checkpointing_steps: str = argument("1000", "steps between checkpoints, 'epoch', or 'no'")
     save_total_limit: int | None = argument(2, "keep this many checkpoints, the newest")
     resume_from_checkpoint: str | None = argument(
-        None, "go on from OUTPUT_DIR's newest whole checkpoint ('latest', the default value) or from a folder"
+        None,
+        "go on from OUTPUT_DIR's newest whole checkpoint ('latest', the default value), from a folder, or from the "
+        "checkpoint last pushed to hub_model_id ('hub')",
     )
     overwrite_output_dir: bool = argument(False, "remove what an earlier run wrote to output_dir; other files stay")
+    push_to_hub: bool = argument(False, "push the finished run to the Hub, as `pretune push` does")
+    hub_model_id: str | None = argument(None, "repository to push to, name or organisation/name")
+    hub_private_repo: bool = argument(False, "make the repository private, if it is new")
+    hub_strategy: str = argument(
+        "end", "'checkpoint' pushes the newest checkpoint while training too", ("end", "checkpoint")
+    )
+    hub_token: str | None = argument(None, "Hub token, if not the one you are logged in with; never stored")
+    license: str | None = argument(None, "license of the weights, for the card, for example apache-2.0")
     report_to: str = argument("none", "trackers, comma-separated: tensorboard, trackio, wandb, mlflow ...")
     disable_tqdm: bool = argument(False, "no progress bar")
 
     def __post_init__(self):
-        for f in dataclasses.fields(self):
-            setattr(self, f.name, coerce(f.name, getattr(self, f.name), f.type, f.metadata["choices"]))
+        coerce_all(self)
         for name in ("dataset", "output_dir"):
             if not getattr(self, name):
                 raise InputError(f"{name} is missing: pass --{name}, or name a recipe that has it.")
@@ -96,6 +85,8 @@ class TrainingArguments:
         for name in ("weight_decay", "warmup_steps", "seed"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"{name} must not be negative, got {getattr(self, name):g}.")
+        if self.push_to_hub and not self.hub_model_id:
+            raise InputError("hub_model_id is missing: pass --hub_model_id organisation/name to push to.")
         text = self.checkpointing_steps
         if text not in ("no", "epoch") and not (text.isdecimal() and int(text) > 0):
             raise InputError(f"checkpointing_steps must be a number of steps, 'epoch' or 'no', got {text!r}.")
@@ -104,6 +95,9 @@ class TrainingArguments:
 @dataclass(kw_only=True)
 class PretrainArguments(TrainingArguments):
     """Pretrain an encoder without labels."""
+
+    init_from: str | None = argument(None, "run folder or Hub id of an autoencoder to go on from, on these data")
+    revision: str | None = argument(None, "branch, tag or commit of that Hub model")
 
 
 @dataclass(kw_only=True)
@@ -128,136 +122,35 @@ class FinetuneArguments(TrainingArguments):
             raise InputError("freeze_encoder with from_scratch would freeze random weights; leave one of them out.")
 
 
-def coerce(name: str, value: Any, kind: Any, choices: tuple[str, ...] | None = None) -> Any:
-    """`value` from Python, YAML or the command line as the type that field `name` asks for.
+@dataclass(kw_only=True)
+class PushArguments:
+    """Push a run folder to the Hub in one commit: weights, config, card, pictures and code."""
 
-    Raises:
-        InputError: it cannot be read as that type.
-    """
-    options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if value is None and types.NoneType in options:
-        return None
-    kind = options[0]
-    try:
-        if kind is bool and not isinstance(value, bool):
-            value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[str(value).lower()]
-        elif kind is int and not (isinstance(value, int) and not isinstance(value, bool)):
-            number = float(value)  # 1e4 is a number of steps too
-            if isinstance(value, bool) or number != int(number):
-                raise ValueError
-            value = int(number)
-        elif kind is float:
-            if isinstance(value, bool):
-                raise ValueError
-            value = float(value)
-        elif kind is str:
-            value = str(value.lower() if isinstance(value, str) and choices else value)
-            value = "no" if value == "False" else value  # YAML reads a bare `no` as False
-        elif kind is dict and not isinstance(value, Mapping):
-            raise ValueError
-    except (KeyError, ValueError, TypeError, OverflowError):
-        raise InputError(f"{name} must be of type {kind.__name__}, got {value!r}.") from None
-    if choices and value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")
-    return dict(value) if kind is dict else value
+    run_dir: str | None = argument(None, "folder of a finished run")
+    hub_model_id: str | None = argument(None, "repository to push to, name or organisation/name")
+    private: bool = argument(False, "make the repository private, if it is new")
+    revision: str | None = argument(None, "branch to push to (default: main); made if it is missing")
+    create_pr: bool = argument(False, "open a pull request instead")
+    dry_run: bool = argument(False, "list what would change and send nothing")
+    commit_message: str | None = argument(None, "title of the commit")
+    hub_token: str | None = argument(None, "Hub token, if not the one you are logged in with; never stored")
+
+    def __post_init__(self):
+        coerce_all(self)
+        if not self.run_dir:
+            raise InputError("run_dir is missing: name the folder of a finished run.")
+        if not self.hub_model_id:
+            raise InputError("hub_model_id is missing: pass --hub_model_id organisation/name.")
 
 
-def build_arguments(cls: type[A], recipe: str | Path | None, given: Mapping[str, Any]) -> A:
-    """Arguments of class `cls`: the defaults, over them the recipe, over that what was `given`.
+@dataclass(kw_only=True)
+class CardArguments:
+    """Render a run's model card (README.md) again, from its run.json."""
 
-    Raises:
-        InputError: an unknown recipe or key (names the nearest), or a value that does not fit.
-    """
-    values = read_recipe(recipe, cls) if recipe else {}
-    check_names(given, cls, "argument")
-    config = {**(values.get("config") or {}), **coerce("config", given.get("config") or {}, dict)}
-    return cls(**{**values, **given, "config": config})
+    run_dir: str | None = argument(None, "folder of a run")
+    overwrite: bool = argument(False, "also if README.md was edited by hand")
 
-
-def read_recipe(recipe: str | Path, cls: type[TrainingArguments]) -> dict[str, Any]:
-    """The mapping in a recipe: a path, or the name of a shipped one (`mnist`)."""
-    path = Path(recipe)
-    if not path.is_file():
-        path = RECIPES / f"{recipe}.yaml"
-    if not path.is_file():
-        known = sorted(p.stem for p in RECIPES.glob("*.yaml"))
-        raise InputError(f"no recipe {str(recipe)!r}: expected a YAML file, or one of {', '.join(known)}.")
-    try:
-        values = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"recipe {path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
-        raise InputError(f"recipe {path} must be a mapping of arguments to values, got {type(values).__name__}.")
-    check_names(values, cls, f"key in recipe {path}")
-    return values
-
-
-def check_names(names: Any, cls: type[TrainingArguments], what: str) -> None:
-    """Raise InputError for a name that is no argument of `cls`, with the nearest one."""
-    known = [f.name for f in dataclasses.fields(cls)]
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1, cutoff=0)[0]
-            raise InputError(f"unknown {what}: {name!r}. Did you mean {near!r}?")
-
-
-def parse_arguments(cls: type[A], argv: list[str] | None = None, prog: str | None = None) -> A:
-    """Arguments of class `cls` from a command line: `[RECIPE] [--name value ...] [--config.FIELD value ...]`.
-
-    Exits with status 0 after `--help`. Raises InputError for all that does not fit.
-    """
-    parser = _Parser(prog=prog, description=cls.__doc__, allow_abbrev=False, argument_default=argparse.SUPPRESS)
-    parser.add_argument("recipe", nargs="?", default=None, help="YAML file, or name of a shipped recipe")
-    for f in dataclasses.fields(cls):
-        default = "" if f.default in (None, MISSING) else f" (default: {f.default})"
-        parser.add_argument(
-            f"--{f.name}",
-            metavar="{" + ",".join(f.metadata["choices"]) + "}" if f.metadata["choices"] else _metavar(f),
-            help=f.metadata["help"].replace("%", "%%") + default,
-            **({"nargs": "?", "const": True} if f.type is bool else {}),
-            **({"nargs": "?", "const": "latest"} if f.name == "resume_from_checkpoint" else {}),
-        )
-    config, rest = _split_config(list(sys.argv[1:] if argv is None else argv))
-    known, unknown = parser.parse_known_args(rest)
-    check_names([word.lstrip("-").split("=")[0] for word in unknown if word.startswith("-")], cls, "argument")
-    if unknown:
-        raise InputError(f"{unknown[0]!r} stands where no value was expected; give one recipe and --name value pairs.")
-    given = vars(known)
-    recipe = given.pop("recipe")
-    if "config" in given:
-        given["config"] = yaml.safe_load(given["config"])
-    if config:
-        given["config"] = {**coerce("config", given.get("config") or {}, dict), **config}
-    return build_arguments(cls, recipe, given)
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> typing.NoReturn:
-        raise InputError(f"{message} (see --help)")
-
-
-def _metavar(f: dataclasses.Field) -> str:
-    kind = typing.get_args(f.type)[0] if isinstance(f.type, types.UnionType) else f.type
-    return {bool: "BOOL", int: "INT", float: "NUMBER", dict: "YAML"}.get(kind, "TEXT")
-
-
-def _split_config(argv: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Take `--config.FIELD value ...` out of a command line; several values, or one with commas, make a list."""
-    config, rest = {}, []
-    words = iter(range(len(argv)))
-    for i in words:
-        if not argv[i].startswith("--config."):
-            rest.append(argv[i])
-            continue
-        name, equals, value = argv[i].removeprefix("--config.").partition("=")
-        values = [value] if equals else []
-        while not equals and i + 1 < len(argv) and not argv[i + 1].startswith("--"):
-            i = next(words)
-            values.append(argv[i])
-        if not values:
-            raise InputError(f"--config.{name} needs a value.")
-        values = [yaml.safe_load(v) for v in values]
-        if len(values) == 1 and isinstance(values[0], str) and "," in values[0]:
-            values = [yaml.safe_load(v) for v in values[0].split(",") if v]
-        config[name] = values[0] if len(values) == 1 else values
-    return config, rest
+    def __post_init__(self):
+        coerce_all(self)
+        if not self.run_dir:
+            raise InputError("run_dir is missing: name the folder of a run.")

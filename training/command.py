@@ -1,4 +1,4 @@
-"""From a command line to a run and an exit status: 0 done, 2 wrong input, 128 + n stopped by signal n."""
+"""From a command line to a run and an exit status: 0 done, 2 wrong input, 3 a failed push, 128 + n a signal."""
 
 import logging
 import os
@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .arguments import TrainingArguments, parse_arguments
-from .errors import InputError, Interrupted, one_line
+from .errors import InputError, Interrupted, PushFailed, one_line
+from .parsing import parse_arguments
 
 
 def run_command(
-    arguments_class: type[TrainingArguments],
+    arguments_class: type,
     run: Callable[[Any], Any],
     argv: list[str] | None = None,
     verb: str | None = None,
@@ -24,6 +24,8 @@ def run_command(
         return
     except InputError as error:
         status, message = 2, f"error: {one_line(error)}"
+    except PushFailed as error:
+        status, message = 3, f"error: {one_line(error)}"
     except Interrupted as error:
         status, message = 128 + error.signal_number, one_line(error)
     except KeyboardInterrupt:  # before or after training; inside it, the loop saves a checkpoint first

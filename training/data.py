@@ -91,6 +91,13 @@ def load_data(args: TrainingArguments, size: int | None = None, channels: int | 
     return train, evaluation
 
 
+def source_of(dataset: str) -> str:
+    """Where a dataset comes from: "builtin", "local" or "hub"."""
+    if dataset == "digits":
+        return "builtin"
+    return "local" if Path(dataset).expanduser().exists() else "hub"
+
+
 def subset(data: ImageData, max_samples: int | None, labels_per_class: int | None, seed: int) -> ImageData:
     """A random part of `data`: `max_samples` of all, or `labels_per_class` of every class; the seed decides.
 

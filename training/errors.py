@@ -21,6 +21,13 @@ class Interrupted(Exception):
         self.signal_number = signal_number
 
 
+class PushFailed(Exception):
+    """The Hub did not take a push. The run folder is as it was; the message holds the command that tries again.
+
+    The command line exits with status 3.
+    """
+
+
 def one_line(error: BaseException) -> str:
     """The message of `error` on a single line."""
     return " ".join(str(error).split())

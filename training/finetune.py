@@ -16,14 +16,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from pretune.training.arguments import FinetuneArguments, build_arguments
+from pretune.training.arguments import FinetuneArguments
 from pretune.training.batches import Batches, Columns, evaluating
 from pretune.training.command import run_command
 from pretune.training.data import ImageData, load_data, subset
 from pretune.training.errors import InputError
 from pretune.training.health import SAMPLE, live_units, warn_of_dead_layers
 from pretune.training.loop import make_optimizer, prepare_model, train
-from pretune.training.models import build_classifier, classifier_config, family_of, load_config, new_config
+from pretune.training.models import (
+    build_classifier,
+    classifier_config,
+    family_of,
+    load_config,
+    model_source,
+    new_config,
+)
+from pretune.training.parsing import build_arguments
 from pretune.training.pictures import draw_confusion, draw_losses
 from pretune.training.run import Run, RunResult, start_run
 
@@ -40,6 +48,7 @@ def finetune(recipe: str | Path | None = None, **arguments: Any) -> RunResult:
     Raises:
         InputError: something given does not fit; the message names the repair.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
+        PushFailed: with push_to_hub, the Hub did not take the finished run.
     """
     return run(build_arguments(FinetuneArguments, recipe, arguments))
 
@@ -55,7 +64,7 @@ def run(args: FinetuneArguments) -> RunResult:
         if args.model is not None and Path(args.model).resolve() == this.folder.resolve():
             raise InputError(f"output_dir is the folder of --model, {args.model}. Choose another --output_dir.")
 
-        base = load_config(args) if args.model is not None else None
+        base = load_config(args.model, args.revision) if args.model is not None else None
         given = args.config if base is None else {"image_size": base.image_size, "num_channels": base.num_channels}
         train_data, eval_data = load_data(args, given.get("image_size"), given.get("num_channels"))
         if train_data.labels is None or (eval_data is not None and eval_data.labels is None):
@@ -69,6 +78,7 @@ def run(args: FinetuneArguments) -> RunResult:
             model.base_model.requires_grad_(False)
         processor = family_of(config.model_type)[3].for_config(config)
         this.record["loading_report"] = model.loading_report
+        this.record["base_source"] = model_source(args.model)
         this.open(model, processor, train_data, eval_data)
 
         accelerator = this.accelerator
@@ -89,6 +99,7 @@ def run(args: FinetuneArguments) -> RunResult:
             draw_losses(this.folder / "loss.png", this.read_metrics())
         result = this.finish(watch.metrics, this.total_steps(batches.steps_per_epoch))
         watch.summarise(train_data)
+        this.push()
         return result
 
 

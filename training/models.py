@@ -4,15 +4,22 @@ import copy
 import dataclasses
 import difflib
 import typing
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForImageClassification, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForImageClassification,
+    AutoModelForPreTraining,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.utils import logging as transformers_logging
 
 from ..auto import FAMILIES
-from .arguments import FinetuneArguments, TrainingArguments
+from .arguments import FinetuneArguments, PretrainArguments, TrainingArguments
 from .data import ImageData
 from .errors import InputError, one_line
 
@@ -53,17 +60,24 @@ def make_config(config_class: type, values: dict[str, Any]) -> PreTrainedConfig:
         raise InputError(f"config of {config_class.__name__}: {one_line(error)}") from None
 
 
-def load_config(args: FinetuneArguments) -> PreTrainedConfig:
-    """The config of the checkpoint `args.model`, or raise InputError."""
+def model_source(name: str | None) -> str | None:
+    """Where a checkpoint comes from: "local" or "hub"; None without one."""
+    return None if name is None else "local" if Path(name).exists() else "hub"
+
+
+def load_config(name: str, revision: str | None) -> PreTrainedConfig:
+    """The config of checkpoint `name`, a run folder or Hub id, or raise InputError."""
     try:
-        config = AutoConfig.from_pretrained(args.model, revision=args.revision or "main")
+        config = AutoConfig.from_pretrained(name, revision=revision or "main")
     except (OSError, ValueError, KeyError, StrictDataclassError) as error:
         raise InputError(
-            f"model {args.model} cannot be loaded: {one_line(error)} Expected a run folder or a Hub id."
+            f"model {name} cannot be loaded: {one_line(error)} Expected a run folder or a Hub id."
         ) from None
+    if hasattr(config, "auto_map"):  # names code files of the repository it came from, which a new run does not have
+        del config.auto_map
     if type(config) not in [row[0] for row in FAMILIES]:
         known = ", ".join(row[0].model_type for row in FAMILIES)
-        raise InputError(f"model {args.model} is of type {config.model_type!r}, expected one of {known}.")
+        raise InputError(f"model {name} is of type {config.model_type!r}, expected one of {known}.")
     return config
 
 
@@ -98,27 +112,37 @@ def build_classifier(args: FinetuneArguments, config: PreTrainedConfig) -> PreTr
         model = family_of(config.model_type)[2](config)
         model.loading_report = "all weights are new (from scratch)"
         return model
-    try:
-        saved = AutoConfig.from_pretrained(args.model, revision=args.revision or "main")
-        same_labels = saved.id2label == config.id2label
-        with _quiet_transformers():
-            model = AutoModelForImageClassification.from_pretrained(
-                args.model, revision=args.revision or "main", config=config, ignore_mismatched_sizes=not same_labels
-            )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"model {args.model} cannot be loaded: {one_line(error)}") from None
+    same_labels = load_config(args.model, args.revision).id2label == config.id2label
+    model = _load(AutoModelForImageClassification, args.model, args.revision, config, not same_labels)
     if not same_labels and "classifier is new" not in model.loading_report:
         model.classifier.reset_parameters()
         model.loading_report += "; classifier is new, since the labels are other ones"
     return model
 
 
-class _quiet_transformers:
-    """transformers prints a table of missing weights; ours is one line, and what is missing raises."""
+def build_autoencoder(args: PretrainArguments, config: PreTrainedConfig) -> PreTrainedModel:
+    """The autoencoder to pretrain: from the checkpoint `args.init_from`, or new. `loading_report` says which."""
+    if args.init_from is not None:
+        if args.config:
+            raise InputError(f"config.{next(iter(args.config))} cannot be changed on the network of --init_from.")
+        if not config.has_decoder:
+            raise InputError(f"model {args.init_from} has no decoder to train: name the autoencoder it was made from.")
+        return _load(AutoModelForPreTraining, args.init_from, args.revision, config, False)
+    model = family_of(config.model_type)[1](config)
+    model.loading_report = "all weights are new"
+    return model
 
-    def __enter__(self) -> None:
-        self.level = transformers_logging.get_verbosity()
-        transformers_logging.set_verbosity_error()
 
-    def __exit__(self, *exception: object) -> None:
-        transformers_logging.set_verbosity(self.level)
+def _load(
+    auto_class: Any, name: str, revision: str | None, config: PreTrainedConfig, new_head: bool
+) -> PreTrainedModel:
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # its table of missing weights is one line here, or an error
+    try:
+        return auto_class.from_pretrained(
+            name, revision=revision or "main", config=config, ignore_mismatched_sizes=new_head
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"model {name} cannot be loaded: {one_line(error)}") from None
+    finally:
+        transformers_logging.set_verbosity(level)

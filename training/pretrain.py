@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from pretune.training.arguments import PretrainArguments, build_arguments
+from pretune.training.arguments import PretrainArguments
 from pretune.training.batches import Batches, Columns, evaluating
 from pretune.training.command import run_command
 from pretune.training.data import ImageData, load_data, subset
@@ -27,7 +27,8 @@ from pretune.training.health import (
     warn_of_dead_layers,
 )
 from pretune.training.loop import make_optimizer, prepare_model, train
-from pretune.training.models import family_of, new_config
+from pretune.training.models import build_autoencoder, family_of, load_config, model_source, new_config
+from pretune.training.parsing import build_arguments
 from pretune.training.pictures import draw_latents, draw_losses, draw_reconstructions
 from pretune.training.run import Run, RunResult, start_run
 
@@ -44,6 +45,7 @@ def pretrain(recipe: str | Path | None = None, **arguments: Any) -> RunResult:
     Raises:
         InputError: something given does not fit; the message names the repair.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
+        PushFailed: with push_to_hub, the Hub did not take the finished run.
     """
     return run(build_arguments(PretrainArguments, recipe, arguments))
 
@@ -57,12 +59,16 @@ def run(args: PretrainArguments) -> RunResult:
             model = family_of(record["model"]["model_type"])[1].from_pretrained(this.folder)
             return RunResult(this.folder, model.eval(), record["metrics"], record)
 
-        train_data, eval_data = load_data(args, args.config.get("image_size"), args.config.get("num_channels"))
+        base = load_config(args.init_from, args.revision) if args.init_from is not None else None
+        given = args.config if base is None else {"image_size": base.image_size, "num_channels": base.num_channels}
+        train_data, eval_data = load_data(args, given.get("image_size"), given.get("num_channels"))
         train_data = subset(train_data, args.max_train_samples, None, args.seed)
         this.timings["data_seconds"] = this.seconds()
-        config = new_config(args, train_data)
-        _, model_class, _, processor_class = family_of(args.model_type)
-        model = model_class(config)
+        model = build_autoencoder(args, base or new_config(args, train_data))
+        logger.info("%s", model.loading_report)
+        this.record["loading_report"] = model.loading_report
+        this.record["base_source"] = model_source(args.init_from)
+        config, processor_class = model.config, family_of(model.config.model_type)[3]
         this.open(model, processor_class.for_config(config), train_data, eval_data)
 
         accelerator = this.accelerator
@@ -81,6 +87,7 @@ def run(args: PretrainArguments) -> RunResult:
             _draw(this, eval_data or train_data, watch)
         result = this.finish(metrics, this.total_steps(batches.steps_per_epoch))
         _summarise(result)
+        this.push()
         return result
 
 

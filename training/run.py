@@ -18,16 +18,20 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import DistributedType
 from filelock import FileLock, Timeout
 from transformers.utils import logging as transformers_logging
 
+from ..model_cards.card import PICTURES
+from .accelerators import hardware_of, make_accelerator
 from .arguments import TrainingArguments
+from .card import write_card
 from .checkpoint import find_checkpoint, list_checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
-from .data import ImageData
-from .errors import InputError, one_line
+from .data import ImageData, source_of
+from .errors import InputError
+from .hub_checkpoints import HubCheckpoints, fetch_hub_checkpoint
+from .parsing import command_of
 from .randomness import seed_for
-from .run_folder import read_record, remove_run_files
+from .run_folder import card_was_edited, read_record, remove_run_files, write_record
 
 logger = logging.getLogger(__name__)
 
@@ -64,16 +68,18 @@ class Run:
         self.began = time.perf_counter()
         self._identity: dict[str, Any] = {}
         self._lock: FileLock | None = None
+        self.hub: HubCheckpoints | None = None
         self.record: dict[str, Any] = {
             "verb": verb,
             "status": "running",
-            "arguments": dataclasses.asdict(args),
+            "arguments": {k: v for k, v in dataclasses.asdict(args).items() if k != "hub_token"},
+            "command": command_of(verb, args),
             "seed": args.seed,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": {
                 "pretune": version("pretune"), "python": platform.python_version(), **{n: version(n) for n in VERSIONS}
             },
-            "hardware": _hardware(accelerator),
+            "hardware": hardware_of(accelerator),
         }  # fmt: skip
 
     # --- before training ---------------------------------------------------------------------------------------------
@@ -120,6 +126,7 @@ class Run:
         }
         self.record["dataset"] = {
             "name": self.args.dataset,
+            "source": source_of(self.args.dataset),
             "train": {"name": train.name, "samples": len(train), "fingerprint": train.fingerprint},
             "damaged_and_skipped": train.skipped + (evaluation.skipped if evaluation else 0),
         }
@@ -146,7 +153,9 @@ class Run:
             if self.args.overwrite_output_dir and self.args.resume_from_checkpoint is None:
                 remove_run_files(self.folder)
             if self.args.resume_from_checkpoint is None:
-                self.write_record()
+                write_record(self.folder, self.record)
+            if self.args.push_to_hub and self.args.hub_strategy == "checkpoint":
+                self.hub = HubCheckpoints(self.args.hub_model_id, self.args.hub_private_repo, self.args.hub_token)
         self.accelerator.wait_for_everyone()
         if self.accelerator.log_with:
             flat = {k: v for k, v in self.record["arguments"].items() if isinstance(v, (int, float, str, bool))}
@@ -161,6 +170,11 @@ class Run:
         wanted = self.args.resume_from_checkpoint
         if wanted is None:
             return
+        if wanted == "hub":
+            if self.accelerator.is_main_process:
+                fetch_hub_checkpoint(self.args.hub_model_id, self.folder, self.args.hub_token)
+            self.accelerator.wait_for_everyone()
+            wanted = "latest"
         checkpoint = find_checkpoint(self.folder, wanted)
         if checkpoint is None:
             logger.warning("%s holds no whole checkpoint: starting from the beginning", self.folder)
@@ -183,7 +197,7 @@ class Run:
             self._cut_metrics()
             self.record["resumed_from_step"] = self.start_step
             prune_checkpoints(self.folder, None)
-            self.write_record()
+            write_record(self.folder, self.record)
         self.accelerator.wait_for_everyone()
 
     def seconds(self) -> float:
@@ -207,7 +221,9 @@ class Run:
 
     def save_checkpoint(self, step: int, optimizer: torch.optim.Optimizer) -> None:
         if self.accelerator.is_main_process:
-            save_checkpoint(self.folder, step, self.model, optimizer, {"identity": self._identity})
+            saved = save_checkpoint(self.folder, step, self.model, optimizer, {"identity": self._identity})
+            if self.hub is not None:
+                self.hub.send(saved)
             prune_checkpoints(self.folder, self.args.save_total_limit)
         self.accelerator.wait_for_everyone()
 
@@ -218,15 +234,18 @@ class Run:
     # --- after training ----------------------------------------------------------------------------------------------
 
     def finish(self, metrics: dict[str, Any], step: int) -> RunResult:
-        """Write the model in Hugging Face form, then the record that says the run is whole."""
+        """Write the model in Hugging Face form, the record that says the run is whole, and the card."""
         model = self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False).cpu().eval()
         broken = [name for name, value in model.state_dict().items() if not value.isfinite().all()]
         if broken:
             raise InputError(
                 f"the trained weights hold NaN or infinity: {', '.join(broken[:4])}. Lower --learning_rate."
             )
+        if self.hub is not None:
+            self.hub.finish()
         self.timings["total_seconds"] = self.seconds()
         self.record.update(status="finished", global_step=step, timings=self.timings, metrics=metrics)
+        self.record["pictures"] = [name for name in PICTURES if (self.folder / name).is_file()]
         if self.accelerator.is_main_process:
             part = self.folder / ".tmp-checkpoint-final"
             shutil.rmtree(part, ignore_errors=True)
@@ -235,14 +254,34 @@ class Run:
             for path in part.iterdir():
                 os.replace(path, self.folder / path.name)
             part.rmdir()
-            self.write_record()
+            write_record(self.folder, self.record)
+            if card_was_edited(self.folder / "README.md", self.record):
+                logger.warning(
+                    "%s was edited by hand and stays; `pretune card` renders a new one", self.folder / "README.md"
+                )
+            else:
+                write_card(self.folder, self.record)
         self.accelerator.wait_for_everyone()
         return RunResult(self.folder, model, metrics, self.record)
 
-    def write_record(self) -> None:
-        part = self.folder / ".run.json.tmp"
-        part.write_text(json.dumps(self.record, indent=2) + "\n")
-        os.replace(part, self.folder / "run.json")
+    def push(self) -> None:
+        """Push the finished run, if asked to.
+
+        Raises:
+            PushFailed: the Hub did not take it; the run is whole on disk.
+        """
+        if self.args.push_to_hub and self.accelerator.is_main_process:
+            from .push import PushArguments
+            from .push import run as push_run
+
+            push_run(
+                PushArguments(
+                    run_dir=self.args.output_dir,
+                    hub_model_id=self.args.hub_model_id,
+                    private=self.args.hub_private_repo,
+                    hub_token=self.args.hub_token,
+                )
+            )
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl."""
@@ -250,6 +289,8 @@ class Run:
         return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
     def close(self) -> None:
+        if self.hub is not None:
+            self.hub.stop()
         if self._lock is not None:
             self._lock.release()
 
@@ -272,7 +313,7 @@ class Run:
 def start_run(verb: str, args: TrainingArguments) -> Iterator[Run]:
     """A `Run` with its accelerator; random numbers, accelerate's state and progress bars are restored afterwards."""
     ours = AcceleratorState._shared_state == {} and PartialState._shared_state == {}
-    accelerator = _make_accelerator(args)
+    accelerator = make_accelerator(args)
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     devices = [accelerator.device] if accelerator.device.type == "cuda" else []
@@ -291,39 +332,3 @@ def start_run(verb: str, args: TrainingArguments) -> Iterator[Run]:
         if ours:
             accelerator.end_training()
             AcceleratorState._reset_state(reset_partial_state=True)
-
-
-def _make_accelerator(args: TrainingArguments) -> Accelerator:
-    trackers = [name.strip() for name in args.report_to.split(",") if name.strip() not in ("", "none", "no")]
-    if trackers:
-        from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
-
-        known, available = [str(t) for t in LOGGER_TYPE_TO_CLASS], [str(t) for t in get_available_trackers()]
-        for name in trackers:
-            if name not in known:
-                raise InputError(f"report_to: unknown tracker {name!r}, expected one of {', '.join(sorted(known))}.")
-            if name not in available:
-                raise InputError(f"report_to: {name} is not installed. Install it with: pip install {name}")
-    try:
-        accelerator = Accelerator(
-            mixed_precision=args.mixed_precision, log_with=trackers or None, project_dir=args.output_dir
-        )
-    except ValueError as error:
-        raise InputError(f"accelerate cannot start: {one_line(error)}") from None
-    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
-        raise InputError(
-            f"{accelerator.distributed_type.value} is not supported yet: launch with plain data parallelism."
-        )
-    return accelerator
-
-
-def _hardware(accelerator: Accelerator) -> dict[str, Any]:
-    facts = {
-        "device": accelerator.device.type,
-        "processes": accelerator.num_processes,
-        "cpu": platform.processor() or platform.machine(),
-        "cpu_threads": torch.get_num_threads(),
-    }
-    if accelerator.device.type == "cuda":
-        facts["gpu"] = torch.cuda.get_device_name(accelerator.device)
-    return facts

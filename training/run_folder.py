@@ -1,6 +1,8 @@
 """What lies in a run folder, and how to remove it without touching anything else."""
 
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,13 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) and "verb" in record else None
 
 
+def write_record(folder: Path, record: dict[str, Any]) -> None:
+    """Write `run.json`, whole or not at all."""
+    part = folder / ".run.json.tmp"
+    part.write_text(json.dumps(record, indent=2) + "\n")
+    os.replace(part, folder / "run.json")
+
+
 def remove_run_files(folder: Path) -> None:
     """Remove what a run wrote to `folder`; a user's own files stay, also inside checkpoints."""
     for checkpoint in list_checkpoints(folder):
@@ -37,8 +46,21 @@ def remove_run_files(folder: Path) -> None:
         if not any(checkpoint.iterdir()):
             checkpoint.rmdir()
     prune_checkpoints(folder, None)
+    card, record = folder / "README.md", read_record(folder) or {}
+    if card.is_file() and not card_was_edited(card, record):
+        card.unlink()
     for name in RUN_FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in RUN_FILES:
         if name != ".lock":
             (folder / name).unlink(missing_ok=True)
+
+
+def card_was_edited(path: Path, record: dict[str, Any]) -> bool:
+    """True if the README.md at `path` is not, or no longer, what the run wrote."""
+    return path.is_file() and card_hash(path.read_text()) != record.get("card_sha256")
+
+
+def card_hash(text: str) -> str:
+    """What run.json keeps of the card it wrote."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = [
-    p for folder in ("configuration", "modeling", "training", "pretune") for p in sorted((ROOT / folder).rglob("*.py"))
-]
+FOLDERS = ("configuration", "modeling", "training", "pretune", "model_cards")
+FILES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}/{p.name}")

@@ -16,8 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = "torch|transformers|datasets|accelerate|sklearn|matplotlib|numpy|huggingface_hub"
 
 
+VERBS = ("pretrain", "finetune", "push", "card")
+
+
 @pytest.mark.parametrize(
-    "words", [[], ["--help"], ["pretrain", "--help"], ["finetune", "--help"], ["--version"], ["pretrain", "no-recipe"]]
+    "words", [[], ["--help"], ["--version"], ["pretrain", "no-recipe"], *([v, "--help"] for v in VERBS)]
 )
 def test_import_and_help_load_nothing_heavy(words, launch):
     code = (
@@ -33,7 +36,7 @@ def test_import_and_help_load_nothing_heavy(words, launch):
 def test_every_public_name_is_listed_and_documented():
     assert set(pretune.__all__) == {
         "AutoencoderConfig", "AutoencoderForImageClassification", "AutoencoderImageProcessor", "AutoencoderModel",
-        "InputError", "Interrupted", "__version__", "finetune", "pretrain",
+        "InputError", "Interrupted", "PushFailed", "__version__", "finetune", "pretrain", "push",
     }  # fmt: skip
     for name in pretune.__all__:
         assert name == "__version__" or getattr(pretune, name).__doc__
@@ -45,7 +48,7 @@ def test_every_public_name_is_listed_and_documented():
 def test_command_lists_verbs_and_refuses_others(launch):
     assert re.search(r"pretrain .*\n.*finetune ", launch("-m", "pretune").stdout)
     refused = launch("-m", "pretune", "pretrian", check=2)
-    assert refused.stderr == "error: unknown verb 'pretrian': expected one of pretrain, finetune.\n"
+    assert refused.stderr == "error: unknown verb 'pretrian': expected one of pretrain, finetune, push, card.\n"
 
 
 def test_the_wheel_holds_every_module_and_imports_from_anywhere(tmp_path, launch):
@@ -59,8 +62,8 @@ def test_the_wheel_holds_every_module_and_imports_from_anywhere(tmp_path, launch
     subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", tmp_path, source], check=True)
     (wheel,) = tmp_path.glob("pretune-*.whl")
     packed = zipfile.ZipFile(wheel).namelist()
-    folders = ("pretune", "configuration", "modeling", "training")
-    modules = [n for n in files if n.endswith((".py", ".yaml")) and n.split("/")[0] in folders]
+    folders = ("pretune", "configuration", "modeling", "training", "model_cards")
+    modules = [n for n in files if n.endswith((".py", ".yaml", ".md")) and n.split("/")[0] in folders]
     expected = {n if n.startswith("pretune/") else f"pretune/{n}" for n in modules}
     assert {n for n in packed if ".dist-info/" not in n} == expected
     assert any(n.endswith("licenses/LICENSE") for n in packed)
@@ -76,7 +79,7 @@ def test_the_wheel_holds_every_module_and_imports_from_anywhere(tmp_path, launch
         f"for name in {[n for n in names if not n.endswith('__main__')]}:\n"
         "    module = importlib.import_module(name)\n"
         f"    assert module.__file__.startswith({str(tmp_path / 'site')!r}), module.__file__\n"
-        "assert not {'training', 'modeling', 'configuration'} & set(sys.modules)\n"
+        "assert not {'training', 'modeling', 'configuration', 'model_cards'} & set(sys.modules)\n"
         "print(importlib.import_module('pretune').__version__)"
     )
     elsewhere = launch("-c", code, env={**os.environ, "PYTHONPATH": str(tmp_path / "site")}, cwd=tmp_path)

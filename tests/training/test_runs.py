@@ -22,8 +22,16 @@ RUN_FILES = {
     "run.json",
     "metrics.jsonl",
     "loss.png",
+    "README.md",
     ".lock",
 }
+
+
+@pytest.fixture(autouse=True)
+def no_accelerator_of_another_test():
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)  # transformers' Trainer leaves one behind
 
 
 def names(folder) -> set[str]:

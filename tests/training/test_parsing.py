@@ -1,8 +1,9 @@
 import pytest
 import yaml
 
-from pretune.training.arguments import RECIPES, FinetuneArguments, PretrainArguments, build_arguments, parse_arguments
+from pretune.training.arguments import FinetuneArguments, PretrainArguments
 from pretune.training.errors import InputError
+from pretune.training.parsing import RECIPES, build_arguments, parse_arguments
 
 NEEDED = ["--dataset", "digits", "--output_dir", "out"]
 

@@ -1,0 +1,53 @@
+"""The device or devices a run is computed on, by accelerate."""
+
+import platform
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedType
+
+from .arguments import TrainingArguments
+from .errors import InputError, one_line
+
+
+def make_accelerator(args: TrainingArguments) -> Accelerator:
+    """The accelerator that `args` ask for.
+
+    Raises:
+        InputError: a tracker that is unknown or not installed, or a way to share out a model that is not supported.
+    """
+    trackers = [name.strip() for name in args.report_to.split(",") if name.strip() not in ("", "none", "no")]
+    if trackers:
+        from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
+
+        known, available = [str(t) for t in LOGGER_TYPE_TO_CLASS], [str(t) for t in get_available_trackers()]
+        for name in trackers:
+            if name not in known:
+                raise InputError(f"report_to: unknown tracker {name!r}, expected one of {', '.join(sorted(known))}.")
+            if name not in available:
+                raise InputError(f"report_to: {name} is not installed. Install it with: pip install {name}")
+    try:
+        accelerator = Accelerator(
+            mixed_precision=args.mixed_precision, log_with=trackers or None, project_dir=args.output_dir
+        )
+    except ValueError as error:
+        raise InputError(f"accelerate cannot start: {one_line(error)}") from None
+    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
+        raise InputError(
+            f"{accelerator.distributed_type.value} is not supported yet: launch with plain data parallelism."
+        )
+    return accelerator
+
+
+def hardware_of(accelerator: Accelerator) -> dict[str, Any]:
+    """What a run is computed on, for its record."""
+    facts = {
+        "device": accelerator.device.type,
+        "processes": accelerator.num_processes,
+        "cpu": platform.processor() or platform.machine(),
+        "cpu_threads": torch.get_num_threads(),
+    }
+    if accelerator.device.type == "cuda":
+        facts["gpu"] = torch.cuda.get_device_name(accelerator.device)
+    return facts
