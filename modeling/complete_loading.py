@@ -1,8 +1,11 @@
-"""Checkpoints load completely or not at all."""
+"""Checkpoints load completely or not at all, and are pushed with an honest card."""
 
+import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import CommitInfo, HfApi
 from transformers.utils import cached_file, logging
 
 logger = logging.get_logger(__name__)
@@ -35,13 +38,14 @@ class CompleteLoading:
             output_loading_info: also return transformers' dictionary of missing and unexpected names.
 
         Raises:
-            ValueError: a tensor the config calls for is missing, of another shape or not finite (only a new head
-                may be missing).
-            OSError: no config.json, or no weights, or a damaged file.
+            ValueError: a checkpoint of another family, or one that lacks a tensor the config calls for, or has it in
+                another shape or not finite (only a new head may be missing).
+            OSError: no config.json, or no weights.
+            safetensors.SafetensorError: a damaged weight file.
         """
         name = pretrained_model_name_or_path
         if kwargs.get("config") is None and kwargs.get("state_dict") is None:
-            require_config(name, kwargs)
+            require_config(name, cls.config_class.model_type, kwargs)
         # transformers' own error for a wrong shape names no tensor; with True it goes on, and ours names them
         model, info = super().from_pretrained(
             name, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
@@ -49,9 +53,63 @@ class CompleteLoading:
         check_complete(model, info, name, ignore_mismatched_sizes)
         return (model, info) if output_loading_info else model
 
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        create_pr: bool = False,
+    ) -> CommitInfo:
+        """Upload weights and config, and a minimal card if the repository has none.
 
-def require_config(name: Any, kwargs: dict[str, Any]) -> None:
-    """Raise OSError if checkpoint `name` has no config.json (transformers would use the defaults in silence)."""
+        To publish a run use `pretune push RUN_DIR` (`pretune.push`): one commit with image processor, measured card,
+        pictures and code, and without weight files left behind by earlier pushes, which this method does not remove.
+
+        Args:
+            repo_id: "name" or "organisation/name"; made if it does not exist.
+            commit_message: title of the commit.
+            private: for a new repository.
+            token: default: the one the Hub client finds itself.
+            revision: branch to commit to; made if it is missing.
+            create_pr: open a pull request instead.
+        """
+        api = HfApi(token=token)
+        repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        if revision is not None:
+            api.create_branch(repo_id, branch=revision, exist_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            if not api.file_exists(repo_id, "README.md", revision=revision):
+                Path(folder, "README.md").write_text(self._minimal_card(repo_id))
+            return api.upload_folder(
+                repo_id=repo_id,
+                folder_path=folder,
+                commit_message=commit_message or f"Upload {type(self).__name__}",
+                revision=revision,
+                create_pr=create_pr,
+            )
+
+    def _minimal_card(self, repo_id: str) -> str:
+        task = "image-classification" if hasattr(self, "classifier") else "image-feature-extraction"
+        return (
+            f"---\nlibrary_name: transformers\npipeline_tag: {task}\ntags:\n- pretune\n"
+            f"- {self.config.model_type}\n---\n\n# {repo_id.split('/')[-1]}\n\n"
+            f"{type(self).__name__} of {self.num_parameters():,} parameters, made with pretune. Nothing is "
+            f"recorded here of its training data or quality.\n\n```python\nfrom pretune import {type(self).__name__}\n\n"
+            f'model = {type(self).__name__}.from_pretrained("{repo_id}")\n```\n'
+        )
+
+
+def require_config(name: Any, model_type: str, kwargs: dict[str, Any]) -> None:
+    """Raise unless checkpoint `name` has a config.json (transformers would use the defaults in silence) of its family.
+
+    Raises:
+        OSError: there is no config.json.
+        ValueError: it is of another `model_type`.
+    """
     hub_arguments = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
     found = cached_file(
         name,
@@ -63,6 +121,12 @@ def require_config(name: Any, kwargs: dict[str, Any]) -> None:
         raise OSError(
             f"{name} holds no config.json, so the network's sizes are unknown. Expected a folder written by "
             f"save_pretrained or by a pretune run, or the id of such a repository on the Hub."
+        )
+    saved = json.loads(Path(found).read_text()).get("model_type")
+    if saved != model_type:
+        raise ValueError(
+            f"{name} is a checkpoint of type {saved!r}, expected {model_type!r}. Load it with AutoModel, or with the "
+            f"class of its own family."
         )
 
 

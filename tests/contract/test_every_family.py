@@ -259,6 +259,24 @@ def test_a_broken_folder_is_refused(family, tmp_path, fault):
         ROWS[family][1].from_pretrained(tmp_path)
 
 
+def test_a_checkpoint_of_another_family_is_refused(family, tmp_path):
+    from transformers import ViTConfig, ViTModel
+
+    ViTModel(
+        ViTConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
+    ).save_pretrained(tmp_path)
+    for model_class in ROWS[family][1:3]:
+        with pytest.raises(ValueError, match=f"is a checkpoint of type 'vit', expected '{family}'"):
+            model_class.from_pretrained(tmp_path)
+
+
+def test_a_config_of_another_size_is_refused(family, tmp_path):
+    tiny_model(family).save_pretrained(tmp_path)
+    tiny_config(family, latent_size=5).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="tensors of .* are missing or of another shape"):
+        ROWS[family][1].from_pretrained(tmp_path)
+
+
 def test_auto_classes_and_pipelines_from_one_folder(family, tmp_path):
     import PIL.Image
 
