@@ -98,7 +98,8 @@ class CompleteLoading:
             f"---\nlibrary_name: transformers\npipeline_tag: {task}\ntags:\n- pretune\n"
             f"- {self.config.model_type}\n---\n\n# {repo_id.split('/')[-1]}\n\n"
             f"{type(self).__name__} of {self.num_parameters():,} parameters, made with pretune. Nothing is "
-            f"recorded here of its training data or quality.\n\n```python\nfrom pretune import {type(self).__name__}\n\n"
+            f"recorded here of its training data or quality.\n\n```python\n"
+            f"from pretune import {type(self).__name__}\n\n"
             f'model = {type(self).__name__}.from_pretrained("{repo_id}")\n```\n'
         )
 
