@@ -170,12 +170,12 @@ def main() -> None:
         "(b) accelerate, datasets.with_transform": lambda: accelerate_loop(decoded_on_request, 100),
         "(c) transformers.Trainer, with_transform": lambda: trainer(decoded_on_request, 120),
         "    Trainer, uint8 array in memory": lambda: trainer(arrays, 240),
-        "(d) pretune, whole script": lambda: pretune_script(args.dataset, 4, False),
-        "(e) arithmetic alone": lambda: arithmetic(images, 936, False),
+        "(d) pretune, whole script": lambda: pretune_script(args.dataset, 8, False),
+        "(e) arithmetic alone": lambda: arithmetic(images, 1872, False),
     }
     if args.compile:
-        rows["(d) compiled"] = lambda: pretune_script(args.dataset, 4, True)
-        rows["(e) compiled"] = lambda: arithmetic(images, 936, True)
+        rows["(d) compiled"] = lambda: pretune_script(args.dataset, 8, True)
+        rows["(e) compiled"] = lambda: arithmetic(images, 1872, True)
     rates: dict[str, list[float]] = {name: [] for name in rows}
     for repeat in range(args.repeats):
         print(f"repeat {repeat + 1} of {args.repeats} ...", flush=True)
