@@ -46,19 +46,19 @@ def card_data(record: dict[str, Any], model_id: str) -> ModelCardData:
     base = arguments.get("model") if not arguments.get("from_scratch") else None
     results = _results(record)
     return ModelCardData(
-        model_name=model_id.rstrip("/").split("/")[-1] if results else None,
+        model_name=one_line(model_id).rstrip("/").split("/")[-1] if results else None,
         library_name="transformers",  # another name would keep `pipeline(model=...)` from loading it
         pipeline_tag="image-classification" if classifier else "image-feature-extraction",
         tags=["pretune", record["model"]["model_type"]],
         datasets=[dataset["name"]] if on_hub else None,
         base_model=base if base and record.get("base_source") == "hub" and HUB_ID.fullmatch(base) else None,
-        license=arguments.get("license"),
+        license=one_line(arguments["license"]) if arguments.get("license") else None,
         eval_results=[
             EvalResult(
                 task_type="image-classification" if classifier else "image-feature-extraction",
                 dataset_type=dataset["name"] if on_hub else "local",
-                dataset_name=_where(record)[0],
-                dataset_split=_where(record)[1],
+                dataset_name=one_line(_where(record)[0]),
+                dataset_split=one_line(_where(record)[1]),
                 metric_type=kind,
                 metric_value=value,
                 metric_name=name,
@@ -70,10 +70,16 @@ def card_data(record: dict[str, Any], model_id: str) -> ModelCardData:
     )
 
 
+def one_line(text: Any) -> str:
+    """`text` without line breaks, so that no line of the front matter can begin with ---."""
+    return " ".join(str(text).split())
+
+
 def escape(text: Any) -> str:
     """`text` on one line, with every character that Markdown or HTML could act on as an entity."""
-    text = " ".join(str(text).split())
-    return re.sub(r"[^\w\s.,:;/()%+=@'-]", lambda match: f"&#{ord(match[0])};", text).replace("://", "&#58;//")
+    return re.sub(r"[^\w\s.,:;/()%+=@'-]", lambda match: f"&#{ord(match[0])};", one_line(text)).replace(
+        "://", "&#58;//"
+    )
 
 
 def _fields(record: dict[str, Any], model_id: str) -> dict[str, Any]:

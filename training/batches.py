@@ -9,6 +9,8 @@ import torch
 from .errors import InputError
 from .randomness import generator
 
+AHEAD_BYTES = 4 << 20  # of samples gathered at once: small against any model, large against the cost of a call
+
 
 class Columns:
     """The columns of a dataset by role, for example {"pixel_values": images, "labels": labels}.
@@ -93,19 +95,30 @@ class Batches:
         self.samples_per_step = self.micro_batch * parts
         self.steps_per_epoch = len(columns) // self.samples_per_step
         self._epoch, self._order = None, None
+        self._first, self._ahead, self._gathered = 0, 0, {}
+        one = columns[slice(0, 1)]
+        self._bytes_per_step = sum(tensor.nbytes for tensor in one.values()) * self.micro_batch * accumulation
 
     def __call__(self, step: int) -> Iterator[dict[str, torch.Tensor]]:
         """This process's batches for optimizer step `step`, counted from 0: one for each accumulation step."""
+        if not self._first <= step < self._first + self._ahead:
+            self._gather(step)
+        for part in range(self.accumulation):
+            start = ((step - self._first) * self.accumulation + part) * self.micro_batch
+            yield {name: rows[start : start + self.micro_batch] for name, rows in self._gathered.items()}
+
+    def _gather(self, step: int) -> None:
+        """Fetch this process's samples from `step` on: a few steps at once cost less than one by one."""
         epoch, index = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
-            self._epoch, self._order = (
-                epoch,
-                torch.randperm(len(self.columns), generator=generator(self.seed, "order", epoch)),
-            )
-        start = index * self.samples_per_step
-        for part in range(self.rank, self.accumulation * self.processes, self.processes):
-            first = start + part * self.micro_batch
-            yield self.columns[self._order[first : first + self.micro_batch]]
+            order = torch.randperm(len(self.columns), generator=generator(self.seed, "order", epoch))
+            order = order[: self.steps_per_epoch * self.samples_per_step]
+            # (steps, accumulation, processes, samples): what one process sees is the same however many share a step
+            order = order.view(self.steps_per_epoch, self.accumulation, self.processes, self.micro_batch)
+            self._epoch, self._order = epoch, order[:, :, self.rank].flatten(1)
+        self._first, self._gathered = step, {}  # the old samples go before the new ones come
+        self._ahead = max(1, min(AHEAD_BYTES // self._bytes_per_step, self.steps_per_epoch - index))
+        self._gathered = self.columns[self._order[index : index + self._ahead].flatten()]
 
 
 @contextlib.contextmanager

@@ -68,7 +68,7 @@ def train(
                 with contextlib.nullcontext() if last else accelerator.no_sync(model):
                     output = model(**batch)
                     loss = output.loss / batches.accumulation if batches.accumulation > 1 else output.loss
-                    accelerator.backward(loss)
+                    loss.backward()  # all that accelerate would do here: no scaler, no foreign engine is supported
                 meter.add(output)
             if args.max_grad_norm is not None:
                 accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)

@@ -89,9 +89,11 @@ class HubServer:
     def env(self, home: Path, token: str | None) -> dict[str, str]:
         """Environment variables of a client process with a cache of its own."""
         return {
-            "HF_ENDPOINT": self.url, "HF_HOME": str(home), "HF_TOKEN": token or "", "PRETUNE_CACHE": str(home / "pretune"),
+            "HF_ENDPOINT": self.url, "HF_HOME": str(home), "HF_TOKEN": token or "",
+            "PRETUNE_CACHE": str(home / "pretune"),
             "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1",
-            "HF_UPDATE_DOWNLOAD_COUNTS": "0", "DISABLE_SAFETENSORS_CONVERSION": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "HF_UPDATE_DOWNLOAD_COUNTS": "0", "DISABLE_SAFETENSORS_CONVERSION": "1",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         }  # fmt: skip
 
     def exists(self, repo_id: str, kind: str = "models") -> bool:
@@ -192,7 +194,7 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_request
 
-    # --- who, and what ------------------------------------------------------------------------------------------------
+    # --- who, and what ---
 
     def user(self, namespace: str) -> str:
         token = (self.headers.get("authorization") or "").removeprefix("Bearer ")
@@ -222,7 +224,7 @@ class Handler(BaseHTTPRequestHandler):
             row["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
         return row
 
-    # --- repositories -------------------------------------------------------------------------------------------------
+    # --- repositories ---
 
     def whoami(self, body: bytes) -> None:
         token = (self.headers.get("authorization") or "").removeprefix("Bearer ")
@@ -295,7 +297,7 @@ class Handler(BaseHTTPRequestHandler):
         repository.refs[name] = self.revision(kind, repo, start)
         self.answer(200, {})
 
-    # --- upload -------------------------------------------------------------------------------------------------------
+    # --- upload ---
 
     def validate(self, body: bytes) -> None:
         self.answer(200, {})
@@ -357,7 +359,7 @@ class Handler(BaseHTTPRequestHandler):
         answer |= {"commitUrl": f"{self.hub.url}/{repo}/commit/{made.sha}", "commitOid": made.sha, "success": True}
         self.answer(200, answer)
 
-    # --- download -----------------------------------------------------------------------------------------------------
+    # --- download ---
 
     def resolve(self, body: bytes, repo: str, revision: str, name: str, kind: str | None = None) -> None:
         commit = self.revision(kind or "models", repo, revision)

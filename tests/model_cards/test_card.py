@@ -46,7 +46,7 @@ def test_text_from_outside_breaks_neither_yaml_nor_html(record):
     record["command"] = "pretune pretrain ```\n# heading"
     record["hardware"]["cpu"] = HOSTILE
     card = render_card(record, "me/ae")
-    assert front(card)["license"] == HOSTILE and "datasets" not in front(card)
+    assert front(card)["license"] == " ".join(HOSTILE.split()) and "datasets" not in front(card)
     body = card.split("\n---\n", 2)[-1].split("---\n\n", 1)[-1]
     assert "<script>" not in re.sub(r"^---\n.*?\n---\n", "", card, flags=re.S)
     assert "````sh\npretune pretrain ```" in body
