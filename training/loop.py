@@ -103,6 +103,8 @@ def train(
                     f"{run.folder / f'checkpoint-{done}'}. Go on with --resume_from_checkpoint.",
                     stop.signal,
                 )
+    if run.start_step >= total_steps:  # resumed from a checkpoint of the last step: only the evaluation is missing
+        inspect(True)
     run.timings["train_seconds"] = round(time.perf_counter() - meter.began, 3)  # without `inspect`
     run.timings["first_step_seconds"] = round(meter.first_step_seconds or 0.0, 3)
 

@@ -212,6 +212,15 @@ def test_resuming_what_is_finished_or_was_never_begun(tiny, tmp_path, caplog):
     assert (fresh.output_dir / "model.safetensors").read_bytes() == before
 
 
+def test_resuming_at_the_last_step_still_evaluates(tiny, tmp_path):
+    longer = pretrain(**tiny, checkpointing_steps=12)
+    shorter = {**tiny, "output_dir": tmp_path / "shorter", "num_train_epochs": 2}
+    resumed = pretrain(**shorter, resume_from_checkpoint=str(longer.output_dir / "checkpoint-12"))
+    assert resumed.record["resumed_from_step"] == 12 and resumed.metrics["eval_loss"] > 0
+    kept = weights(longer.output_dir / "checkpoint-12")
+    assert all(torch.equal(value, kept[key]) for key, value in weights(resumed.output_dir).items())
+
+
 def test_save_total_limit_and_half_checkpoints(tiny):
     folder = Path(tiny["output_dir"])
     run = pretrain(**tiny, checkpointing_steps="epoch", save_total_limit=1)
