@@ -28,6 +28,7 @@ from pretune.training.models import (
     classifier_config,
     family_of,
     load_config,
+    load_finished,
     model_source,
     new_config,
 )
@@ -58,9 +59,7 @@ def run(args: FinetuneArguments) -> RunResult:
     with start_run("finetune", args) as this:
         record = this.finished_before()
         if record is not None:
-            logger.info("%s is finished already (step %d); nothing is left to do", this.folder, record["global_step"])
-            model = family_of(record["model"]["model_type"])[2].from_pretrained(this.folder)
-            return RunResult(this.folder, model.eval(), record["metrics"], record)
+            return RunResult(this.folder, load_finished(this.folder, record), record["metrics"], record)
         if args.model is not None and Path(args.model).resolve() == this.folder.resolve():
             raise InputError(f"output_dir is the folder of --model, {args.model}. Choose another --output_dir.")
 

@@ -133,6 +133,12 @@ def build_autoencoder(args: PretrainArguments, config: PreTrainedConfig) -> PreT
     return model
 
 
+def load_finished(folder: Path, record: dict[str, Any]) -> PreTrainedModel:
+    """The model of a finished run, by the class its record names."""
+    classes = {cls.__name__: cls for row in FAMILIES for cls in row[1:3]}
+    return classes[record["model"]["class"]].from_pretrained(folder).eval()
+
+
 def _load(
     auto_class: Any, name: str, revision: str | None, config: PreTrainedConfig, new_head: bool
 ) -> PreTrainedModel:

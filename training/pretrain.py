@@ -27,7 +27,7 @@ from pretune.training.health import (
     warn_of_dead_layers,
 )
 from pretune.training.loop import make_optimizer, prepare_model, train
-from pretune.training.models import build_autoencoder, family_of, load_config, model_source, new_config
+from pretune.training.models import build_autoencoder, family_of, load_config, load_finished, model_source, new_config
 from pretune.training.parsing import build_arguments
 from pretune.training.pictures import draw_latents, draw_losses, draw_reconstructions
 from pretune.training.run import Run, RunResult, start_run
@@ -55,9 +55,7 @@ def run(args: PretrainArguments) -> RunResult:
     with start_run("pretrain", args) as this:
         record = this.finished_before()
         if record is not None:
-            logger.info("%s is finished already (step %d); nothing is left to do", this.folder, record["global_step"])
-            model = family_of(record["model"]["model_type"])[1].from_pretrained(this.folder)
-            return RunResult(this.folder, model.eval(), record["metrics"], record)
+            return RunResult(this.folder, load_finished(this.folder, record), record["metrics"], record)
 
         base = load_config(args.init_from, args.revision) if args.init_from is not None else None
         given = args.config if base is None else {"image_size": base.image_size, "num_channels": base.num_channels}

@@ -91,8 +91,10 @@ class Run:
         record = read_record(self.folder)
         if record is None or record.get("status") != "finished" or record.get("verb") != self.verb:
             return None
-        same = all(record["arguments"].get(n) == getattr(self.args, n) for n in ("num_train_epochs", "max_steps"))
-        return record if same else None
+        if any(record["arguments"].get(n) != getattr(self.args, n) for n in ("num_train_epochs", "max_steps")):
+            return None
+        logger.info("%s is finished already (step %d); nothing is left to do", self.folder, record["global_step"])
+        return record
 
     def check_folder(self) -> None:
         """Raise InputError if the folder holds something this run may not touch. Changes nothing."""
