@@ -40,7 +40,8 @@ from pretune.training.run_folder import read_record
 logger = logging.getLogger("pretune.training.push")
 MANIFEST = ".pretune.json"  # what a push wrote, so that the next one can delete what it no longer writes
 SHADOWING = ("*.safetensors", "*.index.json", "pytorch_model*", "last-checkpoint/*")
-NETWORK_ERRORS = (HTTPError, OfflineModeIsEnabled, OSError)  # HTTPError: the Hub client's own and its transport's
+# HTTPError: of the Hub client and of its transport. ValueError: the Hub's word on a card or an upload it does not take.
+HUB_ERRORS = (HTTPError, OfflineModeIsEnabled, OSError, ValueError)
 
 
 @dataclass
@@ -143,7 +144,7 @@ def pushing(folder: str, repo_id: str, options: dict[str, Any], hub_token: str |
     """Turn what the Hub client raises into `PushFailed` with the command that tries again, and no token in it."""
     try:
         yield
-    except NETWORK_ERRORS as error:
+    except HUB_ERRORS as error:
         words = ["pretune", "push", folder, "--hub_model_id", repo_id]
         for name, value in options.items():
             words += [f"--{name}"] * bool(value) + [str(value)] * (isinstance(value, str) and bool(value))
