@@ -40,7 +40,7 @@ from pretune.training.run_folder import read_record
 logger = logging.getLogger("pretune.training.push")
 MANIFEST = ".pretune.json"  # what a push wrote, so that the next one can delete what it no longer writes
 SHADOWING = ("*.safetensors", "*.index.json", "pytorch_model*", "last-checkpoint/*")
-# HTTPError: of the Hub client and of its transport. ValueError: the Hub's word on a card or an upload it does not take.
+# HTTPError: of the Hub client and of its transport. ValueError: a card or an upload that the Hub does not take.
 HUB_ERRORS = (HTTPError, OfflineModeIsEnabled, OSError, ValueError)
 
 
