@@ -1,12 +1,13 @@
 """Checkpoints load completely or not at all, and are pushed with an honest card."""
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitInfo, HfApi
+from huggingface_hub import CommitInfo
 from transformers.utils import cached_file, logging
+
+from .hub import push_saved
 
 logger = logging.get_logger(__name__)
 
@@ -76,32 +77,11 @@ class CompleteLoading:
             revision: branch to commit to; made if it is missing.
             create_pr: open a pull request instead.
         """
-        api = HfApi(token=token)
-        repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
-        if revision is not None:
-            api.create_branch(repo_id, branch=revision, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            self.save_pretrained(folder)
-            if not api.file_exists(repo_id, "README.md", revision=revision):
-                Path(folder, "README.md").write_text(self._minimal_card(repo_id))
-            return api.upload_folder(
-                repo_id=repo_id,
-                folder_path=folder,
-                commit_message=commit_message or f"Upload {type(self).__name__}",
-                revision=revision,
-                create_pr=create_pr,
-            )
-
-    def _minimal_card(self, repo_id: str) -> str:
         task = "image-classification" if hasattr(self, "classifier") else "image-feature-extraction"
-        return (
-            f"---\nlibrary_name: transformers\npipeline_tag: {task}\ntags:\n- pretune\n"
-            f"- {self.config.model_type}\n---\n\n# {repo_id.split('/')[-1]}\n\n"
-            f"{type(self).__name__} of {self.num_parameters():,} parameters, made with pretune. Nothing is "
-            f"recorded here of its training data or quality.\n\n```python\n"
-            f"from pretune import {type(self).__name__}\n\n"
-            f'model = {type(self).__name__}.from_pretrained("{repo_id}")\n```\n'
-        )
+        what = f"{type(self).__name__} of {self.num_parameters():,} parameters"
+        front = {"library_name": "transformers", "pipeline_tag": task, "tags": ["pretune", self.config.model_type]}
+        options = {"private": private, "token": token, "revision": revision, "create_pr": create_pr}
+        return push_saved(self, repo_id, what, front, commit_message, **options)
 
 
 def require_config(name: Any, model_type: str, kwargs: dict[str, Any]) -> None:

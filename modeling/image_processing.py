@@ -4,9 +4,12 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+from huggingface_hub import CommitInfo
 from transformers.image_processing_backends import PilBackend
 from transformers.image_utils import PILImageResampling
 from transformers.processing_utils import ImagesKwargs
+
+from .hub import push_saved
 
 
 class AutoencoderImageProcessorKwargs(ImagesKwargs, total=False):
@@ -42,6 +45,30 @@ class AutoencoderImageProcessor(PilBackend):
         """The processor that fits a model of this config."""
         size = {"height": config.image_size, "width": config.image_size}
         return cls(size=size, num_channels=config.num_channels)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        create_pr: bool = False,
+    ) -> CommitInfo:
+        """Upload preprocessor_config.json. To publish a whole run use `pretune push RUN_DIR` (`pretune.push`).
+
+        Args:
+            repo_id: "name" or "organisation/name"; made if it does not exist.
+            commit_message: title of the commit.
+            private: for a new repository.
+            token: default: the one the Hub client finds itself.
+            revision: branch to commit to; made if it is missing.
+            create_pr: open a pull request instead.
+        """
+        options = {"private": private, "token": token, "revision": revision, "create_pr": create_pr}
+        front = {"library_name": "transformers", "tags": ["pretune"]}
+        return push_saved(self, repo_id, "An image processor", front, commit_message, **options)
 
     def _prepare_images_structure(self, images: Any, expected_ndims: int = 3) -> Any:
         # The base class reads a bare (H, W) array as a list of rows, and a list of them as one picture.

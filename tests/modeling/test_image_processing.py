@@ -27,7 +27,7 @@ def pixels(image, channels=1, size=8):
         GREY[..., None],
         GREY[None],
         COLOUR,
-        torch.from_numpy(GREY),
+        torch.tensor(GREY),
         torch.from_numpy(COLOUR.transpose(2, 0, 1).copy()),
         GREY.astype(np.float32) / 255,
         COLOUR.astype(np.float64) / 255,

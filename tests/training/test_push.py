@@ -77,6 +77,7 @@ def run_folder(client, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "ae"
     status, said = client("pretrain", "digits", "--output_dir", folder, "--max_steps", "30", "--hub_token", TOKEN)
     assert status == 0, said
+    (folder / "private.txt").write_text("the user's own, never uploaded")
     return folder
 
 
@@ -95,7 +96,7 @@ def test_one_commit_then_none_then_only_what_changed(hub, client, run_folder):
         ".gitattributes", ".pretune.json", "README.md", "config.json", "preprocessor_config.json", "model.safetensors",
         "run.json", "metrics.jsonl", "loss.png", "latents.png", "reconstructions.png", "configuration_autoencoder.py",
         "modeling_autoencoder.py", "modeling_complete_loading.py", "modeling_image_processing.py",
-        "modeling_inputs.py", "modeling_layers.py",
+        "modeling_hub.py", "modeling_inputs.py", "modeling_layers.py",
     } - ({".gitattributes"} - set(files))  # fmt: skip
     ours = [c for c in hub.commits("org/ae") if "model.safetensors" in c["added"]]
     assert len(ours) == 1 and set(files) - {".gitattributes"} == set(ours[0]["added"])
@@ -306,18 +307,39 @@ def test_the_whole_story_in_fresh_processes(hub, home, launch, tmp_path, blobs):
     assert record["loading_report"] == "6 of 6 encoder tensors loaded from org/ae4"
 
 
+@pytest.mark.parametrize("fault", [503, "cut", "missing"])
+def test_loading_that_fails_is_an_error_and_never_random_weights(hub, home, run_folder, tmp_path, fault):
+    name = f"me/load-{fault}"
+    client = Client({**os.environ, **hub.env(home / str(fault), TOKEN)})  # with an empty cache
+    if fault != "missing":
+        assert client("push", run_folder, "--hub_model_id", name)[0] == 0
+        hub.fail("GET", r"/resolve/.*/model.safetensors", fault, times=9)
+    words = ["--model", name, "--dataset", "digits", "--output_dir", tmp_path / "out", "--max_steps", "1"]
+    status, said = client("finetune", *words)
+    hub.faults.clear()
+    assert (
+        status == 2 and f"model {name} cannot be loaded" in said.strip().splitlines()[-1] and "Traceback" not in said
+    )
+    assert not (tmp_path / "out").exists()
+    if fault != "missing":
+        assert client("finetune", *words)[0] == 0
+    client.close()
+
+
 def test_push_to_hub_of_model_and_processor(hub, home, launch, run_folder):
     code = (
         "import pretune\n"
         f"model = pretune.AutoencoderModel.from_pretrained({str(run_folder)!r})\n"
         "model.push_to_hub('me/direct')\n"
         "pretune.AutoencoderImageProcessor.for_config(model.config).push_to_hub('me/direct')\n"
+        "pretune.AutoencoderImageProcessor().push_to_hub('me/processor')\n"
         "print(pretune.AutoencoderModel.from_pretrained('me/direct').loading_report)"
     )
     said = launch("-c", code, env=hub.env(home / "direct", TOKEN)).stdout
     assert said.strip() == "14 of 14 encoder tensors loaded from me/direct"
     files = hub.files("me/direct")
     assert {"model.safetensors", "config.json", "preprocessor_config.json", "README.md"} <= set(files)
+    assert b"An image processor" in hub.files("me/processor")["README.md"]
     assert b"More Information Needed" not in files["README.md"] and b"Nothing is recorded" in files["README.md"]
 
 

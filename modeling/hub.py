@@ -1,0 +1,42 @@
+"""One object of transformers, saved and pushed with a card that claims nothing."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+from huggingface_hub import CommitInfo, HfApi
+
+
+def push_saved(
+    saved: Any,
+    repo_id: str,
+    what: str,
+    front_matter: dict[str, Any],
+    commit_message: str | None,
+    *,
+    private: bool | None,
+    token: str | bool | None,
+    revision: str | None,
+    create_pr: bool,
+) -> CommitInfo:
+    """Upload what `saved.save_pretrained` writes, and a minimal card if the repository has none.
+
+    transformers' own method writes a card full of "More Information Needed" and reads the present one from `main`
+    whatever the revision.
+    """
+    api = HfApi(token=token)
+    repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+    if revision is not None:
+        api.create_branch(repo_id, branch=revision, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        saved.save_pretrained(folder)
+        if not api.file_exists(repo_id, "README.md", revision=revision):
+            Path(folder, "README.md").write_text(
+                f"---\n{yaml.safe_dump(front_matter)}---\n\n# {repo_id.split('/')[-1]}\n\n{what}, made with pretune. "
+                f"Nothing is recorded here of training data or quality.\n"
+            )
+        message = commit_message or f"Upload {type(saved).__name__}"
+        return api.upload_folder(
+            repo_id=repo_id, folder_path=folder, commit_message=message, revision=revision, create_pr=create_pr
+        )
