@@ -56,7 +56,7 @@ def card_data(record: dict[str, Any], model_id: str) -> ModelCardData:
         eval_results=[
             EvalResult(
                 task_type="image-classification" if classifier else "image-feature-extraction",
-                dataset_type=dataset["name"] if on_hub else "local",
+                dataset_type=dataset["name"] if on_hub else dataset.get("source", "local"),
                 dataset_name=one_line(_where(record)[0]),
                 dataset_split=one_line(_where(record)[1]),
                 metric_type=kind,

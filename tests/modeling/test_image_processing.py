@@ -53,7 +53,7 @@ def test_lists_and_batches_and_other_sizes():
 
 def test_as_training_reads_them():
     """The processor gives a picture of the model's size exactly the pixels training saw: 8 bits over 255."""
-    torch.testing.assert_close(pixels(PIL.Image.fromarray(GREY))[0, 0], torch.from_numpy(GREY).float() / 255)
+    torch.testing.assert_close(pixels(PIL.Image.fromarray(GREY))[0, 0], torch.tensor(GREY).float() / 255)
 
 
 @pytest.mark.parametrize("values", [np.full((8, 8), 1.5), np.full((8, 8), -0.1), np.full((8, 8), np.nan)])
