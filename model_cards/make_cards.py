@@ -5,7 +5,6 @@ python model_cards/make_cards.py --dataset ylecun/mnist
 
 import argparse
 import json
-import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -38,7 +37,7 @@ def keep_card(run: Path, dataset: str) -> None:
     target.mkdir(exist_ok=True)
     for name in record["pictures"]:
         shutil.copyfile(run / name, target / name)
-    (target / "README.md").write_text(re.sub(r"\n{3,}", "\n\n", render_card(record, f"runs/{run.name}")))
+    (target / "README.md").write_text(render_card(record, f"runs/{run.name}"))
 
 
 if __name__ == "__main__":

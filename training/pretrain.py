@@ -108,16 +108,16 @@ class _Watch:
             error = self.evaluate(self.evaluation or self.columns)
             warn_of_collapse(error, self.mean_error)
             prefix = "eval_" if self.evaluation else "train_"
-            line |= {
+            scores = {
                 f"{prefix}loss": error,
                 f"{prefix}squared_error": error * model.config.num_pixels,
                 f"{prefix}mean_image_loss": self.mean_error,
             }
+            line |= scores
             self.metrics = {
-                **line,
+                **scores,
                 "live_units": {name: f"{alive}/{units}" for name, (alive, units) in counts.items()},
             }
-            self.metrics = {k: v for k, v in self.metrics.items() if not k.startswith("live_units.")}
         return line
 
     def evaluate(self, columns: Columns) -> float:
