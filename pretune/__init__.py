@@ -12,9 +12,11 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time `__getattr__` be
     from .modeling.autoencoder import AutoencoderForImageClassification as AutoencoderForImageClassification
     from .modeling.autoencoder import AutoencoderModel as AutoencoderModel
     from .modeling.image_processing import AutoencoderImageProcessor as AutoencoderImageProcessor
+    from .training.embed import embed as embed
     from .training.errors import InputError as InputError
     from .training.errors import Interrupted as Interrupted
     from .training.errors import PushFailed as PushFailed
+    from .training.evaluate import evaluate as evaluate
     from .training.finetune import finetune as finetune
     from .training.pretrain import pretrain as pretrain
     from .training.push import push as push
@@ -29,6 +31,8 @@ _PUBLIC = {
     "InputError": "training.errors",
     "Interrupted": "training.errors",
     "PushFailed": "training.errors",
+    "embed": "training.embed",
+    "evaluate": "training.evaluate",
     "finetune": "training.finetune",
     "pretrain": "training.pretrain",
     "push": "training.push",

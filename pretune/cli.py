@@ -3,12 +3,21 @@
 import importlib
 import sys
 
-from .training.arguments import CardArguments, FinetuneArguments, PretrainArguments, PushArguments
+from .training.arguments import (
+    CardArguments,
+    EmbedArguments,
+    EvaluateArguments,
+    FinetuneArguments,
+    PretrainArguments,
+    PushArguments,
+)
 from .training.command import run_command
 
 VERBS = {
     "pretrain": PretrainArguments,
     "finetune": FinetuneArguments,
+    "evaluate": EvaluateArguments,
+    "embed": EmbedArguments,
     "push": PushArguments,
     "card": CardArguments,
 }
@@ -20,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     verb = words[0] if words else "--help"
     if verb in ("-h", "--help"):
         lines = [f"  {name:<10}{arguments.__doc__}" for name, arguments in VERBS.items()]
-        print("usage: pretune VERB [RECIPE or RUN_DIR] [--name value ...]\n\nverbs:\n" + "\n".join(lines))
+        print("usage: pretune VERB [RECIPE, MODEL or RUN_DIR] [--name value ...]\n\nverbs:\n" + "\n".join(lines))
         print("\n'pretune VERB --help' lists the arguments; 'pretune --version' the version.")
     elif verb == "--version":
         from . import __version__

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 from .errors import InputError
 from .parsing import argument, coerce_all
+from .protocol import FLOORS, METHODS, PROTOCOL
 
 
 @dataclass(kw_only=True)
-class TrainingArguments:
-    """What pretraining and fine-tuning share."""
+class DataArguments:
+    """Which images, and how they are read: what all scripts that read images share."""
 
-    recipe: str | None = argument(None, "YAML file, or name of a shipped recipe")
     dataset: str | None = argument(
         None, "Hub id, folder in Hub layout, folder of images, .parquet, .npz, .npy, or 'digits' (built in)"
     )
-    output_dir: str | None = argument(None, "folder for the model, its record and pictures")
     dataset_config: str | None = argument(None, "configuration of a Hub dataset that has several")
     image_column: str | None = argument(None, "column of images (default: the one of image type)")
     label_column: str | None = argument(None, "column of labels (default: the one of label type)")
@@ -25,9 +24,22 @@ class TrainingArguments:
     eval_split: str | None = argument(
         None, "split to evaluate on (default: test or validation, else a held-out fifth; 'none' for no evaluation)"
     )
-    max_train_samples: int | None = argument(None, "train on a seeded random subset of this size")
     fit_images: bool = argument(False, "resize and convert images that do not have the model's size and channels")
     skip_damaged: bool = argument(False, "leave out images that cannot be decoded, and count them")
+
+    def __post_init__(self):
+        coerce_all(self)
+        if not self.dataset:
+            raise InputError("dataset is missing: pass --dataset, or name a recipe that has it.")
+
+
+@dataclass(kw_only=True)
+class TrainingArguments(DataArguments):
+    """What pretraining and fine-tuning share."""
+
+    recipe: str | None = argument(None, "YAML file, or name of a shipped recipe", positional=True)
+    output_dir: str | None = argument(None, "folder for the model, its record and pictures")
+    max_train_samples: int | None = argument(None, "train on a seeded random subset of this size")
     model_type: str = argument("autoencoder", "family of a new network")
     config: dict = argument({}, "fields of a new network's config, also as --config.FIELD VALUE")
     num_train_epochs: float = argument(100, "passes over the training samples")
@@ -70,10 +82,9 @@ class TrainingArguments:
     disable_tqdm: bool = argument(False, "no progress bar")
 
     def __post_init__(self):
-        coerce_all(self)
-        for name in ("dataset", "output_dir"):
-            if not getattr(self, name):
-                raise InputError(f"{name} is missing: pass --{name}, or name a recipe that has it.")
+        super().__post_init__()
+        if not self.output_dir:
+            raise InputError("output_dir is missing: pass --output_dir.")
         for name in (
             "num_train_epochs", "max_steps", "per_device_train_batch_size", "per_device_eval_batch_size",
             "max_grad_norm", "gradient_accumulation_steps", "logging_steps",
@@ -96,6 +107,9 @@ class TrainingArguments:
 class PretrainArguments(TrainingArguments):
     """Pretrain an encoder without labels."""
 
+    eval_knn: bool = argument(
+        False, "between epochs also the accuracy of a nearest neighbour on the code, on a labelled sample"
+    )
     init_from: str | None = argument(None, "run folder or Hub id of an autoencoder to go on from, on these data")
     revision: str | None = argument(None, "branch, tag or commit of that Hub model")
 
@@ -123,10 +137,82 @@ class FinetuneArguments(TrainingArguments):
 
 
 @dataclass(kw_only=True)
+class EvaluateArguments(DataArguments):
+    """Measure what pretraining is worth: accuracy against number of labels, beside honest floors."""
+
+    model: list[str] | None = argument(
+        None, "run folders, folders of transformers models or Hub ids; several are compared on the same draws"
+    )
+    revision: str | None = argument(None, "branch, tag or commit of a Hub model")
+    output_dir: str | None = argument(
+        None, "folder for the report (default: 'evaluation' in the first model's folder)"
+    )
+    labels_per_class: list[str] | None = argument(
+        None,
+        f"numbers of labels, or 'all' (default: those of {' '.join(map(str, PROTOCOL.labels_per_class))} that fit)",
+    )
+    draws: int = argument(PROTOCOL.draws, "draws of labelled samples; more make narrower intervals")
+    methods: list[str] | None = argument(
+        None, f"which to compute (default: all of {' '.join(METHODS + FLOORS)}); whole networks take longest"
+    )
+    confusion_cell: str | None = argument(
+        None, "METHOD:LABELS whose confusion matrix is drawn (default: finetune with 10 labels per class)"
+    )
+    max_train_samples: int | None = argument(None, "use a seeded random subset of the training split")
+    max_eval_samples: int | None = argument(None, "use a seeded random subset of the test split")
+    per_device_eval_batch_size: int = argument(256, "images encoded at once")
+    update_card: bool = argument(False, "put table, figure and numbers into the card of each model's run folder")
+    overwrite_output_dir: bool = argument(False, "begin anew; without it the same command goes on where it was")
+    disable_tqdm: bool = argument(False, "no progress bar")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.model:
+            raise InputError("model is missing: pass --model with a run folder or Hub id.")
+        if len(set(self.model)) < len(self.model):
+            raise InputError(f"--model names the same model twice: {', '.join(self.model)}.")
+        for name in ("draws", "per_device_eval_batch_size", "max_train_samples", "max_eval_samples"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise InputError(f"{name} must be larger than 0, got {getattr(self, name)}.")
+        for text in self.labels_per_class or []:
+            if text != "all" and not (text.isdecimal() and int(text) > 0):
+                raise InputError(f"labels_per_class must be numbers larger than 0, or 'all', got {text!r}.")
+        for name in self.methods or []:
+            if name not in METHODS + FLOORS:
+                raise InputError(f"unknown method {name!r}: expected one of {', '.join(METHODS + FLOORS)}.")
+
+
+@dataclass(kw_only=True)
+class EmbedArguments(DataArguments):
+    """Write the code of every image of a dataset, with labels and row ids, to a table."""
+
+    model: str | None = argument(
+        None, "run folder, folder of a transformers model or Hub id of the encoder", positional=True
+    )
+    revision: str | None = argument(None, "branch, tag or commit of a Hub model")
+    output_file: str | None = argument(None, "a .parquet or .npz file to write")
+    split: str | None = argument(None, "split to embed (default: train_split)")
+    per_device_eval_batch_size: int = argument(256, "images encoded at once")
+    overwrite: bool = argument(False, "replace output_file if it exists")
+    disable_tqdm: bool = argument(False, "no progress bar")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.model:
+            raise InputError("model is missing: name a run folder or Hub id.")
+        if self.per_device_eval_batch_size < 1:
+            raise InputError(
+                f"per_device_eval_batch_size must be larger than 0, got {self.per_device_eval_batch_size}."
+            )
+        if not self.output_file or not self.output_file.endswith((".parquet", ".npz")):
+            raise InputError(f"output_file must end in .parquet or .npz, got {self.output_file!r}.")
+
+
+@dataclass(kw_only=True)
 class PushArguments:
     """Push a run folder to the Hub in one commit: weights, config, card, pictures and code."""
 
-    run_dir: str | None = argument(None, "folder of a finished run")
+    run_dir: str | None = argument(None, "folder of a finished run", positional=True)
     hub_model_id: str | None = argument(None, "repository to push to, name or organisation/name")
     private: bool = argument(False, "make the repository private, if it is new")
     revision: str | None = argument(None, "branch to push to (default: main); made if it is missing")
@@ -147,7 +233,7 @@ class PushArguments:
 class CardArguments:
     """Render a run's model card (README.md) again, from its run.json."""
 
-    run_dir: str | None = argument(None, "folder of a run")
+    run_dir: str | None = argument(None, "folder of a run", positional=True)
     overwrite: bool = argument(False, "also if README.md was edited by hand")
 
     def __post_init__(self):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import TrainingArguments
+from .arguments import DataArguments
 from .errors import InputError, one_line
 from .images import ImageDecoder
 
@@ -46,7 +46,7 @@ class ImageData:
         return replace(self, images=self.images[rows], labels=labels, fingerprint=f"{self.fingerprint}-{key}")
 
 
-def load_data(args: TrainingArguments, size: int | None = None, channels: int | None = None):
+def load_data(args: DataArguments, size: int | None = None, channels: int | None = None):
     """The training and the evaluation split that `args` name.
 
     Args:
@@ -60,13 +60,7 @@ def load_data(args: TrainingArguments, size: int | None = None, channels: int | 
     Raises:
         InputError: no such dataset, split or column, no samples, a damaged image, sizes or values that do not fit.
     """
-    source = Path(args.dataset).expanduser()
-    if args.dataset == "digits":
-        splits = _digits()
-    elif source.suffix in (".npz", ".npy"):
-        splits = {args.train_split: _arrays(source)}
-    else:
-        splits = _datasets_splits(args, source)
+    splits = _splits(args)
     if args.train_split not in splits:
         raise InputError(
             f"{args.dataset} has no split {args.train_split!r}: it has {', '.join(splits)}. Pass --train_split."
@@ -89,6 +83,21 @@ def load_data(args: TrainingArguments, size: int | None = None, channels: int | 
             f"{train.label_names} and {evaluation.label_names}. Pass --eval_split."
         )
     return train, evaluation
+
+
+def load_split(args: DataArguments, split: str, size: int | None = None, channels: int | None = None) -> ImageData:
+    """One whole split, nothing held out of it. Arguments and errors are those of `load_data`."""
+    splits = _splits(args)
+    if split not in splits:
+        raise InputError(f"{args.dataset} has no split {split!r}: it has {', '.join(splits)}. Pass --split.")
+    decoder = ImageDecoder(size, channels, args.fit_images, args.skip_damaged)
+    return _read_split(splits[split], f"{args.dataset} [{split}]", args, decoder)
+
+
+def overlap(train: ImageData, test: ImageData) -> int:
+    """How many test images are also training images, pixel for pixel."""
+    seen = {hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest() for image in train.images}
+    return sum(hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest() in seen for image in test.images)
 
 
 def source_of(dataset: str) -> str:
@@ -138,6 +147,16 @@ def _hold_out(data: ImageData) -> tuple[ImageData, ImageData]:
 # --- where the samples come from -------------------------------------------------------------------------------------
 
 
+def _splits(args: DataArguments) -> dict[str, Any]:
+    """Raw splits by name: arrays, or splits of `datasets`."""
+    source = Path(args.dataset).expanduser()
+    if args.dataset == "digits":
+        return _digits()
+    if source.suffix in (".npz", ".npy"):
+        return {args.train_split: _arrays(source)}
+    return _datasets_splits(args, source)
+
+
 def _digits() -> dict[str, Any]:
     """scikit-learn's 1,797 digits, 8x8, split once into 4 parts training and 1 part test."""
     from sklearn.datasets import load_digits
@@ -166,7 +185,7 @@ def _arrays(path: Path) -> dict[str, Any]:
     return {"image": arrays["image"], "label": arrays.get("label"), "names": None}
 
 
-def _datasets_splits(args: TrainingArguments, source: Path) -> dict[str, Any]:
+def _datasets_splits(args: DataArguments, source: Path) -> dict[str, Any]:
     import datasets
 
     bars = datasets.utils.logging.is_progress_bar_enabled()
@@ -256,7 +275,7 @@ def _checked_labels(labels: np.ndarray, names: list[str] | None, name: str) -> t
     return labels.astype(np.int64), names or [str(i) for i in range(int(labels.max()) + 1)]
 
 
-def _read_split(raw: Any, name: str, args: TrainingArguments, decoder: ImageDecoder) -> ImageData:
+def _read_split(raw: Any, name: str, args: DataArguments, decoder: ImageDecoder) -> ImageData:
     """A raw split, arrays or a `datasets` split, as `ImageData`."""
     if isinstance(raw, dict):
         images, fingerprint = decoder.from_arrays(raw["image"], name)

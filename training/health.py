@@ -45,6 +45,40 @@ def live_units(model: torch.nn.Module, pixel_values: torch.Tensor) -> dict[str, 
     return counts
 
 
+def code_health(code: np.ndarray) -> dict[str, float]:
+    """What the code of many images looks like, apart from any label.
+
+    Args:
+        code: (N, D), one row an image.
+
+    Returns:
+        live_units: units that are not the same for all images; of `units` (D).
+        effective_rank: exp of the entropy of the shares of variance of the principal components (Roy and Vetterli
+            2007, The Effective Rank), 1 to D: how many dimensions are really used.
+        spread: standard deviation of a unit, mean over units.
+        first_component: share of the variance in the first principal component, 0 to 1.
+        correlation: mean absolute correlation of two live units, 0 to 1.
+    """
+    code = code.astype(np.float64)
+    spread = code.std(0)
+    live = spread > 1e-6 * max(1.0, float(np.abs(code).max()))
+    variances = np.linalg.eigvalsh(np.atleast_2d(np.cov(code, rowvar=False))).clip(0)
+    shares = variances / max(variances.sum(), 1e-300)
+    kept = shares[shares > 0]
+    correlation = 0.0
+    if live.sum() > 1:
+        matrix = np.abs(np.corrcoef(code[:, live], rowvar=False))
+        correlation = float((matrix.sum() - len(matrix)) / (len(matrix) * (len(matrix) - 1)))
+    return {
+        "live_units": int(live.sum()),
+        "units": code.shape[1],
+        "effective_rank": float(np.exp(-(kept * np.log(kept)).sum())) if len(kept) else 0.0,
+        "spread": float(spread.mean()),
+        "first_component": float(shares[-1]),
+        "correlation": correlation,
+    }
+
+
 def mean_image(images: np.ndarray) -> np.ndarray:
     """(N, C, H, W) uint8 -> (C, H, W) float64 in [0, 1], in bounded memory."""
     total = np.zeros(images.shape[1:])

@@ -65,14 +65,16 @@ def model_source(name: str | None) -> str | None:
     return None if name is None else "local" if Path(name).exists() else "hub"
 
 
+LOADING_ERRORS = (OSError, ValueError, KeyError, RuntimeError, StrictDataclassError, SafetensorError)
+MODEL_HINT = "Expected a run folder or a Hub id."
+
+
 def load_config(name: str, revision: str | None) -> PreTrainedConfig:
     """The config of checkpoint `name`, a run folder or Hub id, or raise InputError."""
     try:
         config = AutoConfig.from_pretrained(name, revision=revision or "main")
-    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
-        raise InputError(
-            f"model {name} cannot be loaded: {one_line(error)} Expected a run folder or a Hub id."
-        ) from None
+    except LOADING_ERRORS as error:
+        raise InputError(f"model {name} cannot be loaded: {one_line(error)} {MODEL_HINT}") from None
     if hasattr(config, "auto_map"):  # names code files of the repository it came from, which a new run does not have
         del config.auto_map
     if type(config) not in [row[0] for row in FAMILIES]:
@@ -148,7 +150,7 @@ def _load(
         return auto_class.from_pretrained(
             name, revision=revision or "main", config=config, ignore_mismatched_sizes=new_head
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except LOADING_ERRORS as error:
         raise InputError(f"model {name} cannot be loaded: {one_line(error)}") from None
     finally:
         transformers_logging.set_verbosity(level)

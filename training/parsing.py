@@ -23,11 +23,12 @@ RECIPES = Path(__file__).parent / "recipes"
 A = TypeVar("A")
 
 
-def argument(default: Any, help: str, choices: tuple[str, ...] | None = None) -> Any:
-    """A dataclass field with its line of `--help`."""
+def argument(default: Any, help: str, choices: tuple[str, ...] | None = None, positional: bool = False) -> Any:
+    """A dataclass field with its line of `--help`; at most one of a class is the command's first word."""
+    metadata = {"help": help, "choices": choices, "positional": positional}
     if isinstance(default, dict):
-        return field(default_factory=dict, metadata={"help": help, "choices": choices})
-    return field(default=default, metadata={"help": help, "choices": choices})
+        return field(default_factory=dict, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 def coerce_all(arguments: Any) -> None:
@@ -40,23 +41,27 @@ def coerce_all(arguments: Any) -> None:
 def command_of(verb: str, arguments: Any) -> str:
     """The command line that starts the same run: what differs from the recipe and the defaults. Never a token."""
     base = {f.name: f.default for f in dataclasses.fields(arguments)} | {"config": {}}
-    if arguments.recipe:
-        for name, value in read_recipe(arguments.recipe, type(arguments)).items():
+    recipe, config = getattr(arguments, "recipe", None), getattr(arguments, "config", {})
+    if recipe:
+        for name, value in read_recipe(recipe, type(arguments)).items():
             kind = next(f for f in dataclasses.fields(arguments) if f.name == name)
             base[name] = coerce(name, value, kind.type, kind.metadata["choices"])
-    words = ["pretune", verb, *([arguments.recipe] if arguments.recipe else [])]
+    words = ["pretune", verb, *([recipe] if recipe else [])]
     for name, value in dataclasses.asdict(arguments).items():
         left_out = ("recipe", "hub_token", "config", "overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm")
         if name in left_out or value == base[name]:
             continue
-        text = (
-            str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
-        )
-        words += [f"--{name}", text]
-    for name, value in arguments.config.items():
+        words += [f"--{name}", *map(_word, value if isinstance(value, list) else [value])]
+    for name, value in config.items():
         if value != base["config"].get(name):
             words += [f"--config.{name}", *map(str, value if isinstance(value, list) else [value])]
     return " ".join(map(shlex.quote, words))
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def coerce(name: str, value: Any, kind: Any, choices: tuple[str, ...] | None = None) -> Any:
@@ -69,6 +74,10 @@ def coerce(name: str, value: Any, kind: Any, choices: tuple[str, ...] | None = N
     if value is None and types.NoneType in options:
         return None
     kind = options[0]
+    if typing.get_origin(kind) is list:
+        values = value if isinstance(value, (list, tuple)) else [value]
+        words = [word for v in values for word in (v.split(",") if isinstance(v, str) else [v]) if word != ""]
+        return [coerce(name, word, typing.get_args(kind)[0], choices) for word in words]
     try:
         if kind is bool and not isinstance(value, bool):
             value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[str(value).lower()]
@@ -138,9 +147,12 @@ def parse_arguments(cls: type[A], argv: list[str] | None = None, prog: str | Non
     Exits with status 0 after `--help`. Raises InputError for all that does not fit.
     """
     parser = _Parser(prog=prog, description=cls.__doc__, allow_abbrev=False, argument_default=argparse.SUPPRESS)
-    positional, *options = dataclasses.fields(cls)
-    parser.add_argument(positional.name, nargs="?", help=positional.metadata["help"])
-    for f in options:
+    first = next((f for f in dataclasses.fields(cls) if f.metadata["positional"]), None)
+    if first is not None:
+        parser.add_argument(first.name, nargs="?", help=first.metadata["help"])
+    for f in dataclasses.fields(cls):
+        if f is first:
+            continue
         default = "" if f.default in (None, MISSING) else f" (default: {f.default})"
         parser.add_argument(
             f"--{f.name}",
@@ -148,16 +160,16 @@ def parse_arguments(cls: type[A], argv: list[str] | None = None, prog: str | Non
             help=f.metadata["help"].replace("%", "%%") + default,
             **({"nargs": "?", "const": True} if f.type is bool else {}),
             **({"nargs": "?", "const": "latest"} if f.name == "resume_from_checkpoint" else {}),
+            **({"nargs": "+", "action": "extend"} if "list[" in str(f.type) else {}),
         )
     config, rest = _split_config(list(sys.argv[1:] if argv is None else argv))
     known, unknown = parser.parse_known_args(rest)
     given = vars(known)
     check_names([word.lstrip("-").split("=")[0] for word in unknown if word.startswith("-")], cls, "argument")
     if unknown:
-        raise InputError(
-            f"{unknown[0]!r} stands where no value was expected; give one {positional.name} and --name value pairs."
-        )
-    if positional.name != "recipe":
+        what = f"one {first.name} and " if first is not None else ""
+        raise InputError(f"{unknown[0]!r} stands where no value was expected; give {what}--name value pairs.")
+    if first is None or first.name != "recipe":
         return cls(**given)
     recipe = given.pop("recipe", None)
     if "config" in given:

@@ -84,6 +84,68 @@ def draw_confusion(path: Path, matrix: np.ndarray, names: list[str]) -> None:
     _save(figure, path)
 
 
+# Told apart without colour: filled markers and solid lines for the model, open ones and dashes for the floors.
+STYLES = {
+    "finetune": ("fine-tuned", "#0b3c8c", "-", "o"),
+    "linear": ("linear probe on the code", "#1f77d0", "-", "s"),
+    "knn": ("1-NN on the code", "#7fb2e5", "-", "^"),
+    "scratch": ("same network from scratch", "#c0392b", "-.", "X"),
+    "raw_knn": ("floor: 1-NN, raw pixels", "#555555", "--", "^"),
+    "raw_linear": ("floor: linear, raw pixels", "#555555", "--", "s"),
+    "pca_knn": ("floor: 1-NN, PCA", "#999999", ":", "^"),
+    "pca_linear": ("floor: linear, PCA", "#999999", ":", "s"),
+    "untrained_knn": ("floor: 1-NN, untrained encoder", "#b8860b", (0, (5, 1, 1, 1)), "^"),
+    "untrained_linear": ("floor: linear, untrained encoder", "#b8860b", (0, (5, 1, 1, 1)), "s"),
+}
+
+
+def draw_few_labels(
+    path: Path,
+    found: dict[str, dict[tuple[str, int | str], list[float]]],
+    counts: list[int | str],
+    chance: float,
+    labels_all: int,
+    title: str,
+) -> None:
+    """Accuracy against number of labels: a panel for each model, bands of one sd over the draws.
+
+    Args:
+        found: by model, accuracies in per cent by (method, labels per class).
+        counts: labels per class, ascending, possibly with "all" at the end.
+        chance: accuracy of the most frequent class.
+        labels_all: labels per class that "all" stands for.
+        title: above it.
+    """
+    figure = _figure(6.2 * len(found) + 2.6, 5)
+    places = [labels_all if count == "all" else count for count in counts]
+    panels = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
+    for panel, (model, accuracies) in zip(panels, found.items(), strict=True):
+        for method, (label, colour, line, marker) in STYLES.items():
+            points = [
+                (x, accuracies[method, c]) for x, c in zip(places, counts, strict=True) if (method, c) in accuracies
+            ]
+            if not points:
+                continue
+            x, means = [p[0] for p in points], np.array([np.mean(p[1]) for p in points])
+            sds = np.array([np.std(p[1], ddof=1) if len(p[1]) > 1 else 0.0 for p in points])
+            floor = "floor" in label
+            panel.fill_between(x, means - sds, means + sds, color=colour, alpha=0.08 if floor else 0.18, linewidth=0)
+            panel.plot(
+                x, means, linestyle=line, marker=marker, color=colour, label=label, markersize=6 - 1.5 * floor,
+                markerfacecolor="white" if floor else colour, linewidth=1.1 if floor else 2, zorder=2 if floor else 3,
+            )  # fmt: skip
+        panel.axhline(chance, color="black", linestyle=(0, (1, 4)), linewidth=1, label="most frequent class")
+        panel.set_xscale("log")
+        panel.set_xticks(places, ["all" if c == "all" else str(c) for c in counts])
+        panel.minorticks_off()
+        panel.set_xlabel("labels per class")
+        panel.set_title(model if len(found) > 1 else title, fontsize=10)
+        panel.grid(alpha=0.25)
+    panels[0].set_ylabel("test accuracy in %")
+    panels[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    _save(figure, path)
+
+
 def _figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)  # no pyplot: a caller's own figures and backend stay as they are

@@ -1,0 +1,135 @@
+"""Write the code of every image of a dataset to a table, in bounded memory.
+
+    pretune embed runs/ae --dataset me/images --output_file codes.parquet
+    pretune embed microsoft/resnet-18 --dataset me/images --split test --output_file codes.npz
+
+A table has the row number in its split (`id`), the code (`latents`, float32) and, where there are labels, `label`
+(class number) and, in parquet, `label_name`.
+"""
+
+import logging
+import os
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pretune.training.arguments import EmbedArguments
+from pretune.training.command import run_command
+from pretune.training.data import ImageData, load_split
+from pretune.training.encoders import Encoder
+from pretune.training.errors import InputError
+
+logger = logging.getLogger("pretune.training.embed")
+
+
+@dataclass
+class EmbedResult:
+    """What `embed` returns.
+
+    Args:
+        output_file: the table.
+        num_images, latent_size: its rows and the width of the code.
+    """
+
+    output_file: Path
+    num_images: int
+    latent_size: int
+
+
+def embed(model: str, **arguments: Any) -> EmbedResult:
+    """Write the codes of a dataset, as `pretune embed MODEL --name value` does.
+
+    Args:
+        model: run folder, folder of a transformers model, or Hub id.
+        arguments: the command line's, under the same names.
+
+    Raises:
+        InputError: something given does not fit; the message names the repair.
+    """
+    return run(EmbedArguments(model=str(model), **arguments))
+
+
+def run(args: EmbedArguments) -> EmbedResult:
+    """`embed` with arguments that are read already."""
+    path = Path(args.output_file)
+    if path.exists() and not args.overwrite:
+        raise InputError(f"output_file {path} exists. Choose another, or pass --overwrite.")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    encoder = Encoder(args.model, args.revision, 2, device, args.per_device_eval_batch_size, args.fit_images)
+    size = (encoder.config.image_size, encoder.config.num_channels) if encoder.ours else (None, None)
+    data = load_split(args, args.split or args.train_split, *size)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    pace = 0.1 if sys.stderr.isatty() else 10
+    try:
+        with tqdm(total=len(data), desc="embed", unit=" images", mininterval=pace, disable=args.disable_tqdm) as bar:
+            parts = _codes(encoder, data, bar)
+            width = (_write_parquet if path.suffix == ".parquet" else _write_npz)(part, parts, data)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    logger.info("%d codes of %d units in %s", len(data), width, path)
+    return EmbedResult(path, len(data), width)
+
+
+def _codes(encoder: Encoder, data: ImageData, bar: tqdm) -> Iterator[np.ndarray]:
+    for code in encoder.iter_features(encoder.classifier(True, 0), data.images):
+        yield code
+        bar.update(len(code))
+
+
+def _write_parquet(path: Path, parts: Iterator[np.ndarray], data: ImageData) -> int:
+    """One row group for each part. Returns the width of the code."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    writer, row = None, 0
+    try:
+        for code in parts:
+            stop = row + len(code)
+            columns = {
+                "id": pa.array(np.arange(row, stop)),
+                "latents": pa.FixedSizeListArray.from_arrays(pa.array(code.ravel()), code.shape[1]),
+            }
+            if data.labels is not None:
+                labels = data.labels[row:stop]
+                columns["label"] = pa.array(labels if labels.ndim == 1 else list(labels))
+                if labels.ndim == 1:
+                    columns["label_name"] = pa.array([data.label_names[label] for label in labels])
+            table = pa.table(columns)
+            writer = writer or pq.ParquetWriter(path, table.schema)
+            writer.write_table(table)
+            row = stop
+    finally:
+        if writer is not None:
+            writer.close()
+    return code.shape[1]
+
+
+def _write_npz(path: Path, parts: Iterator[np.ndarray], data: ImageData) -> int:
+    """Arrays `id`, `latents` and, if known, `label`. The codes go into the archive part by part."""
+    code = next(parts)
+    width = code.shape[1]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        with archive.open("latents.npy", "w", force_zip64=True) as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (len(data), width)}
+            np.lib.format.write_array_header_1_0(file, header)
+            while code is not None:
+                file.write(np.ascontiguousarray(code, dtype="<f4").tobytes())
+                code = next(parts, None)
+        for name, array in (("id", np.arange(len(data))), ("label", data.labels)):
+            if array is not None:
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                    np.lib.format.write_array(file, array, allow_pickle=False)
+    return width
+
+
+if __name__ == "__main__":
+    run_command(EmbedArguments, run)

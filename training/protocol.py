@@ -1,0 +1,79 @@
+"""The protocol of `pretune evaluate`: every constant that a number depends on, in one place.
+
+A changed constant is a new protocol: raise `version`. The version stands in every file `evaluate` writes, and numbers
+of different versions are never compared (`tests/training/test_protocol.py` holds the constants to their version).
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+METHODS = ("knn", "linear", "finetune", "scratch")
+FLOORS = ("raw_knn", "raw_linear", "pca_knn", "pca_linear", "untrained_knn", "untrained_linear")
+TRAINED = ("finetune", "scratch")  # whole networks; all others fit something to features that stay as they are
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How accuracy with few labels is measured.
+
+    The labelled samples of a draw are stratified and the same for every method and model; every choice of a
+    hyper-parameter is made by accuracy on a held-out, stratified part of these samples alone (the default wins
+    ties), and the chosen one is fitted to all of them. With one label per class the default is taken. Test images are used once, to count.
+
+    Args:
+        version: raised with any change below, or of what the words here mean.
+        labels_per_class, draws: what is reported unless the user asks for other ones.
+        seed: of the draws, of held-out parts, initial weights and the order of batches.
+        test_split: which images are counted.
+        neighbours, distance: of the nearest-neighbour vote, on features as they are.
+        standardisation: of features before the linear probe; their statistics come from the reference images.
+        reference_images: training images, without labels, for these statistics and the health of the code.
+        penalties: of the linear probe, softmax regression: the inverse of scikit-learn's C. The middle one is the
+            default.
+        probe_iterations: of L-BFGS, at most.
+        pca_values: PCA is fitted to all training images, without labels, or to a draw of as many as have this many
+            numbers together.
+        raw_size: raw images larger than this are averaged down to it, in pixels.
+        learning_rates: of fine-tuning and from scratch alike (Adam); the middle one is the default.
+        schedule: of the learning rate, and weight decay and augmentation.
+        steps, epochs: a network is trained for the larger of both, in batches of batch_size; all labels at once in
+            batches of batch_size_all.
+        held_out: share of the labelled samples by which hyper-parameters are chosen.
+        confidence: of intervals of paired differences (Student's t); in the verdict corrected for the number of
+            comparisons (Bonferroni).
+    """
+
+    version: int = 1
+    labels_per_class: tuple[int | str, ...] = (1, 5, 10, 100, "all")
+    draws: int = 5
+    seed: int = 0
+    test_split: str = "the test split, else validation, else a fixed stratified fifth of the training split"
+    neighbours: int = 1
+    distance: str = "euclidean"
+    standardisation: str = "mean 0, and all features divided by the largest sd among them"
+    reference_images: int = 10_000
+    penalties: tuple[float, ...] = (0.1, 1.0, 10.0)
+    probe_iterations: int = 200
+    pca_values: int = 200_000_000
+    raw_size: int = 64
+    learning_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3)
+    schedule: str = "linear to 0 without warm-up; no weight decay; no augmentation"
+    steps: int = 1000
+    epochs: int = 10
+    batch_size: int = 32
+    batch_size_all: int = 128
+    held_out: float = 0.2
+    confidence: float = 0.95
+
+    def record(self) -> dict[str, Any]:
+        """As it is written beside the numbers."""
+        return dataclasses.asdict(self)
+
+
+PROTOCOL = Protocol()
+
+
+def default_first(grid: tuple[float, ...]) -> list[float]:
+    """A grid with its default, the middle, in front: it is taken where nothing can be held out, and wins ties."""
+    return sorted(grid, key=lambda value: value != grid[len(grid) // 2])

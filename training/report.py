@@ -1,0 +1,190 @@
+"""The report of an evaluation: report.json, report.md and what goes into a model card."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .card import write_card
+from .errors import InputError
+from .pictures import draw_few_labels
+from .protocol import FLOORS, METHODS
+from .run_folder import card_was_edited, read_record
+from .verdict import WORDS, Accuracies, differences, ranking, verdict
+
+FIGURE = "few_labels.png"
+
+
+def accuracies_of(results: list[dict[str, Any]], model: str) -> Accuracies:
+    """{(method, labels per class): accuracies by draw} of one model, from a report's results."""
+    found: dict[tuple[str, int | str], list[float]] = {}
+    for row in sorted(results, key=lambda row: row["draw"]):
+        if row["model"] == model:
+            found.setdefault((row["method"], row["labels_per_class"]), []).append(row["accuracy"])
+    return found
+
+
+def write_report(folder: Path, report: dict[str, Any], chance: float) -> dict[str, Any]:
+    """Add verdict, comparisons and ranking to a report and write report.json, report.md and the figure.
+
+    Args:
+        folder: where to.
+        report: "protocol", "dataset", "models" ({name: {"latent_size", "health"}}), "results", "timings", "command".
+        chance: accuracy of the most frequent class, in per cent.
+
+    Returns:
+        The whole report.
+    """
+    counts = list(dict.fromkeys(row["labels_per_class"] for row in report["results"]))
+    found = {model: accuracies_of(report["results"], model) for model in report["models"]}
+    verdicts = {model: verdict(of_model, counts) for model, of_model in found.items()}
+    first = next(iter(verdicts.values()))
+    if len(verdicts) > 1:
+        report["verdict"] = {
+            "helped": any(v["helped"] for v in verdicts.values()),
+            "sentence": " ".join(f"{model}: {v['sentence']}" for model, v in verdicts.items()),
+            "rule": first["rule"],
+        }
+    else:
+        report["verdict"] = first
+    for model, of_model in found.items():
+        report["models"][model]["verdict"] = verdicts[model]
+        report["models"][model]["differences"] = [d.record() for d in differences(of_model, counts)]
+        report["models"][model]["table"] = table(of_model, counts)
+    report["ranking"] = ranking(found, counts)
+    draw_few_labels(folder / FIGURE, found, counts, chance, report["dataset"]["labels_all"], _title(report))
+    (folder / "report.md").write_text(render(report, counts))
+    part = folder / ".report.json.tmp"
+    part.write_text(json.dumps(report, indent=1) + "\n")
+    os.replace(part, folder / "report.json")
+    return report
+
+
+def table(found: Accuracies, counts: list[int | str]) -> list[dict[str, Any]]:
+    """Mean, sd and number of draws of every method and count."""
+    return [
+        {
+            "method": method,
+            "labels_per_class": count,
+            "mean": float(np.mean(found[method, count])),
+            "sd": float(np.std(found[method, count], ddof=1)) if len(found[method, count]) > 1 else None,
+            "draws": len(found[method, count]),
+        }
+        for method in METHODS + FLOORS
+        for count in counts
+        if (method, count) in found
+    ]
+
+
+def markdown_table(rows: list[dict[str, Any]]) -> str:
+    """`table` as Markdown: methods down, numbers of labels across; the best mean of each column is bold."""
+    counts = list(dict.fromkeys(row["labels_per_class"] for row in rows))
+    best = {c: max(row["mean"] for row in rows if row["labels_per_class"] == c) for c in counts}
+    lines = [f"| accuracy in % | {' | '.join(map(_column, counts))} |", "|---" * (1 + len(counts)) + "|"]
+    for method in dict.fromkeys(row["method"] for row in rows):
+        cells = {row["labels_per_class"]: row for row in rows if row["method"] == method}
+        shown = [_cell(cells.get(count), best[count]) for count in counts]
+        floor = "floor: " if method in FLOORS else ""
+        lines.append(f"| {floor}{WORDS[method]} | {' | '.join(shown)} |")
+    return "\n".join(lines)
+
+
+def _column(count: int | str) -> str:
+    return "all labels" if count == "all" else f"{count} per class"
+
+
+def _cell(row: dict[str, Any] | None, best: float) -> str:
+    if row is None:
+        return ""
+    text = f"{row['mean']:.1f}" + (f" +- {row['sd']:.1f}" if row["sd"] is not None else "")
+    return f"**{text}**" if row["mean"] == best else text
+
+
+def _title(report: dict[str, Any]) -> str:
+    return f"{Path(report['dataset']['name']).name}, {report['dataset']['test']['samples']:,} test images"
+
+
+def render(report: dict[str, Any], counts: list[int | str]) -> str:
+    """The text of report.md."""
+    data, draws = report["dataset"], report["protocol"]["draws_used"]
+    lines = [
+        f"# What pretraining is worth on {Path(data['name']).name}",
+        "",
+        f"**{report['verdict']['sentence']}**",
+        "",
+        f"![accuracy against number of labels]({FIGURE})",
+        "",
+        f"Mean +- sd over {draws} draws of labelled samples, the same for every method; with all labels one run. Test: "
+        f"{data['test']['samples']:,} images of {data['test']['name']}; labelled samples are drawn from "
+        f"{data['train']['samples']:,} of {data['train']['name']}.",
+    ]
+    for model, facts in report["models"].items():
+        health = facts["health"]
+        lines += ["", f"## {model}", "", markdown_table(facts["table"]), "", "Paired differences in points:", ""]
+        lines += [
+            f"- {_column(d['labels_per_class'])}: {WORDS[d['first']]} against {WORDS[d['second']]}: {d['mean']:+.2f} "
+            f"(interval {d['mean'] - d['half_width']:+.2f} to {d['mean'] + d['half_width']:+.2f}, {d['draws']} draws)"
+            for d in facts["differences"]
+        ] or ["- none: they need at least two draws of both methods."]
+        lines += [
+            "",
+            f"The code: {health['live_units']} of {health['units']} units live, effective rank "
+            f"{health['effective_rank']:.1f}, sd of a unit {health['spread']:.3g} on average, first component "
+            f"{100 * health['first_component']:.0f} % of the variance, mean correlation of two units "
+            f"{health['correlation']:.2f}.",
+        ]
+    if report["ranking"]:
+        lines += ["", "## The models beside each other", ""]
+        told = [row for row in report["ranking"] if row["better"]]
+        lines += [
+            f"- {WORDS[row['method']]}, {_column(row['labels_per_class'])}: {row['better']} is better than "
+            f"{row['worse']} by {abs(row['mean']):.2f} +- {row['half_width']:.2f} points"
+            for row in told
+        ]
+        if len(told) < len(report["ranking"]):
+            lines.append(f"- {len(report['ranking']) - len(told)} other comparisons do not tell them apart.")
+    protocol = {k: v for k, v in report["protocol"].items() if k != "version"}
+    lines += ["", f"## Protocol, version {report['protocol']['version']}", "", report["verdict"]["rule"], ""]
+    lines += [f"- {name}: {value}" for name, value in protocol.items()]
+    lines += ["", "```sh", report["command"], "```"]
+    return "\n".join(lines) + "\n"
+
+
+# --- into a model card -----------------------------------------------------------------------------------------------
+
+
+def check_card(run_folder: Path) -> dict[str, Any]:
+    """The record of a finished run whose card may be rendered again.
+
+    Raises:
+        InputError: the folder is no finished run's, or its card was edited by hand.
+    """
+    record = read_record(run_folder) if run_folder.is_dir() else None
+    if record is None or record.get("status") != "finished":
+        raise InputError(f"update_card needs the folder of a finished run, and {run_folder} is none. Leave it out.")
+    if card_was_edited(run_folder / "README.md", record):
+        raise InputError(
+            f"{run_folder / 'README.md'} was edited by hand and would be lost. Move it away, or leave out --update_card."
+        )
+    return record
+
+
+def add_to_card(run_folder: Path, folder: Path, report: dict[str, Any], model: str) -> None:
+    """Put verdict, table and figure of a report into the record and card of a run."""
+    record = check_card(run_folder)
+    facts = report["models"][model]
+    record["evaluation"] = {
+        "protocol_version": report["protocol"]["version"],
+        "dataset": report["dataset"],
+        "verdict": facts["verdict"],
+        "table": facts["table"],
+        "health": facts["health"],
+        "command": report["command"],
+    }
+    if folder.resolve() != run_folder.resolve():
+        shutil.copyfile(folder / FIGURE, run_folder / FIGURE)
+    record["pictures"] = list(dict.fromkeys([*record.get("pictures", []), FIGURE]))
+    write_card(run_folder, record)

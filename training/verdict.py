@@ -1,0 +1,202 @@
+"""From accuracies to a sentence: did pretraining help? By a stated rule, with intervals, whichever way it went."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .protocol import FLOORS, PROTOCOL
+
+Accuracies = Mapping[tuple[str, int | str], list[float]]  # (method, labels per class) -> per cent, by draw
+COMPARISONS = (("finetune", "scratch"), ("linear", "untrained_linear"))
+OF_THE_MODEL = ("knn", "linear", "finetune")
+WORDS = {
+    "knn": "1-NN on the code", "linear": "a linear probe on the code", "finetune": "fine-tuning",
+    "scratch": "the same network from scratch", "raw_knn": "1-NN on raw pixels",
+    "raw_linear": "a linear model on raw pixels", "pca_knn": "1-NN on principal components",
+    "pca_linear": "a linear model on principal components", "untrained_knn": "1-NN on an untrained encoder",
+    "untrained_linear": "a linear probe on an untrained encoder",
+}  # fmt: skip
+RULE = (
+    "Pretraining helped if, at some number of labels, fine-tuning beats the same network from scratch, or a linear "
+    "probe on the code beats one on an untrained encoder, by an interval of the paired differences that excludes zero "
+    "after correction for the number of comparisons, and no floor, nor the network from scratch, has a higher mean "
+    "there than the model's best."
+)
+
+
+@dataclass
+class Difference:
+    """Paired difference of two methods at one number of labels, in points.
+
+    Args:
+        first, second, labels_per_class: what is compared.
+        mean, half_width: of its interval.
+        draws: how many pairs.
+    """
+
+    first: str
+    second: str
+    labels_per_class: int | str
+    mean: float
+    half_width: float
+    draws: int
+
+    @property
+    def low(self) -> float:
+        """Lower end of the interval."""
+        return self.mean - self.half_width
+
+    @property
+    def high(self) -> float:
+        """Upper end of the interval."""
+        return self.mean + self.half_width
+
+    def record(self) -> dict[str, Any]:
+        """For report.json."""
+        names = ("first", "second", "labels_per_class", "mean", "half_width", "draws")
+        return {name: getattr(self, name) for name in names}
+
+
+def paired_difference(
+    first: str, second: str, count: int | str, a: list[float], b: list[float], comparisons: int
+) -> Difference | None:
+    """Mean of a - b over draws with the interval of Student's t, corrected for `comparisons` (Bonferroni).
+
+    None with fewer than two draws: one pair says nothing of chance.
+    """
+    from scipy.stats import t
+
+    if len(a) < 2 or len(a) != len(b):
+        return None
+    gains = np.subtract(a, b)
+    quantile = t.ppf(1 - (1 - PROTOCOL.confidence) / (2 * comparisons), len(gains) - 1)
+    half = float(quantile * gains.std(ddof=1) / len(gains) ** 0.5)
+    return Difference(first, second, count, float(gains.mean()), half, len(gains))
+
+
+def differences(found: Accuracies, counts: list[int | str]) -> list[Difference]:
+    """The two comparisons of the rule at every count that has draws for them."""
+    wanted = [
+        (a, b, count)
+        for count in counts
+        for a, b in COMPARISONS
+        if len(found.get((a, count), [])) > 1 and len(found.get((b, count), [])) > 1
+    ]
+    return [paired_difference(a, b, c, found[a, c], found[b, c], len(wanted)) for a, b, c in wanted]
+
+
+def verdict(found: Accuracies, counts: list[int | str]) -> dict[str, Any]:
+    """`helped` and a sentence, by RULE.
+
+    Args:
+        found: accuracies in per cent by method and number of labels; lists run over draws.
+        counts: numbers of labels, ascending.
+
+    Returns:
+        {"helped": bool, "sentence": str, "rule": RULE}.
+    """
+    measured = differences(found, counts)
+    rivals = {d.labels_per_class: _best(found, d.labels_per_class, (*FLOORS, "scratch")) for d in measured}
+    models = {d.labels_per_class: _best(found, d.labels_per_class, OF_THE_MODEL) for d in measured}
+    gains = [d for d in measured if d.low > 0]
+    fair = [d for d in gains if rivals[d.labels_per_class][0] <= models[d.labels_per_class][0]]
+    if fair:
+        best = max(fair, key=lambda d: d.mean)
+        sentence = f"With {_labels(best.labels_per_class)} pretraining adds {_points(best)}."
+        elsewhere = [
+            c
+            for c in dict.fromkeys(d.labels_per_class for d in measured)
+            if c not in {d.labels_per_class for d in fair}
+        ]
+        if elsewhere:
+            sentence += f" With {_list(elsewhere)} it is not shown to help."
+        return {"helped": True, "sentence": sentence, "rule": RULE}
+    return {
+        "helped": False,
+        "sentence": f"Pretraining did not help here: {_why(measured, gains, rivals, models)}",
+        "rule": RULE,
+    }
+
+
+def _why(measured: list[Difference], gains: list[Difference], rivals: dict, models: dict) -> str:
+    if not measured:
+        return "nothing was measured with at least two draws that could show it."
+    if gains:
+        best = max(gains, key=lambda d: d.mean)
+        accuracy, method = rivals[best.labels_per_class]
+        own, own_method = models[best.labels_per_class]
+        return (
+            f"with {_labels(best.labels_per_class)} it adds {_points(best)}, but {WORDS[method]} reaches "
+            f"{accuracy:.1f} %, more than the model's best ({WORDS[own_method]}, {own:.1f} %)."
+        )
+    harmed = [d for d in measured if d.high < 0]
+    if harmed:
+        worst = min(harmed, key=lambda d: d.mean)
+        return (
+            f"with {_labels(worst.labels_per_class)} {WORDS[worst.first]} is {-worst.mean:.1f} +- "
+            f"{worst.half_width:.1f} points worse than {WORDS[worst.second]} ({_how(worst)})."
+        )
+    best = max(measured, key=lambda d: d.mean)
+    return (
+        f"the largest gain, {best.mean:+.1f} points over {WORDS[best.second]} with {_labels(best.labels_per_class)}, "
+        f"has an interval from {best.low:+.1f} to {best.high:+.1f} ({_how(best)})."
+    )
+
+
+def _points(d: Difference) -> str:
+    probe = " to a linear probe" if d.first == "linear" else ""
+    return f"{d.mean:.1f} +- {d.half_width:.1f} points{probe} over {_other(d)} ({_how(d)})"
+
+
+def _other(d: Difference) -> str:
+    return "an untrained encoder" if d.second == "untrained_linear" else WORDS[d.second]
+
+
+def _how(d: Difference) -> str:
+    return f"{d.draws} draws, {100 * PROTOCOL.confidence:g} % interval corrected for the number of comparisons"
+
+
+def _best(found: Accuracies, count: int | str, methods: tuple[str, ...]) -> tuple[float, str]:
+    means = [(float(np.mean(found[m, count])), m) for m in methods if found.get((m, count))]
+    return max(means, default=(float("-inf"), ""))
+
+
+def _labels(count: int | str) -> str:
+    return "all labels" if count == "all" else f"{count} label{'s' * (count != 1)} per class"
+
+
+def _list(counts: list[int | str]) -> str:
+    return ", ".join(map(str, counts[:-1])) + " and " * (len(counts) > 1) + f"{_labels(counts[-1])}"
+
+
+def ranking(found: Mapping[str, Accuracies], counts: list[int | str]) -> list[dict[str, Any]]:
+    """Which of several models is better at what, where an interval says so.
+
+    Args:
+        found: accuracies by model.
+        counts: numbers of labels.
+
+    Returns:
+        One row for each pair of models, method and count: `better` and `worse` are None where the interval of the
+        paired difference, corrected for the number of rows, includes zero.
+    """
+    names = list(found)
+    wanted = [
+        (a, b, method, count)
+        for i, a in enumerate(names)
+        for b in names[i + 1 :]
+        for method in OF_THE_MODEL
+        for count in counts
+        if min(len(found[a].get((method, count), [])), len(found[b].get((method, count), []))) > 1
+    ]
+    rows = []
+    for a, b, method, count in wanted:
+        d = paired_difference(a, b, count, found[a][method, count], found[b][method, count], len(wanted))
+        told = d.low > 0 or d.high < 0
+        better, worse = (a, b) if d.mean > 0 else (b, a)
+        rows.append(
+            {**d.record(), "method": method, "better": better if told else None, "worse": worse if told else None}
+        )
+    return rows
