@@ -12,6 +12,7 @@ import jinja2
 from huggingface_hub import EvalResult, ModelCardData
 
 PICTURES = {
+    "few_labels.png": "accuracy against number of labels, beside floors",
     "reconstructions.png": "originals, and below each its reconstruction",
     "latents.png": "the code, coloured by label where there is one",
     "confusion_matrix.png": "confusion matrix: true classes down, predictions across",
@@ -46,7 +47,7 @@ def card_data(record: dict[str, Any], model_id: str) -> ModelCardData:
     base = arguments.get("model") if not arguments.get("from_scratch") else None
     results = _results(record)
     return ModelCardData(
-        model_name=one_line(model_id).rstrip("/").split("/")[-1] if results else None,
+        model_name=one_line(model_id).rstrip("/").split("/")[-1] if results or record.get("evaluation") else None,
         library_name="transformers",  # another name would keep `pipeline(model=...)` from loading it
         pipeline_tag="image-classification" if classifier else "image-feature-extraction",
         tags=["pretune", record["model"]["model_type"]],
@@ -66,6 +67,7 @@ def card_data(record: dict[str, Any], model_id: str) -> ModelCardData:
             for kind, name, value, _ in results
             if kind is not None  # the mean image's error is no merit of the model
         ]
+        + _evaluated(record)
         or None,
     )
 
@@ -125,6 +127,7 @@ def _fields(record: dict[str, Any], model_id: str) -> dict[str, Any]:
         "versions": ", ".join(f"{escape(k)} {escape(v)}" for k, v in record.get("versions", {}).items()),
         "command": command,
         "fence": "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", command)), default=0)),
+        "evaluation": _evaluation(record),
         "pictures": [(n, PICTURES[n]) for n in PICTURES if n in record.get("pictures", [])],
         "limits": _limits(record, classifier),
     }
@@ -150,6 +153,60 @@ def _results(record: dict[str, Any]) -> list[tuple[str | None, str, float, str]]
             0, ("mse", "squared error a pixel", round(metrics["eval_loss"], 6), f"{metrics['eval_loss']:.4f}")
         )
     return shown
+
+
+METHODS_OF_THE_MODEL = {"linear": "linear probe", "knn": "1-NN on the code", "finetune": "fine-tuned"}
+
+
+def _evaluation(record: dict[str, Any]) -> dict[str, Any] | None:
+    """What `pretune evaluate --update_card` left in the record, for the template."""
+    found = record.get("evaluation")
+    if found is None:
+        return None
+    counts = list(dict.fromkeys(row["labels_per_class"] for row in found["table"]))
+    cells = {(row["method"], row["labels_per_class"]): row for row in found["table"]}
+    return {
+        "sentence": escape(found["verdict"]["sentence"]),
+        "rule": found["verdict"]["rule"],
+        "version": found["protocol_version"],
+        "where": escape(found["dataset"]["name"].rstrip("/").split("/")[-1]),
+        "samples": f"{found['dataset']['test']['samples']:,}",
+        "counts": ["all labels" if c == "all" else f"{c} per class" for c in counts],
+        "rows": [
+            (method.replace("_", " "), [_mean_and_sd(cells.get((method, count))) for count in counts])
+            for method in dict.fromkeys(row["method"] for row in found["table"])
+        ],
+    }
+
+
+def _mean_and_sd(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    return f"{row['mean']:.1f}" + (f" +- {row['sd']:.1f}" if row["sd"] is not None else "")
+
+
+def _evaluated(record: dict[str, Any]) -> list[EvalResult]:
+    """The evaluation's means as entries of the model-index, each with its number of labels and draws."""
+    found = record.get("evaluation")
+    if found is None:
+        return []
+    dataset, on_hub = found["dataset"], found["dataset"]["source"] == "hub"
+    name, _, split = dataset["test"]["name"].partition(" [")
+    return [
+        EvalResult(
+            task_type="image-classification",
+            dataset_type=dataset["name"] if on_hub else dataset["source"],
+            dataset_name=one_line(name if on_hub else name.rstrip("/").split("/")[-1]),
+            dataset_split=one_line(split.replace("]", "")) or "test",
+            metric_type="accuracy",
+            metric_value=round(row["mean"], 2),
+            metric_name=f"accuracy in %, {METHODS_OF_THE_MODEL[row['method']]}, "
+            + ("all labels" if row["labels_per_class"] == "all" else f"{row['labels_per_class']} labels per class")
+            + (f" (mean of {row['draws']} draws)" if row["draws"] > 1 else ""),
+        )
+        for row in found["table"]
+        if row["method"] in METHODS_OF_THE_MODEL
+    ]
 
 
 def _where(record: dict[str, Any]) -> tuple[str, str]:

@@ -206,8 +206,9 @@ def _processor_of(name: str, revision: str | None, config: PreTrainedConfig):
 
 def _load_whole(name: str, revision: str | None, config: PreTrainedConfig) -> nn.Module:
     """The checkpoint as a classifier; only the head may be new."""
-    level = transformers_logging.get_verbosity()
+    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()  # its table of missing weights is an error here
+    transformers_logging.disable_progress_bar()
     try:
         model, info = AutoModelForImageClassification.from_pretrained(
             name, revision=revision or "main", config=config, ignore_mismatched_sizes=True, output_loading_info=True
@@ -216,6 +217,8 @@ def _load_whole(name: str, revision: str | None, config: PreTrainedConfig) -> nn
         raise InputError(f"model {name} cannot be loaded: {one_line(error)}") from None
     finally:
         transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
     missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     head = tuple(_head_names(model))
     lost = sorted(key for key in missing if not key.startswith(head))

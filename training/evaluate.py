@@ -79,12 +79,14 @@ def run(args: EvaluateArguments) -> EvaluationResult:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     labels, batch = len(train.label_names), args.per_device_eval_batch_size
     encoders = [Encoder(name, args.revision, labels, device, batch, args.fit_images) for name in args.model]
+    for encoder in encoders:
+        encoder.resized(train.images[:1])  # images that do not fit are known now, not after an hour
+    methods = [name for name in METHODS + FLOORS if args.methods is None or name in args.methods]
+    shown = _confusion_cell(args, methods, counts)
     cells = Cells(folder, {"train": train.fingerprint, "test": test.fingerprint}, args.overwrite_output_dir)
     finished = False
     try:
-        work = _Work(args, cells, train, test, counts)
-        for encoder in encoders:
-            encoder.resized(train.images[:1])  # images that do not fit are known now, not after an hour
+        work = _Work(cells, train, test, methods, {count: draws_of(count, args.draws) for count in counts}, shown)
         models, results = {}, []
         pace = 0.1 if sys.stderr.isatty() else 10
         with tqdm(
@@ -125,13 +127,21 @@ def run(args: EvaluateArguments) -> EvaluationResult:
 class _Work:
     """Computes the cells that are missing, each once."""
 
-    def __init__(self, args: EvaluateArguments, cells: Cells, train: ImageData, test: ImageData, counts: list):
-        self.cells, self.train, self.test, self.counts, self.args = cells, train, test, counts, args
-        self.methods = [name for name in METHODS + FLOORS if args.methods is None or name in args.methods]
-        self.draws = {count: draws_of(count, args.draws) for count in counts}
+    def __init__(
+        self,
+        cells: Cells,
+        train: ImageData,
+        test: ImageData,
+        methods: list[str],
+        draws: dict[int | str, range],
+        shown: tuple[str, int | str],
+    ):
+        self.cells, self.train, self.test, self.methods, self.draws, self.shown = (
+            cells, train, test, methods, draws, shown
+        )  # fmt: skip
         self.pixels = Pixels(train, test)
-        self.shown = _confusion_cell(args, self.methods, counts)
-        self.size = len(self.methods) * sum(map(len, self.draws.values()))
+        self.widths: dict[str, int] = {}
+        self.size = len(methods) * sum(map(len, draws.values()))
 
     def do(self, encoder: Encoder, bar: tqdm) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Every cell of one encoder.
@@ -141,9 +151,10 @@ class _Work:
         """
         features = EncoderFeatures(encoder, self.train, self.test, self.cells.folder / FEATURES)
         code = features.pretrained()[0]
+        self.widths[encoder.name] = code.shape[1]
         cells = {
             (method, count, draw): Cell(_source(method, encoder, code.shape[1]), method, count, draw)
-            for count in self.counts
+            for count in self.draws
             for method in self.methods
             for draw in self.draws[count]
         }
@@ -152,7 +163,7 @@ class _Work:
                 if not self._known(cell):
                     self._add(cell, self._probe(method, count, draw, features, code.shape[1]))
                 bar.update()
-        for count in self.counts if set(TRAINED) & set(self.methods) else []:
+        for count in self.draws if set(TRAINED) & set(self.methods) else []:
             for group in groups_of(encoder, self.draws[count]):
                 todo = {(m, draw): cells[m, count, draw] for m in TRAINED if m in self.methods for draw in group}
                 if not all(map(self._known, todo.values())):
@@ -183,7 +194,7 @@ class _Work:
         kind, _, probe = method.rpartition("_")
         rows = self._rows(count, draw)
         if kind == "untrained":
-            drawn = [self._rows(c, draw) for c in self.counts if draw in self.draws[c]]
+            drawn = [self._rows(c, draw) for c in self.draws if draw in self.draws[c]]
             train, test, scale = features.untrained(draw, np.unique(np.concatenate(drawn)))
         else:
             train, test, scale = self.pixels(kind, width) if kind else features.pretrained()
@@ -212,9 +223,8 @@ class _Work:
 
     def draw_confusion(self, path: Path, encoder: Encoder) -> None:
         """The confusion matrix of the chosen cell, first draw, of one encoder."""
-        for cell, matrix in self.cells.confusion.items():
-            if self._is_shown(cell) and cell.source in (encoder.fingerprint, "raw") or cell.source.startswith("pca"):
-                draw_confusion(path, np.array(matrix), self.test.label_names)
+        cell = Cell(_source(self.shown[0], encoder, self.widths[encoder.name]), *self.shown, 0)
+        draw_confusion(path, np.array(self.cells.confusion[cell]), self.test.label_names)
 
 
 def _source(method: str, encoder: Encoder, width: int) -> str:
@@ -268,7 +278,7 @@ def _own_config(name: str) -> dict[str, Any] | None:
 
 
 def _counts(args: EvaluateArguments, train: ImageData) -> list[int | str]:
-    """Numbers of labels per class, ascending; those asked for must be possible, of the protocol's own those that are."""
+    """Numbers of labels per class, ascending: those asked for, which must be possible, or the protocol's that are."""
     if args.labels_per_class is not None:
         counts = sorted({int(text) for text in args.labels_per_class if text != "all"})
         for count in counts:

@@ -12,14 +12,17 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from pretune.training.arguments import PretrainArguments
 from pretune.training.batches import Batches, Columns, evaluating
 from pretune.training.command import run_command
 from pretune.training.data import ImageData, load_data, subset
+from pretune.training.errors import InputError
 from pretune.training.health import (
     SAMPLE,
+    code_health,
     live_units,
     mean_image,
     mean_image_error,
@@ -30,9 +33,11 @@ from pretune.training.loop import make_optimizer, prepare_model, train
 from pretune.training.models import build_autoencoder, family_of, load_config, load_finished, model_source, new_config
 from pretune.training.parsing import build_arguments
 from pretune.training.pictures import draw_latents, draw_losses, draw_reconstructions
+from pretune.training.probes import nearest_neighbour
 from pretune.training.run import Run, RunResult, start_run
 
 logger = logging.getLogger("pretune.training.pretrain")
+KNN_REFERENCES, KNN_QUERIES = 5000, 1000  # labelled training images that --eval_knn looks at
 
 
 def pretrain(recipe: str | Path | None = None, **arguments: Any) -> RunResult:
@@ -98,12 +103,20 @@ class _Watch:
         mean = mean_image(train_data.images)
         judged = eval_data or train_data
         self.mean_error = mean_image_error(judged.images, mean)
+        self.labels = train_data.labels
+        if this.args.eval_knn and (self.labels is None or self.labels.ndim != 1):
+            raise InputError(f"eval_knn needs one label for each image, and {train_data.name} has none or several.")
 
     def __call__(self, last: bool) -> dict[str, float]:
         model, args = self.this.model, self.this.args
         counts = live_units(model, self.columns[slice(0, SAMPLE)]["pixel_values"])
         warn_of_dead_layers(counts)
         line = {f"live_units.{name}": alive for name, (alive, _) in counts.items()}
+        code = self.encode(KNN_REFERENCES + KNN_QUERIES if args.eval_knn else SAMPLE)
+        health = {f"code.{name}": value for name, value in code_health(code[:SAMPLE]).items()}
+        if args.eval_knn:
+            health["code.knn_accuracy"] = self.nearest_neighbour(code)
+        line |= health
         if last or args.eval_strategy == "epoch":
             error = self.evaluate(self.evaluation or self.columns)
             warn_of_collapse(error, self.mean_error)
@@ -117,8 +130,22 @@ class _Watch:
             self.metrics = {
                 **scores,
                 "live_units": {name: f"{alive}/{units}" for name, (alive, units) in counts.items()},
+                **health,
             }
         return line
+
+    def encode(self, count: int) -> np.ndarray:
+        """The code (count, D) of the first training images."""
+        with evaluating(self.this.model):
+            batches = self.columns.in_order(self.this.args.per_device_eval_batch_size, 0, count)
+            return np.concatenate([self.this.model.encode(b["pixel_values"]).float().cpu().numpy() for b in batches])
+
+    def nearest_neighbour(self, code: np.ndarray) -> float:
+        """Accuracy in per cent of 1-NN on the code, among training images: the test split is for the end."""
+        queries = min(KNN_QUERIES, len(code) // 5)
+        labels = self.labels[: len(code)]
+        answers = nearest_neighbour(code[queries:], labels[queries:], code[:queries])
+        return 100 * float((answers == labels[:queries]).mean())
 
     def evaluate(self, columns: Columns) -> float:
         """Mean squared error over pixels and images."""

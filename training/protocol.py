@@ -19,7 +19,8 @@ class Protocol:
 
     The labelled samples of a draw are stratified and the same for every method and model; every choice of a
     hyper-parameter is made by accuracy on a held-out, stratified part of these samples alone (the default wins
-    ties), and the chosen one is fitted to all of them. With one label per class the default is taken. Test images are used once, to count.
+    ties), and the chosen one is fitted to all of them. With one label per class the default is taken. Test images
+    serve only to count.
 
     Args:
         version: raised with any change below, or of what the words here mean.

@@ -117,8 +117,8 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         "",
         f"![accuracy against number of labels]({FIGURE})",
         "",
-        f"Mean +- sd over {draws} draws of labelled samples, the same for every method; with all labels one run. Test: "
-        f"{data['test']['samples']:,} images of {data['test']['name']}; labelled samples are drawn from "
+        f"Mean +- sd over {draws} draws of labelled samples, the same for every method; with all labels one run. "
+        f"Test: {data['test']['samples']:,} images of {data['test']['name']}; labelled samples are drawn from "
         f"{data['train']['samples']:,} of {data['train']['name']}.",
     ]
     for model, facts in report["models"].items():
@@ -167,7 +167,7 @@ def check_card(run_folder: Path) -> dict[str, Any]:
         raise InputError(f"update_card needs the folder of a finished run, and {run_folder} is none. Leave it out.")
     if card_was_edited(run_folder / "README.md", record):
         raise InputError(
-            f"{run_folder / 'README.md'} was edited by hand and would be lost. Move it away, or leave out --update_card."
+            f"{run_folder / 'README.md'} was edited by hand and would be lost. Move it away, or drop --update_card."
         )
     return record
 

@@ -13,7 +13,8 @@ from .errors import InputError, one_line
 # All that a run may write; overwriting removes these and nothing else.
 RUN_FILES = (
     "run.json", "metrics.jsonl", "model.safetensors", "config.json", "preprocessor_config.json", "loss.png",
-    "reconstructions.png", "latents.png", "confusion_matrix.png", "confusion_matrix.csv", "per_class.csv", ".lock",
+    "reconstructions.png", "latents.png", "few_labels.png", "confusion_matrix.png", "confusion_matrix.csv",
+    "per_class.csv", ".lock",
 )  # fmt: skip
 RUN_FOLDERS = ("trackers",)  # and checkpoint-<step>
 

@@ -103,8 +103,13 @@ def verdict(found: Accuracies, counts: list[int | str]) -> dict[str, Any]:
     gains = [d for d in measured if d.low > 0]
     fair = [d for d in gains if rivals[d.labels_per_class][0] <= models[d.labels_per_class][0]]
     if fair:
-        best = max(fair, key=lambda d: d.mean)
+        best = max(fair, key=_weight)
         sentence = f"With {_labels(best.labels_per_class)} pretraining adds {_points(best)}."
+        (own, method), (floor, rival) = models[best.labels_per_class], rivals[best.labels_per_class]
+        if rival not in ("", best.second):
+            sentence += (
+                f" Its best there, {WORDS[method]} with {own:.1f} %, stands beside {WORDS[rival]} with {floor:.1f} %."
+            )
         elsewhere = [
             c
             for c in dict.fromkeys(d.labels_per_class for d in measured)
@@ -124,7 +129,7 @@ def _why(measured: list[Difference], gains: list[Difference], rivals: dict, mode
     if not measured:
         return "nothing was measured with at least two draws that could show it."
     if gains:
-        best = max(gains, key=lambda d: d.mean)
+        best = max(gains, key=_weight)
         accuracy, method = rivals[best.labels_per_class]
         own, own_method = models[best.labels_per_class]
         return (
@@ -143,6 +148,11 @@ def _why(measured: list[Difference], gains: list[Difference], rivals: dict, mode
         f"the largest gain, {best.mean:+.1f} points over {WORDS[best.second]} with {_labels(best.labels_per_class)}, "
         f"has an interval from {best.low:+.1f} to {best.high:+.1f} ({_how(best)})."
     )
+
+
+def _weight(d: Difference) -> tuple[bool, float]:
+    """What the sentence is about: whole networks rather than probes, then the larger gain."""
+    return d.first == "finetune", d.mean
 
 
 def _points(d: Difference) -> str:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = "torch|transformers|datasets|accelerate|sklearn|matplotlib|numpy|huggingface_hub"
 
 
-VERBS = ("pretrain", "finetune", "push", "card")
+VERBS = ("pretrain", "finetune", "evaluate", "embed", "push", "card")
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_import_and_help_load_nothing_heavy(words, launch):
 def test_every_public_name_is_listed_and_documented():
     assert set(pretune.__all__) == {
         "AutoencoderConfig", "AutoencoderForImageClassification", "AutoencoderImageProcessor", "AutoencoderModel",
-        "InputError", "Interrupted", "PushFailed", "__version__", "finetune", "pretrain", "push",
+        "InputError", "Interrupted", "PushFailed", "__version__", "embed", "evaluate", "finetune", "pretrain", "push",
     }  # fmt: skip
     for name in pretune.__all__:
         assert name == "__version__" or getattr(pretune, name).__doc__
@@ -48,7 +48,7 @@ def test_every_public_name_is_listed_and_documented():
 def test_command_lists_verbs_and_refuses_others(launch):
     assert re.search(r"pretrain .*\n.*finetune ", launch("-m", "pretune").stdout)
     refused = launch("-m", "pretune", "pretrian", check=2)
-    assert refused.stderr == "error: unknown verb 'pretrian': expected one of pretrain, finetune, push, card.\n"
+    assert refused.stderr == f"error: unknown verb 'pretrian': expected one of {', '.join(VERBS)}.\n"
 
 
 def test_the_wheel_holds_every_module_and_imports_from_anywhere(tmp_path, launch):
