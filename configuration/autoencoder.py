@@ -4,11 +4,12 @@ from dataclasses import field
 from typing import Literal
 
 from huggingface_hub.dataclasses import strict
-from transformers import PreTrainedConfig
+
+from .pretraining_options import PretrainingOptions
 
 
 @strict
-class AutoencoderConfig(PreTrainedConfig):
+class AutoencoderConfig(PretrainingOptions):
     """A dense autoencoder: flattened pixels -> `hidden_sizes` -> `latent_size`, and the mirror image back.
 
     `AutoencoderConfig()` is the 784-128-64-32-16-8-4-2 network with ReLU, a linear code of 2 and a sigmoid output
@@ -26,6 +27,8 @@ class AutoencoderConfig(PreTrainedConfig):
         has_decoder: False for a bare encoder, as in a classifier fine-tuned without `reconstruction_weight`.
         reconstruction_weight: weight of the reconstruction loss beside the classifier's own; above 0 the classifier
             keeps the decoder.
+
+    The fields of `PretrainingOptions` make it a denoising, sparse, contractive or variational autoencoder.
 
     Raises:
         huggingface_hub.errors.StrictDataclassError: a value of the wrong type, or values that do not fit together.

@@ -1,34 +1,18 @@
 """The dense autoencoder: pixels -> code -> pixels, and the classifier that its encoder becomes."""
 
-import copy
-from dataclasses import dataclass
-
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import ImageClassifierOutput
-from transformers.utils import ModelOutput
 
 from ..configuration.autoencoder import AutoencoderConfig
+from .bottleneck import Bottleneck
+from .classification import classifier_config, classify
 from .complete_loading import CompleteLoading
-from .inputs import check_pixel_values, classification_loss
+from .corruption import corrupt
+from .inputs import check_pixel_values, require_decoder
 from .layers import ACTIVATIONS, DenseLayer, dense_stack, looks_linear_
-
-
-@dataclass
-class AutoencoderOutput(ModelOutput):
-    """
-    Args:
-        latents: (B, D), the code.
-        reconstruction: (B, C, H, W), in [0, 1] with the default sigmoid output; None without a decoder.
-        loss: mean squared error over pixels and images; None with `return_loss=False` or without a decoder.
-        squared_error: (B,), squared error summed over each image's pixels; None where `loss` is.
-    """
-
-    latents: torch.FloatTensor | None = None
-    reconstruction: torch.FloatTensor | None = None
-    loss: torch.FloatTensor | None = None
-    squared_error: torch.FloatTensor | None = None
+from .outputs import PretrainingOutput, autoencoder_output
 
 
 class AutoencoderPreTrainedModel(CompleteLoading, PreTrainedModel):
@@ -57,39 +41,48 @@ class AutoencoderModel(AutoencoderPreTrainedModel):
 
     def __init__(self, config: AutoencoderConfig):
         super().__init__(config)
-        sizes = [config.num_pixels, *config.hidden_sizes, config.latent_size]
-        self.encoder = dense_stack(sizes, config.activation)
+        sizes = [config.num_pixels, *config.hidden_sizes]
+        self.encoder = dense_stack([*sizes, Bottleneck.encoder_width(config)], config.activation)
+        self.bottleneck = Bottleneck(config)
         self.decoder = None
         if config.has_decoder:
-            self.decoder = dense_stack(sizes[::-1], config.activation)
+            self.decoder = dense_stack([config.latent_size, *sizes[::-1]], config.activation)
             self.output_activation = ACTIVATIONS[config.output_activation]()
         self.post_init()
 
-    def forward(self, pixel_values: torch.FloatTensor, return_loss: bool = True) -> AutoencoderOutput:
-        """Encode, decode, compare.
+    def forward(
+        self,
+        pixel_values: torch.FloatTensor,
+        return_loss: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> PretrainingOutput:
+        """Corrupt (while training), encode, decode, compare with the clean image.
 
         Args:
             pixel_values: (B, C, H, W), float in [0, 1].
             return_loss: False leaves the loss out. The default must be True: `Trainer` reads it to know that
                 this model needs no labels to evaluate.
+            generator: of corruption and sampling; None for the default one. In eval mode there is no chance.
 
         Raises:
             ValueError: images of another size or number of channels than the config's, or integer pixels.
         """
-        latents = self.encode(pixel_values)
+        check_pixel_values(pixel_values, self.config)
+        seen = corrupt(pixel_values, self.config, generator) if self.training else pixel_values
+        hidden = self.encoder(seen.flatten(1))
+        latents = self.bottleneck.sample(hidden, generator)
         if self.decoder is None:
-            return AutoencoderOutput(latents=latents)
+            return PretrainingOutput(latents=latents)
         reconstruction = self.decode(latents)
         if not return_loss:
-            return AutoencoderOutput(latents=latents, reconstruction=reconstruction)
-        squared_error = (reconstruction - pixel_values).square().flatten(1).sum(1)  # (B,)
-        loss = squared_error.mean() / self.config.num_pixels  # what MSELoss gives: the mean over pixels and images
-        return AutoencoderOutput(latents, reconstruction, loss, squared_error)
+            return PretrainingOutput(latents=latents, reconstruction=reconstruction)
+        penalty = self.bottleneck.penalty(hidden, self.encode, seen, generator)
+        return autoencoder_output(pixel_values, latents, reconstruction, penalty)
 
     def encode(self, pixel_values: torch.FloatTensor) -> torch.FloatTensor:
-        """(B, C, H, W) pixels in [0, 1] -> (B, D) code, without the cost of the decoder."""
+        """(B, C, H, W) pixels in [0, 1] -> (B, D) code, without chance and without the cost of the decoder."""
         check_pixel_values(pixel_values, self.config)
-        return self.encoder(pixel_values.flatten(1))
+        return self.bottleneck(self.encoder(pixel_values.flatten(1)))
 
     def decode(self, latents: torch.FloatTensor) -> torch.FloatTensor:
         """(B, D) code -> (B, C, H, W) reconstruction.
@@ -97,11 +90,7 @@ class AutoencoderModel(AutoencoderPreTrainedModel):
         Raises:
             ValueError: the model has no decoder, as a classifier's encoder has none.
         """
-        if self.decoder is None:
-            raise ValueError(
-                "This model holds only an encoder (has_decoder=False), so it cannot decode. Load the autoencoder it "
-                "was fine-tuned from, or fine-tune with a reconstruction_weight above 0 to keep the decoder."
-            )
+        require_decoder(self)
         size = self.config.image_size
         pixels = self.output_activation(self.decoder(latents))  # (B, C*H*W)
         return pixels.view(-1, self.config.num_channels, size, size)
@@ -121,31 +110,12 @@ class AutoencoderForImageClassification(AutoencoderPreTrainedModel):
     _may_be_new = ("classifier.",)
 
     def __init__(self, config: AutoencoderConfig):
-        config = copy.deepcopy(config)  # the caller's config keeps its decoder
-        config.has_decoder = config.reconstruction_weight > 0
+        config = classifier_config(config)
         super().__init__(config)
         self.autoencoder = AutoencoderModel(config)
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
 
     def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
-        """Classify.
-
-        Args:
-            pixel_values: (B, C, H, W), float in [0, 1].
-            labels: (B,) class numbers for cross-entropy, or (B, L) zeros and ones for binary cross-entropy over
-                several labels at once. `config.problem_type` says which; where it is None, the shape does.
-
-        Returns:
-            `logits` (B, L) and, with labels, `loss`: a mean over images (and labels).
-        """
-        base = self.autoencoder
-        latents = base.encode(pixel_values)
-        logits = self.classifier(latents)
-        loss = None
-        if labels is not None:
-            loss = classification_loss(logits, labels, self.config.problem_type)
-            if self.config.reconstruction_weight > 0:
-                error = nn.functional.mse_loss(base.decode(latents), pixel_values)
-                loss = loss + self.config.reconstruction_weight * error
-        return ImageClassifierOutput(loss=loss, logits=logits)
+        """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
+        return classify(self.autoencoder, self.classifier, pixel_values, labels)

@@ -1,9 +1,8 @@
-"""What every family checks of its input, and the loss every classifier shares."""
+"""What every family checks of its input."""
 
 from typing import Any
 
 import torch
-from torch import nn
 
 
 def check_pixel_values(pixel_values: torch.Tensor, config: Any) -> None:
@@ -25,25 +24,10 @@ def check_pixel_values(pixel_values: torch.Tensor, config: Any) -> None:
         )
 
 
-def classification_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str | None) -> torch.Tensor:
-    """Cross-entropy for one label an image, binary cross-entropy for several at once; both are means.
-
-    Args:
-        logits: (B, L).
-        labels: (B,) class numbers, or (B, L) zeros and ones.
-        problem_type: "single_label_classification", "multi_label_classification", or None to go by the shape.
-
-    Raises:
-        ValueError: labels whose shape does not fit.
-    """
-    if problem_type is None:
-        problem_type = "multi_label_classification" if labels.dim() == 2 else "single_label_classification"
-    expected = logits.shape if problem_type == "multi_label_classification" else logits.shape[:1]
-    if labels.shape != expected:
+def require_decoder(model: Any) -> None:
+    """Raise ValueError if `model` is a bare encoder, as a classifier's is."""
+    if model.decoder is None:
         raise ValueError(
-            f"labels have shape {tuple(labels.shape)}, expected {tuple(expected)} for {problem_type} "
-            f"with {logits.shape[1]} labels."
+            "This model holds only an encoder (has_decoder=False), so it cannot decode. Load the model it was "
+            "fine-tuned from, or fine-tune with a reconstruction_weight above 0 to keep the decoder."
         )
-    if problem_type == "multi_label_classification":
-        return nn.functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
-    return nn.functional.cross_entropy(logits, labels)

@@ -1,0 +1,63 @@
+"""What every family's image classifier does: one linear layer on the code, and its loss."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.modeling_outputs import ImageClassifierOutput
+
+
+def classifier_config(config: Any) -> Any:
+    """A copy of `config` for a classifier: without a decoder, unless its loss is kept. The caller's stays as it is."""
+    config = copy.deepcopy(config)
+    config.has_decoder = config.reconstruction_weight > 0
+    return config
+
+
+def classify(
+    base: nn.Module, classifier: nn.Module, pixel_values: torch.Tensor, labels: torch.Tensor | None
+) -> ImageClassifierOutput:
+    """Encode, classify, compare.
+
+    Args:
+        base: the family's model; `base.config` holds `problem_type` and `reconstruction_weight`.
+        classifier: from the (B, D) code to (B, L) logits.
+        pixel_values: (B, C, H, W), float in [0, 1].
+        labels: (B,) class numbers for cross-entropy, or (B, L) zeros and ones for binary cross-entropy over several
+            labels at once. `config.problem_type` says which; where it is None, the shape does.
+
+    Returns:
+        `logits` (B, L) and, with labels, `loss`: a mean over images (and labels). With `reconstruction_weight` above
+        0 the loss that the encoder was pretrained with, times that weight, is added.
+    """
+    logits, loss = classifier(base.encode(pixel_values)), None
+    if labels is not None:
+        loss = classification_loss(logits, labels, base.config.problem_type)
+        if base.config.reconstruction_weight > 0:
+            loss = loss + base.config.reconstruction_weight * base(pixel_values).loss
+    return ImageClassifierOutput(loss=loss, logits=logits)
+
+
+def classification_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str | None) -> torch.Tensor:
+    """Cross-entropy for one label an image, binary cross-entropy for several at once; both are means.
+
+    Args:
+        logits: (B, L).
+        labels: (B,) class numbers, or (B, L) zeros and ones.
+        problem_type: "single_label_classification", "multi_label_classification", or None to go by the shape.
+
+    Raises:
+        ValueError: labels whose shape does not fit.
+    """
+    if problem_type is None:
+        problem_type = "multi_label_classification" if labels.dim() == 2 else "single_label_classification"
+    expected = logits.shape if problem_type == "multi_label_classification" else logits.shape[:1]
+    if labels.shape != expected:
+        raise ValueError(
+            f"labels have shape {tuple(labels.shape)}, expected {tuple(expected)} for {problem_type} "
+            f"with {logits.shape[1]} labels."
+        )
+    if problem_type == "multi_label_classification":
+        return nn.functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+    return nn.functional.cross_entropy(logits, labels)

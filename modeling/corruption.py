@@ -1,0 +1,79 @@
+"""Corrupted input for denoising: each function takes the random numbers it uses, so that a test can choose them.
+
+B images, C channels, H x W pixels; `noise` is uniform in [0, 1) unless it says otherwise.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+
+def corrupt(pixel_values: torch.Tensor, config: Any, generator: torch.Generator | None = None) -> torch.Tensor:
+    """Do to (B, C, H, W) pixels what `config.corruption` names: warp, mask, gaussian, salt_and_pepper, in this order.
+
+    Args:
+        pixel_values: float in [0, 1]; stays as it is.
+        config: with the fields of `PretrainingOptions`.
+        generator: of the random numbers; None for the default one.
+    """
+    x, size = pixel_values, pixel_values.shape
+
+    def uniform(*shape: int) -> torch.Tensor:
+        return torch.rand(shape, generator=generator, device=x.device, dtype=x.dtype)
+
+    if "warp" in config.corruption:
+        limits = (config.warp_degrees, config.warp_shift, config.warp_scale, config.warp_shear)
+        x = warp(x, *limits, uniform(size[0], 5))
+    if "mask" in config.corruption:
+        patches = (size[2] // config.mask_patch_size) * (size[3] // config.mask_patch_size)
+        hidden = hide_patches(uniform(size[0], patches), config.mask_ratio)
+        x = x.masked_fill(patches_to_pixels(hidden, size[2] // config.mask_patch_size, config.mask_patch_size), 0.0)
+    if "gaussian" in config.corruption:
+        x = x + config.noise_std * torch.randn(size, generator=generator, device=x.device, dtype=x.dtype)
+    if "salt_and_pepper" in config.corruption:
+        x = salt_and_pepper(x, config.salt_and_pepper_ratio, uniform(size[0], 1, *size[2:]))
+    return x
+
+
+def hide_patches(noise: torch.Tensor, ratio: float) -> torch.Tensor:
+    """Choose the patches to hide: noise (B, N) -> mask (B, N), True = hidden, exactly round(N * ratio) in each row."""
+    hidden = round(noise.shape[1] * ratio)
+    order = noise.argsort(1)
+    return torch.zeros_like(noise, dtype=torch.bool).scatter_(1, order[:, :hidden], True)
+
+
+def patches_to_pixels(mask: torch.Tensor, rows: int, patch_size: int) -> torch.Tensor:
+    """(B, rows * columns) patches -> (B, 1, H, W) pixels."""
+    return mask.view(len(mask), 1, rows, -1).repeat_interleave(patch_size, 2).repeat_interleave(patch_size, 3)
+
+
+def salt_and_pepper(x: torch.Tensor, ratio: float, noise: torch.Tensor) -> torch.Tensor:
+    """Set a share `ratio` of the pixels of (B, C, H, W) to 0 or 1, by noise (B, 1, H, W): the same in all channels."""
+    x = torch.where(noise < ratio / 2, torch.zeros_like(x), x)
+    return torch.where(noise > 1 - ratio / 2, torch.ones_like(x), x)
+
+
+def warp(
+    x: torch.Tensor, degrees: float, shift: float, scale: float, shear: float, noise: torch.Tensor
+) -> torch.Tensor:
+    """A random affine map of each image, bilinear, 0 outside.
+
+    Args:
+        x: (B, C, H, W).
+        degrees: largest rotation either way.
+        shift: largest shift either way, as a share of the side.
+        scale: largest change of size either way, as a share; x and y change together.
+        shear: largest shear either way.
+        noise: (B, 5): rotation, shift in x, shift in y, scale, shear.
+    """
+    u = 2 * noise - 1  # (B, 5) in [-1, 1)
+    angle, factor = u[:, 0] * math.radians(degrees), 1 + u[:, 3] * scale
+    cos, sin, slant = angle.cos() / factor, angle.sin() / factor, u[:, 4] * shear
+    rows = [
+        torch.stack([cos, -sin + slant * cos, 2 * shift * u[:, 1]], 1),
+        torch.stack([sin, cos + slant * sin, 2 * shift * u[:, 2]], 1),
+    ]
+    grid = F.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)  # (B, H, W, 2)
+    return F.grid_sample(x, grid.to(x.dtype), align_corners=False)
