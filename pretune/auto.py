@@ -9,12 +9,15 @@ from transformers import (
 )
 
 from .configuration.autoencoder import AutoencoderConfig
+from .configuration.conv_autoencoder import ConvAutoencoderConfig
 from .modeling.autoencoder import AutoencoderForImageClassification, AutoencoderModel
+from .modeling.conv_autoencoder import ConvAutoencoderForImageClassification, ConvAutoencoderModel
 from .modeling.image_processing import AutoencoderImageProcessor
 
 # One row a family: config, model, classifier, image processor.
 FAMILIES = [
     (AutoencoderConfig, AutoencoderModel, AutoencoderForImageClassification, AutoencoderImageProcessor),
+    (ConvAutoencoderConfig, ConvAutoencoderModel, ConvAutoencoderForImageClassification, AutoencoderImageProcessor),
 ]
 
 for config, model, classifier, image_processor in FAMILIES:

@@ -1,0 +1,112 @@
+"""Configuration of the convolutional autoencoder."""
+
+from dataclasses import field
+from math import ceil
+from typing import Literal
+
+from huggingface_hub.dataclasses import strict
+
+from .pretraining_options import PretrainingOptions
+
+
+@strict
+class ConvAutoencoderConfig(PretrainingOptions):
+    """A residual convolutional encoder, a code, and a decoder: pixels -> maps -> pooled -> code -> pixels.
+
+    `ConvAutoencoderConfig()` is for 28 or 32 pixels: three stages of 32, 64 and 128 channels end in a 7x7 map, and its
+    means are the code of 128. For larger images add stages: each divides the side of the map by its stride.
+
+    Args:
+        image_size: height and width of the square input, in pixels.
+        num_channels: 1 for grey, 3 for colour.
+        hidden_sizes: channels of the stages, from pixels to code; the convolutional decoder mirrors them.
+        strides: of the convolution each stage begins with, 1 or 2.
+        depths: residual blocks after it (He et al. 2016, Deep Residual Learning).
+        norm: after each convolution: "batch", "group" (8 channels a group) or "none".
+        activation: after each norm.
+        pooling: of the last map: "mean" over positions, "mean_max" (both, twice as wide) or "flatten" (all of it).
+        bottleneck_size: width of a linear layer from there to the code; None makes the pooled map the code.
+        decoder_kind: "conv" mirrors the encoder; "dense" has one hidden layer of `decoder_hidden_size`, is quick for
+            small images and leaves the encoder more to do.
+        output_activation: "sigmoid" keeps a reconstruction in [0, 1], where `pixel_values` lie; "linear" does not.
+        has_decoder: False for a bare encoder, as in a classifier fine-tuned without `reconstruction_weight`.
+        reconstruction_weight: weight of the pretraining loss beside the classifier's own; above 0 the classifier
+            keeps the decoder.
+
+    The fields of `PretrainingOptions` make it a denoising, sparse, contractive or variational autoencoder.
+
+    Raises:
+        huggingface_hub.errors.StrictDataclassError: a value of the wrong type, or values that do not fit together.
+    """
+
+    model_type = "pretune_conv_autoencoder"
+
+    image_size: int = 28
+    num_channels: int = 1
+    hidden_sizes: list[int] = field(default_factory=lambda: [32, 64, 128])
+    strides: list[int] = field(default_factory=lambda: [2, 2, 1])
+    depths: list[int] = field(default_factory=lambda: [0, 1, 1])
+    norm: Literal["batch", "group", "none"] = "batch"
+    activation: Literal["relu", "leaky_relu", "gelu", "silu"] = "relu"
+    pooling: Literal["mean", "mean_max", "flatten"] = "mean"
+    bottleneck_size: int | None = None
+    decoder_kind: Literal["conv", "dense"] = "conv"
+    decoder_hidden_size: int = 512
+    output_activation: Literal["sigmoid", "linear"] = "sigmoid"
+    has_decoder: bool = True
+    reconstruction_weight: float | int = 0.0
+
+    def validate_stages(self):
+        lengths = {len(self.hidden_sizes), len(self.strides), len(self.depths)}
+        if len(lengths) > 1 or not self.hidden_sizes:
+            raise ValueError(
+                f"hidden_sizes, strides and depths must have one entry for each stage, got {self.hidden_sizes}, "
+                f"{self.strides} and {self.depths}."
+            )
+        if any(stride not in (1, 2) for stride in self.strides):
+            raise ValueError(f"strides must be 1 or 2, got {self.strides}.")
+        if min(self.hidden_sizes) < 1 or min(self.depths) < 0:
+            raise ValueError(f"hidden_sizes must be at least 1 and depths 0, got {self.hidden_sizes}, {self.depths}.")
+        if self.norm == "group" and any(size % min(8, size) for size in self.hidden_sizes):
+            raise ValueError(f"with norm 'group' hidden_sizes must be multiples of 8, got {self.hidden_sizes}.")
+        if self.image_size < 1 or self.num_channels < 1 or (self.bottleneck_size or 1) < 1:
+            raise ValueError(
+                f"image_size, num_channels and bottleneck_size must be at least 1, got {self.image_size}, "
+                f"{self.num_channels} and {self.bottleneck_size}."
+            )
+        smallest = 2 ** sum(stride == 2 for stride in self.strides)
+        if self.image_size < smallest:
+            raise ValueError(
+                f"image_size is {self.image_size}, and strides {self.strides} need at least {smallest} pixels. "
+                f"Use fewer strides of 2."
+            )
+
+    def validate_combinations(self):
+        if self.contractive_weight > 0 and self.norm == "batch":
+            raise ValueError("contractive_weight needs the code of each image alone; set norm to 'group' or 'none'.")
+        if self.variational and self.bottleneck_size is None:
+            raise ValueError("variational needs a linear layer for mean and variance; set bottleneck_size.")
+
+    @property
+    def map_sizes(self) -> list[int]:
+        """Height and width of the image and of the map after each stage."""
+        sizes = [self.image_size]
+        for stride in self.strides:
+            sizes.append(ceil(sizes[-1] / stride))
+        return sizes
+
+    @property
+    def pooled_size(self) -> int:
+        """Numbers left of the last map after pooling."""
+        per_channel = {"mean": 1, "mean_max": 2, "flatten": self.map_sizes[-1] ** 2}
+        return self.hidden_sizes[-1] * per_channel[self.pooling]
+
+    @property
+    def latent_size(self) -> int:
+        """Width of the code."""
+        return self.bottleneck_size or self.pooled_size
+
+    @property
+    def num_pixels(self) -> int:
+        """Numbers in one image: channels x height x width."""
+        return self.num_channels * self.image_size**2
