@@ -124,16 +124,51 @@ class FinetuneArguments(TrainingArguments):
     labels_per_class: int | None = argument(None, "draw this many labelled samples of each class, by the seed")
     freeze_encoder: bool = argument(False, "train only the classifier")
     encoder_learning_rate: float | None = argument(None, "peak learning rate of the encoder, if another")
+    layerwise_lr_decay: float = argument(
+        1.0, "each block of the encoder learns this much slower than the one after it"
+    )
+    gradual_unfreezing: bool = argument(False, "wake the encoder's blocks one after another, the last one first")
+    augmentation: list[str] = argument([], "change training images at random: some of crop, flip, affine")
+    label_smoothing: float = argument(0.0, "share of the target that is spread over all classes")
+    mixup_alpha: float = argument(0.0, "blend pairs of images and their labels, share from Beta(alpha, alpha)")
+    reconstruction_weight: float | None = argument(None, "keep the pretraining loss beside, times this (our families)")
+    unlabelled_dataset: str | None = argument(
+        None, "images to learn from without labels while fine-tuning, by pseudo-labels (FixMatch)"
+    )
+    consistency_weight: float = argument(1.0, "weight of the loss on unlabelled images")
+    confidence_threshold: float = argument(0.95, "pseudo-labels count where the model is at least this sure")
+    unlabelled_batch_size: int = argument(256, "unlabelled images in a step on each device")
+    ema_decay: float = argument(0.0, "keep an average of the weights over steps, such as 0.99, and save that")
+    early_stopping_patience: int | None = argument(
+        None, "stop after so many epochs without a better accuracy on held-out labelled samples, and keep the best"
+    )
+    validation_share: float = argument(0.2, "share of the labelled samples held out for early stopping")
+    lora_rank: int | None = argument(None, "train only low-rank additions of this rank to the encoder (needs peft)")
 
     def __post_init__(self):
         super().__post_init__()
         if self.model is None and not self.from_scratch:
             raise InputError("model is missing: pass --model with a run folder or Hub id, or --from_scratch.")
-        for name in ("labels_per_class", "encoder_learning_rate"):
+        for name in (
+            "labels_per_class", "encoder_learning_rate", "early_stopping_patience", "lora_rank",
+            "unlabelled_batch_size",
+        ):  # fmt: skip
             if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise InputError(f"{name} must be larger than 0, got {getattr(self, name):g}.")
+        for name, low, high in (
+            ("layerwise_lr_decay", 0, 1), ("label_smoothing", 0, 0.999), ("ema_decay", 0, 0.99999),
+            ("confidence_threshold", 0, 1), ("validation_share", 0.01, 0.9), ("mixup_alpha", 0, 100),
+            ("consistency_weight", 0, 1e9),
+        ):  # fmt: skip
+            if not low <= getattr(self, name) <= high:
+                raise InputError(f"{name} must lie between {low} and {high:g}, got {getattr(self, name):g}.")
+        for kind in self.augmentation:
+            if kind not in ("crop", "flip", "affine"):
+                raise InputError(f"augmentation {kind!r} is unknown: expected some of crop, flip, affine.")
         if self.freeze_encoder and self.from_scratch:
             raise InputError("freeze_encoder with from_scratch would freeze random weights; leave one of them out.")
+        if self.lora_rank is not None and (self.freeze_encoder or self.from_scratch):
+            raise InputError("lora_rank adds to a pretrained encoder that stays; drop freeze_encoder or from_scratch.")
 
 
 @dataclass(kw_only=True)

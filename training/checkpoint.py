@@ -17,8 +17,16 @@ logger = logging.getLogger(__name__)
 PARTIAL = ".tmp-checkpoint"
 
 
+BESIDE = "trained.safetensors"  # where the model is an average of what is trained
+
+
 def save_checkpoint(
-    root: Path, step: int, model: Any, optimizer: torch.optim.Optimizer, state: dict[str, Any]
+    root: Path,
+    step: int,
+    model: Any,
+    optimizer: torch.optim.Optimizer,
+    state: dict[str, Any],
+    beside: Any = None,
 ) -> Path:
     """Write `root/checkpoint-<step>/` and return it.
 
@@ -28,6 +36,7 @@ def save_checkpoint(
 
     Args:
         state: what else is needed to go on; numbers and strings.
+        beside: weights that are trained where `model` is an average of them.
     """
     final, part = root / f"checkpoint-{step}", root / f"{PARTIAL}-{step}"
     if final.exists():
@@ -35,6 +44,8 @@ def save_checkpoint(
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     model.save_pretrained(part)
+    if beside is not None:
+        save_file({name: value.contiguous() for name, value in beside.state_dict().items()}, part / BESIDE)
     inner = optimizer.state_dict()
     tensors = {
         f"{index}.{name}": value.contiguous()
@@ -51,7 +62,7 @@ def save_checkpoint(
     return final
 
 
-def load_checkpoint(folder: Path, model: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+def load_checkpoint(folder: Path, model: Any, optimizer: torch.optim.Optimizer, beside: Any = None) -> dict[str, Any]:
     """Put a checkpoint's weights and optimizer moments in place and return its `state`.
 
     Learning rate, weight decay and the like stay as this run's arguments gave them.
@@ -63,6 +74,8 @@ def load_checkpoint(folder: Path, model: Any, optimizer: torch.optim.Optimizer) 
         state = json.loads((folder / "state.json").read_text())
         weights, tensors = load_file(folder / "model.safetensors"), load_file(folder / "optimizer.safetensors")
         model.load_state_dict(weights)
+        if beside is not None:
+            beside.load_state_dict(load_file(folder / BESIDE))
         moments: dict[int, dict[str, torch.Tensor]] = {}
         for name, value in tensors.items():
             index, _, key = name.partition(".")

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,10 @@ class ImageData:
         key = hashlib.sha256(np.ascontiguousarray(rows, dtype=np.int64)).hexdigest()[:16]
         labels = None if self.labels is None else self.labels[rows]
         return replace(self, images=self.images[rows], labels=labels, fingerprint=f"{self.fingerprint}-{key}")
+
+    def resized_by(self, resize: Callable[[np.ndarray], np.ndarray]) -> "ImageData":
+        """The same samples with their images as `resize` gives them."""
+        return replace(self, images=resize(self.images))
 
 
 def load_data(args: DataArguments, size: int | None = None, channels: int | None = None):
@@ -131,17 +136,26 @@ def subset(data: ImageData, max_samples: int | None, labels_per_class: int | Non
     return data.select(np.sort(np.concatenate(rows)))
 
 
-def _hold_out(data: ImageData) -> tuple[ImageData, ImageData]:
-    rng = np.random.default_rng(HOLDOUT_SEED)
+def split_off(data: ImageData, share: float, seed: int, repair: str) -> tuple[ImageData, ImageData]:
+    """(the rest, a random `share`), stratified where there is one label for each image.
+
+    Raises:
+        InputError: too few samples for both; ends with `repair`.
+    """
+    rng = np.random.default_rng(seed)
     groups = [np.arange(len(data))]
     if data.labels is not None and data.labels.ndim == 1:
         groups = [np.flatnonzero(data.labels == c) for c in np.unique(data.labels)]
-    held = np.sort(np.concatenate([rng.permutation(g)[: round(len(g) * HOLDOUT_SHARE)] for g in groups]))
+    held = np.sort(np.concatenate([rng.permutation(g)[: round(len(g) * share)] for g in groups]))
     if len(held) == 0 or len(held) == len(data):
-        raise InputError(f"{data.name} has {len(data)} samples, too few to hold a part out. Pass --eval_split none.")
+        raise InputError(f"{data.name} has {len(data)} samples, too few to hold a part out. {repair}")
+    return data.select(np.setdiff1d(np.arange(len(data)), held)), data.select(held)
+
+
+def _hold_out(data: ImageData) -> tuple[ImageData, ImageData]:
+    kept, held = split_off(data, HOLDOUT_SHARE, HOLDOUT_SEED, "Pass --eval_split none.")
     logger.info("%s has no test split: %d of %d samples are held out for evaluation", data.name, len(held), len(data))
-    kept = np.setdiff1d(np.arange(len(data)), held)
-    return data.select(kept), replace(data.select(held), name=f"{data.name} (held out)")
+    return kept, replace(held, name=f"{data.name} (held out)")
 
 
 # --- where the samples come from -------------------------------------------------------------------------------------

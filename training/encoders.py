@@ -11,16 +11,11 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification, PreTrainedConfig
-from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
-from transformers.utils import logging as transformers_logging
+from transformers import AutoModelForImageClassification
 
-from ..auto import FAMILIES
 from .batches import Columns, evaluating
-from .errors import InputError, one_line
-from .models import LOADING_ERRORS, MODEL_HINT
-
-AT_ONCE = 1024  # images resized at once
+from .models import head_of, head_prefixes, load_classifier, load_config
+from .preprocessing import AT_ONCE, Preprocessing
 
 
 class Encoder:
@@ -47,52 +42,24 @@ class Encoder:
         batch_size: int,
         fit_images: bool = False,
     ):
-        self.name, self.device, self.batch_size, self.fit_images = name, device, batch_size, fit_images
-        self.config = _config_of(name, revision, num_labels)
-        self.ours = type(self.config) in [row[0] for row in FAMILIES]
-        self.processor = _processor_of(name, revision, self.config)
-        self.pretrained = _load_whole(name, revision, self.config).eval()
-        self.mean, self.std = None, None
-        if getattr(self.processor, "do_normalize", False):
-            shape = (1, -1, 1, 1)
-            self.mean = torch.tensor(self.processor.image_mean).view(shape)
-            self.std = torch.tensor(self.processor.image_std).view(shape)
+        self.name, self.device, self.batch_size = name, device, batch_size
+        self.config = load_config(name, revision, of_transformers=True)
+        self.config.num_labels, self.config.problem_type = num_labels, "single_label_classification"
+        if hasattr(self.config, "reconstruction_weight"):
+            self.config.reconstruction_weight = 0.0  # encoder and head alone
+        self.preprocessing = Preprocessing(name, revision, self.config, fit_images)
+        self.ours, self.mean, self.std = self.preprocessing.ours, self.preprocessing.mean, self.preprocessing.std
+        self.pretrained = load_classifier(name, revision, self.config).eval()
         state = self.pretrained.state_dict()
-        head = tuple(_head_names(self.pretrained))
+        head = head_prefixes(self.pretrained)
         digest = hashlib.sha256()
         for key in sorted(key for key in state if not key.startswith(head)):
             digest.update(key.encode() + state[key].reshape(-1).view(torch.uint8).numpy().tobytes())
         self.fingerprint = digest.hexdigest()[:16]
 
     def resized(self, images: np.ndarray) -> np.ndarray:
-        """8-bit images (N, C, H, W) at this model's size and channels, by its own image processor.
-
-        Raises:
-            InputError: one of our models takes another size or number of channels, and not `fit_images`.
-        """
-        if self.ours and images.shape[1:] == self._shape():
-            return images
-        out = None
-        for start in range(0, len(images), AT_ONCE):
-            part = self._process(images[start : start + AT_ONCE])
-            out = np.empty((len(images), *part.shape[1:]), np.uint8) if out is None else out
-            out[start : start + AT_ONCE] = part
-        return out
-
-    def _shape(self) -> tuple[int, int, int]:
-        return (self.config.num_channels, self.config.image_size, self.config.image_size)
-
-    def _process(self, images: np.ndarray) -> np.ndarray:
-        if self.ours and not self.fit_images:
-            raise InputError(
-                f"model {self.name} takes images of {'x'.join(map(str, self._shape()))} (channels x height x width), "
-                f"these are {'x'.join(map(str, images.shape[1:]))}. Pass --fit_images to resize and convert them."
-            )
-        if not self.ours and images.shape[1] == 1:
-            images = images.repeat(self.config.num_channels, 1)  # transformers' processors take colour as it comes
-        plain = {"do_rescale": False, "do_normalize": False, "return_tensors": "np"}
-        pixels = self.processor(list(images), input_data_format="channels_first", **plain)["pixel_values"]
-        return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+        """8-bit images (N, C, H, W) as this model takes them; see `Preprocessing`."""
+        return self.preprocessing.resized(images)
 
     def classifier(self, pretrained: bool, seed: int) -> nn.Module:
         """A copy with a new head, or with all weights new, that takes pixels in [0, 1]; `seed` decides what is new."""
@@ -156,72 +123,7 @@ class Normalised(nn.Module):
         return self.model(pixel_values=(pixel_values - self.mean) / self.std, labels=labels)
 
 
-def head_of(model: nn.Module) -> nn.Module:
-    """The classifier at the end of an image classification model of transformers."""
-    if hasattr(model, "timm_model"):
-        return model.timm_model.get_classifier()
-    return model.classifier
-
-
-def _head_names(model: nn.Module) -> list[str]:
-    head = head_of(model)
-    return [f"{name}." for name, module in model.named_modules() if module is head]
-
-
 def _reset(head: nn.Module) -> None:
     for module in head.modules():
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()
-
-
-def _config_of(name: str, revision: str | None, num_labels: int) -> PreTrainedConfig:
-    try:
-        config = AutoConfig.from_pretrained(name, revision=revision or "main")
-    except LOADING_ERRORS as error:
-        raise InputError(f"model {name} cannot be loaded: {one_line(error)} {MODEL_HINT}") from None
-    if type(config) not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
-        ours = ", ".join(row[0].model_type for row in FAMILIES)
-        raise InputError(
-            f"model {name} is of type {config.model_type!r}, which is no image encoder with a classifier: expected "
-            f"{ours}, or one of transformers' (resnet, convnext, vit, swin, dinov2, mobilenet_v2 ...)."
-        )
-    config.num_labels, config.problem_type = num_labels, "single_label_classification"
-    if hasattr(config, "reconstruction_weight"):
-        config.reconstruction_weight = 0.0  # encoder and head alone
-    return config
-
-
-def _processor_of(name: str, revision: str | None, config: PreTrainedConfig):
-    rows = {row[0]: row for row in FAMILIES}
-    if type(config) in rows:
-        return rows[type(config)][3].for_config(config)
-    try:
-        return AutoImageProcessor.from_pretrained(name, revision=revision or "main", use_fast=False)
-    except (OSError, ValueError, ImportError) as error:
-        raise InputError(
-            f"model {name} has no image processor that can be loaded: {one_line(error)} Save one beside it "
-            f"(AutoImageProcessor.save_pretrained)."
-        ) from None
-
-
-def _load_whole(name: str, revision: str | None, config: PreTrainedConfig) -> nn.Module:
-    """The checkpoint as a classifier; only the head may be new."""
-    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()  # its table of missing weights is an error here
-    transformers_logging.disable_progress_bar()
-    try:
-        model, info = AutoModelForImageClassification.from_pretrained(
-            name, revision=revision or "main", config=config, ignore_mismatched_sizes=True, output_loading_info=True
-        )
-    except LOADING_ERRORS as error:
-        raise InputError(f"model {name} cannot be loaded: {one_line(error)}") from None
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
-    missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
-    head = tuple(_head_names(model))
-    lost = sorted(key for key in missing if not key.startswith(head))
-    if lost:
-        raise InputError(f"model {name} lacks {len(lost)} tensors of its network, among them {', '.join(lost[:3])}.")
-    return model

@@ -9,6 +9,7 @@ OUTPUT_DIR receives the model in Hugging Face form, run.json, metrics.jsonl, a t
 """
 
 import csv
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -18,22 +19,27 @@ import torch
 
 from pretune.training.arguments import FinetuneArguments
 from pretune.training.batches import Batches, Columns, evaluating
+from pretune.training.best_weights import BestWeights
+from pretune.training.classifying import Classifying, WithUnlabelled
 from pretune.training.command import run_command
-from pretune.training.data import ImageData, load_data, subset
+from pretune.training.data import ImageData, load_data, split_off, subset
 from pretune.training.errors import InputError
 from pretune.training.health import SAMPLE, live_units, warn_of_dead_layers
 from pretune.training.loop import make_optimizer, prepare_model, train
+from pretune.training.lora import add_lora, merge_lora
 from pretune.training.models import (
     build_classifier,
     classifier_config,
-    family_of,
+    is_ours,
     load_config,
     load_finished,
     model_source,
     new_config,
 )
+from pretune.training.parameter_groups import parameter_groups
 from pretune.training.parsing import build_arguments
 from pretune.training.pictures import draw_confusion, draw_losses
+from pretune.training.preprocessing import Preprocessing
 from pretune.training.run import Run, RunResult, start_run
 
 logger = logging.getLogger("pretune.training.finetune")
@@ -63,63 +69,129 @@ def run(args: FinetuneArguments) -> RunResult:
         if args.model is not None and Path(args.model).resolve() == this.folder.resolve():
             raise InputError(f"output_dir is the folder of --model, {args.model}. Choose another --output_dir.")
 
-        base = load_config(args.model, args.revision) if args.model is not None else None
-        given = args.config if base is None else {"image_size": base.image_size, "num_channels": base.num_channels}
-        train_data, eval_data = load_data(args, given.get("image_size"), given.get("num_channels"))
+        base = load_config(args.model, args.revision, of_transformers=True) if args.model is not None else None
+        train_data, eval_data = load_data(args, *_input_size(args, base))
         if train_data.labels is None or (eval_data is not None and eval_data.labels is None):
             raise InputError(f"{args.dataset} has no labels, and fine-tuning needs them. Pass --label_column.")
         train_data = subset(train_data, args.max_train_samples, args.labels_per_class, args.seed)
-        this.timings["data_seconds"] = this.seconds()
+        validation = None
+        if args.early_stopping_patience is not None:
+            repair = "Pass more labels, or leave out --early_stopping_patience."
+            train_data, validation = split_off(train_data, args.validation_share, args.seed, repair)
         config = classifier_config(base or new_config(args, train_data), args, train_data)
+        fit = Preprocessing(args.model, args.revision, config, args.fit_images)
+        train_data, eval_data, validation = (
+            d and d.resized_by(fit.resized) for d in (train_data, eval_data, validation)
+        )
+        unlabelled = _unlabelled(args, config, fit)
+        this.timings["data_seconds"] = this.seconds()
         model = build_classifier(args, config)
         logger.info("%s", model.loading_report)
         if args.freeze_encoder:
             model.base_model.requires_grad_(False)
-        processor = family_of(config.model_type)[3].for_config(config)
+        if args.lora_rank is not None:
+            add_lora(model, args.lora_rank)
         this.record["loading_report"] = model.loading_report
         this.record["base_source"] = model_source(args.model)
-        this.open(model, processor, train_data, eval_data)
+        classifying = Classifying(model, args, fit.mean, fit.std)
+        this.open(classifying.kept, fit.processor, train_data, eval_data, classifying)
 
         accelerator = this.accelerator
         prepared = prepare_model(this)
-        encoder, head = list(model.base_model.parameters()), list(model.classifier.parameters())
-        rate = {} if args.encoder_learning_rate is None else {"lr": args.encoder_learning_rate}
-        optimizer = make_optimizer(args, [{"params": head}, {"params": encoder, **rate}], accelerator.device)
+        optimizer = make_optimizer(args, parameter_groups(model, args), accelerator.device)
         this.resume(optimizer)
         columns = Columns({"pixel_values": train_data.images, "labels": train_data.labels}, accelerator.device)
-        batches = Batches(
-            columns, args.per_device_train_batch_size, args.gradient_accumulation_steps,
-            accelerator.num_processes, accelerator.process_index, args.seed,
-        )  # fmt: skip
-        watch = _Watch(this, columns, eval_data)
-        train(this, prepared, optimizer, batches, watch)
+        processes = (accelerator.num_processes, accelerator.process_index, args.seed)
+        batches = Batches(columns, args.per_device_train_batch_size, args.gradient_accumulation_steps, *processes)
+        if unlabelled is not None:
+            other = Columns({"pixel_values": unlabelled}, accelerator.device)
+            size, parts = args.unlabelled_batch_size, args.gradient_accumulation_steps
+            batches = WithUnlabelled(batches, Batches(other, size, parts, *processes))
+        watch = _Watch(this, classifying, columns, eval_data, validation)
+        last_step = train(this, prepared, optimizer, batches, watch)
+        if args.lora_rank is not None:
+            merge_lora(classifying.kept)
         if accelerator.is_main_process:
             watch.write_tables(train_data.label_names)
             draw_losses(this.folder / "loss.png", this.read_metrics())
-        result = this.finish(watch.metrics, this.total_steps(batches.steps_per_epoch))
+        result = this.finish(watch.metrics, last_step)
+        if watch.best is not None and accelerator.is_main_process:
+            watch.best.remove()
         watch.summarise(train_data)
         this.push()
         return result
 
 
+def _input_size(args: FinetuneArguments, base: Any) -> tuple[int | None, int | None]:
+    """Image size and channels to decode to: a model of ours says both; others resize by their own processor."""
+    if base is None:
+        return args.config.get("image_size"), args.config.get("num_channels")
+    if is_ours(base):
+        return base.image_size, base.num_channels
+    return (getattr(base, "image_size", None), None) if args.fit_images else (None, None)
+
+
+def _unlabelled(args: FinetuneArguments, config: Any, fit: Preprocessing) -> np.ndarray | None:
+    """The images to learn from without labels; labels they may have are not looked at."""
+    if args.unlabelled_dataset is None:
+        return None
+    if config.problem_type != "single_label_classification":
+        raise InputError(
+            "unlabelled_dataset gives pseudo-labels, one for each image; these images have several labels."
+        )
+    other = dataclasses.replace(
+        args, dataset=args.unlabelled_dataset, eval_split="none", label_column=None, image_column=None
+    )
+    size = (config.image_size, config.num_channels) if fit.ours else _input_size(args, config)
+    images = fit.resized(load_data(other, *size)[0].images)
+    return images
+
+
 class _Watch:
     """What fine-tuning looks at between epochs: accuracy on the evaluation split, live units."""
 
-    def __init__(self, this: Run, columns: Columns, eval_data: ImageData | None):
-        self.this, self.columns, self.metrics = this, columns, {}
+    def __init__(
+        self,
+        this: Run,
+        classifying: Classifying,
+        columns: Columns,
+        eval_data: ImageData | None,
+        validation: ImageData | None,
+    ):
+        self.this, self.classifying, self.columns, self.metrics = this, classifying, columns, {}
         self.prefix = "eval_" if eval_data is not None else "train_"
-        self.judged = columns
-        if eval_data is not None:
-            arrays = {"pixel_values": eval_data.images, "labels": eval_data.labels}
-            self.judged = Columns(arrays, this.accelerator.device)
+        self.judged = columns if eval_data is None else self._columns(eval_data)
         self.predicted: np.ndarray | None = None
+        self.validation = None if validation is None else self._columns(validation)
+        self.best = BestWeights(this.folder, this.read_metrics()) if validation is not None else None
+
+    def _columns(self, data: ImageData) -> Columns:
+        return Columns({"pixel_values": data.images, "labels": data.labels}, self.this.accelerator.device)
+
+    @property
+    def stop(self) -> bool:
+        """True once the accuracy on held-out labelled samples has not risen for long enough."""
+        return self.best is not None and self.best.epochs_since >= self.this.args.early_stopping_patience
 
     def __call__(self, last: bool) -> dict[str, float]:
-        counts = live_units(self.this.model, self.columns[slice(0, SAMPLE)]["pixel_values"])
-        warn_of_dead_layers(counts)
+        pixels = self.columns[slice(0, SAMPLE)]["pixel_values"]
+        warn_of_dead_layers(live_units(self.this.model, self.classifying.normalise(pixels)))
+        line = {}
+        if self.best is not None and not (last and self.stop):
+            loss, logits = self.predict(self.validation)
+            right = logits.argmax(1) == self.validation.tensors["labels"].cpu().numpy()
+            line = {"validation_loss": loss, "validation_accuracy": 100 * float(right.mean())}
+            self.best.add(line["validation_accuracy"], self.this.model, self.this.accelerator.is_main_process)
+        if last and self.best is not None:
+            self.this.accelerator.wait_for_everyone()
+            self.best.restore(self.this.model)
         if not last and self.this.args.eval_strategy != "epoch":
-            return {}
-        loss, logits = self.predict()
+            return line
+        return line | self.score()
+
+    def score(self) -> dict[str, float]:
+        """Metrics on the evaluation split."""
+        loss, logits = self.predict(self.judged)
         labels = self.judged.tensors["labels"].cpu().numpy()
         several = labels.ndim == 2
         self.predicted = (logits > 0).astype(np.int64) if several else logits.argmax(1)
@@ -134,20 +206,20 @@ class _Watch:
         self.metrics = {f"{self.prefix}{name}": value for name, value in scores.items()}
         return self.metrics
 
-    def predict(self) -> tuple[float, np.ndarray]:
-        """(mean loss, logits (N, L)) over the evaluation split, shared by all processes."""
-        accelerator, model = self.this.accelerator, self.this.model
-        logits = torch.zeros(len(self.judged), model.config.num_labels, device=accelerator.device)
+    def predict(self, columns: Columns) -> tuple[float, np.ndarray]:
+        """(mean loss, logits (N, L)) of these samples, shared by all processes."""
+        accelerator, model = self.this.accelerator, self.classifying
+        logits = torch.zeros(len(columns), self.this.model.config.num_labels, device=accelerator.device)
         total = torch.zeros((), device=accelerator.device, dtype=torch.float64)
         size = self.this.args.per_device_eval_batch_size
         with evaluating(model), accelerator.autocast():
-            for number, batch in enumerate(self.judged.in_order(size)):
+            for number, batch in enumerate(columns.in_order(size)):
                 if number % accelerator.num_processes == accelerator.process_index:
                     output = model(**batch)
                     logits[number * size : number * size + size] = output.logits.float()
                     total += output.loss.double() * len(output.logits)
         logits, total = accelerator.reduce(logits, "sum"), accelerator.reduce(total, "sum")
-        return total.item() / len(self.judged), logits.cpu().numpy()
+        return total.item() / len(columns), logits.cpu().numpy()
 
     def write_tables(self, names: list[str]) -> None:
         """per_class.csv and, where an image has one label, confusion_matrix.csv and .png."""

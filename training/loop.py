@@ -30,16 +30,19 @@ def train(
     optimizer: torch.optim.Optimizer,
     batches: Batches,
     inspect: Callable[[bool], dict[str, float]],
-) -> None:
+) -> int:
     """Train until the run's last step; a model's forward returns one scalar `loss`, whatever its objective.
 
     Args:
         run: arguments, folder and accelerator; `run.start_step` is where an earlier process stopped.
-        model: as prepared by the accelerator; `run.model` is the bare one.
+        model: as prepared by the accelerator; `run.trained` is the bare one.
         optimizer: over the model's parameters.
         batches: the samples of each step.
         inspect: called after an epoch (after several, if they are shorter than `logging_steps`), with True at the
-            end of training; what it returns is logged.
+            end of training; what it returns is logged. If it has an attribute `stop` that is true, training ends.
+
+    Returns:
+        The last step.
 
     Raises:
         InputError: the loss is NaN or infinite.
@@ -52,7 +55,7 @@ def train(
     checkpoint_every = int(args.checkpointing_steps) if checkpoint_every is None else checkpoint_every
     meter = Meter(run, batches.samples_per_step)
     looked = run.start_step
-    set_train_mode(run.model)
+    set_train_mode(run.trained)
     progress = {
         "desc": run.verb,
         "unit": " samples",
@@ -60,7 +63,7 @@ def train(
         "mininterval": 0.1 if sys.stderr.isatty() else 10,
     }
     progress["disable"] = args.disable_tqdm or not accelerator.is_main_process
-    done, size = run.start_step, batches.samples_per_step
+    done, size, stopped_early = run.start_step, batches.samples_per_step, False
     with (
         frozen_heap(),
         stop_requests() as stop,
@@ -95,6 +98,9 @@ def train(
                 meter.pause(time.perf_counter() - began)
                 if extra:
                     run.log({"step": done, "epoch": round(done / batches.steps_per_epoch, 4), **extra})
+                if getattr(inspect, "stop", False) and done < total_steps:
+                    stopped_early = True
+                    break
             if checkpoint_due or stopping:
                 run.save_checkpoint(done, optimizer)
             if stopping:
@@ -103,10 +109,11 @@ def train(
                     f"{run.folder / f'checkpoint-{done}'}. Go on with --resume_from_checkpoint.",
                     stop.signal,
                 )
-    if run.start_step >= total_steps:  # resumed from a checkpoint of the last step: only the evaluation is missing
+    if stopped_early or run.start_step >= total_steps:  # resumed from a checkpoint of the last step
         inspect(True)
     run.timings["train_seconds"] = round(time.perf_counter() - meter.began, 3)  # without `inspect`
     run.timings["first_step_seconds"] = round(meter.first_step_seconds or 0.0, 3)
+    return done
 
 
 def make_optimizer(args: TrainingArguments, groups: list[dict], device: torch.device) -> torch.optim.Optimizer:
@@ -134,12 +141,23 @@ def make_scheduler(
 
     warmup = args.warmup_steps if args.warmup_steps >= 1 else args.warmup_steps * total_steps
     scheduler = get_scheduler(args.lr_scheduler_type, optimizer, math.ceil(warmup), total_steps)
+    for number, group in enumerate(optimizer.param_groups):
+        if group.get("still_until"):
+            scheduler.lr_lambdas[number] = _still_until(
+                group["still_until"] * total_steps, scheduler.lr_lambdas[number]
+            )
+            group["lr"] = 0.0
     if start_step:
         rates = [base * rule(start_step) for base, rule in zip(scheduler.base_lrs, scheduler.lr_lambdas, strict=True)]
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
         scheduler.load_state_dict({**scheduler.state_dict(), "last_epoch": start_step, "_last_lr": rates})
     return scheduler
+
+
+def _still_until(begin: float, rule: Callable[[int], float]) -> Callable[[int], float]:
+    """`rule`, but 0 before step `begin`: a learning rate of 0 freezes."""
+    return lambda step: rule(step) if step >= begin else 0.0
 
 
 def set_train_mode(model: torch.nn.Module) -> None:
@@ -156,7 +174,7 @@ class Meter:
 
     def __init__(self, run: Run, samples_per_step: int):
         self.run, self.samples_per_step = run, samples_per_step
-        self.fields = ("loss", *getattr(run.model, "logged_outputs", ()))
+        self.fields = ("loss", *getattr(run.trained, "logged_outputs", ()))
         self.values: dict[str, list[torch.Tensor]] = {name: [] for name in self.fields}
         self.began = self.last_time = time.perf_counter()
         self.last_step = run.start_step
@@ -248,7 +266,7 @@ def stop_requests() -> Iterator[_StopRequests]:
 
 def prepare_model(run: Run) -> torch.nn.Module:
     """The run's model on its device, wrapped for several processes, mixed precision and, if asked, compiled."""
-    model = run.accelerator.prepare(run.model)
+    model = run.accelerator.prepare(run.trained)
     if not run.args.torch_compile:
         return model
     if run.accelerator.device.type == "cpu" and not any(

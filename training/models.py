@@ -9,6 +9,7 @@ from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
+from torch import nn
 from transformers import (
     AutoConfig,
     AutoModelForImageClassification,
@@ -16,6 +17,7 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
 )
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
 from transformers.utils import logging as transformers_logging
 
 from ..auto import FAMILIES
@@ -69,18 +71,66 @@ LOADING_ERRORS = (OSError, ValueError, KeyError, RuntimeError, StrictDataclassEr
 MODEL_HINT = "Expected a run folder or a Hub id."
 
 
-def load_config(name: str, revision: str | None) -> PreTrainedConfig:
-    """The config of checkpoint `name`, a run folder or Hub id, or raise InputError."""
+def load_config(name: str, revision: str | None, of_transformers: bool = False) -> PreTrainedConfig:
+    """The config of checkpoint `name`, a run folder or Hub id.
+
+    Args:
+        of_transformers: also image classifiers and encoders of transformers, not only ours.
+
+    Raises:
+        InputError: it cannot be loaded, or is of a kind that does not fit.
+    """
     try:
         config = AutoConfig.from_pretrained(name, revision=revision or "main")
     except LOADING_ERRORS as error:
         raise InputError(f"model {name} cannot be loaded: {one_line(error)} {MODEL_HINT}") from None
     if hasattr(config, "auto_map"):  # names code files of the repository it came from, which a new run does not have
         del config.auto_map
-    if type(config) not in [row[0] for row in FAMILIES]:
-        known = ", ".join(row[0].model_type for row in FAMILIES)
-        raise InputError(f"model {name} is of type {config.model_type!r}, expected one of {known}.")
-    return config
+    if is_ours(config) or (of_transformers and type(config) in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING):
+        return config
+    known = ", ".join(row[0].model_type for row in FAMILIES)
+    if of_transformers:
+        raise InputError(
+            f"model {name} is of type {config.model_type!r}, which is no image encoder with a classifier: expected "
+            f"{known}, or one of transformers' (resnet, convnext, vit, swin, dinov2, mobilenet_v2 ...)."
+        )
+    raise InputError(f"model {name} is of type {config.model_type!r}, expected one of {known}.")
+
+
+def is_ours(config: PreTrainedConfig) -> bool:
+    """True for a config of one of pretune's own families."""
+    return type(config) in [row[0] for row in FAMILIES]
+
+
+def head_of(model: nn.Module) -> nn.Module:
+    """The classifier at the end of an image classification model, ours or of transformers."""
+    return model.timm_model.get_classifier() if hasattr(model, "timm_model") else model.classifier
+
+
+def head_prefixes(model: nn.Module) -> tuple[str, ...]:
+    """What the names of the head's tensors begin with."""
+    head = head_of(model)
+    return tuple(f"{name}." for name, module in model.named_modules() if module is head)
+
+
+def load_classifier(name: str, revision: str | None, config: PreTrainedConfig) -> PreTrainedModel:
+    """Checkpoint `name` as an image classifier. Only the head may be new; `loading_report` says so.
+
+    Raises:
+        InputError: it cannot be loaded, or lacks part of its network.
+    """
+    model, info = _load(
+        AutoModelForImageClassification, name, revision, config, ignore_mismatched_sizes=True, output_loading_info=True
+    )
+    missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    lost = sorted(key for key in missing if not key.startswith(head_prefixes(model)))
+    if lost:
+        raise InputError(f"model {name} lacks {len(lost)} tensors of its network, among them {', '.join(lost[:3])}.")
+    if not is_ours(config):
+        count = sum(not key.startswith(head_prefixes(model)) for key in model.state_dict())
+        news = "; classifier is new" if missing else ""
+        model.loading_report = f"{count} of {count} encoder tensors loaded from {name}{news}"
+    return model
 
 
 def classifier_config(config: PreTrainedConfig, args: FinetuneArguments, data: ImageData) -> PreTrainedConfig:
@@ -91,17 +141,20 @@ def classifier_config(config: PreTrainedConfig, args: FinetuneArguments, data: I
     several = data.labels.ndim == 2
     config.problem_type = "multi_label_classification" if several else "single_label_classification"
     if args.model is not None:
-        allowed = ("reconstruction_weight",)
+        allowed = ("reconstruction_weight",) if is_ours(config) else ()
         for name, value in args.config.items():
             if name not in allowed:
-                raise InputError(
-                    f"config.{name} cannot be changed on the network of --model; only {', '.join(allowed)} can."
-                )
+                only = ", ".join(allowed) or "nothing"
+                raise InputError(f"config.{name} cannot be changed on the network of --model; only {only} can.")
             try:
                 setattr(config, name, value)
                 config.validate()
             except StrictDataclassError as error:
                 raise InputError(f"config.{name}: {one_line(error)}") from None
+    if args.reconstruction_weight is not None:
+        if not is_ours(config):
+            raise InputError(f"reconstruction_weight needs a model with a decoder, and {args.model} has none.")
+        config.reconstruction_weight = args.reconstruction_weight
     return config
 
 
@@ -111,13 +164,15 @@ def build_classifier(args: FinetuneArguments, config: PreTrainedConfig) -> PreTr
     A checkpoint's own classifier goes on only if its labels are the same, name for name.
     """
     if args.from_scratch:
-        model = family_of(config.model_type)[2](config)
+        model = AutoModelForImageClassification.from_config(config)
         model.loading_report = "all weights are new (from scratch)"
         return model
-    same_labels = load_config(args.model, args.revision).id2label == config.id2label
-    model = _load(AutoModelForImageClassification, args.model, args.revision, config, not same_labels)
+    same_labels = load_config(args.model, args.revision, of_transformers=True).id2label == config.id2label
+    model = load_classifier(args.model, args.revision, config)
     if not same_labels and "classifier is new" not in model.loading_report:
-        model.classifier.reset_parameters()
+        for module in head_of(model).modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
         model.loading_report += "; classifier is new, since the labels are other ones"
     return model
 
@@ -129,7 +184,7 @@ def build_autoencoder(args: PretrainArguments, config: PreTrainedConfig) -> PreT
             raise InputError(f"config.{next(iter(args.config))} cannot be changed on the network of --init_from.")
         if not config.has_decoder:
             raise InputError(f"model {args.init_from} has no decoder to train: name the autoencoder it was made from.")
-        return _load(AutoModelForPreTraining, args.init_from, args.revision, config, False)
+        return _load(AutoModelForPreTraining, args.init_from, args.revision, config)
     model = family_of(config.model_type)[1](config)
     model.loading_report = "all weights are new"
     return model
@@ -138,19 +193,19 @@ def build_autoencoder(args: PretrainArguments, config: PreTrainedConfig) -> PreT
 def load_finished(folder: Path, record: dict[str, Any]) -> PreTrainedModel:
     """The model of a finished run, by the class its record names."""
     classes = {cls.__name__: cls for row in FAMILIES for cls in row[1:3]}
-    return classes[record["model"]["class"]].from_pretrained(folder).eval()
+    model_class = classes.get(record["model"]["class"], AutoModelForImageClassification)
+    return model_class.from_pretrained(folder).eval()
 
 
-def _load(
-    auto_class: Any, name: str, revision: str | None, config: PreTrainedConfig, new_head: bool
-) -> PreTrainedModel:
-    level = transformers_logging.get_verbosity()
+def _load(auto_class: Any, name: str, revision: str | None, config: PreTrainedConfig, **options: Any) -> Any:
+    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()  # its table of missing weights is one line here, or an error
+    transformers_logging.disable_progress_bar()
     try:
-        return auto_class.from_pretrained(
-            name, revision=revision or "main", config=config, ignore_mismatched_sizes=new_head
-        )
+        return auto_class.from_pretrained(name, revision=revision or "main", config=config, **options)
     except LOADING_ERRORS as error:
         raise InputError(f"model {name} cannot be loaded: {one_line(error)}") from None
     finally:
         transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()

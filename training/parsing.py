@@ -26,8 +26,8 @@ A = TypeVar("A")
 def argument(default: Any, help: str, choices: tuple[str, ...] | None = None, positional: bool = False) -> Any:
     """A dataclass field with its line of `--help`; at most one of a class is the command's first word."""
     metadata = {"help": help, "choices": choices, "positional": positional}
-    if isinstance(default, dict):
-        return field(default_factory=dict, metadata=metadata)
+    if isinstance(default, (dict, list)):
+        return field(default_factory=type(default), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
@@ -40,7 +40,10 @@ def coerce_all(arguments: Any) -> None:
 
 def command_of(verb: str, arguments: Any) -> str:
     """The command line that starts the same run: what differs from the recipe and the defaults. Never a token."""
-    base = {f.name: f.default for f in dataclasses.fields(arguments)} | {"config": {}}
+    base = {
+        f.name: f.default if f.default_factory is MISSING else f.default_factory()
+        for f in dataclasses.fields(arguments)
+    }
     recipe, config = getattr(arguments, "recipe", None), getattr(arguments, "config", {})
     if recipe:
         for name, value in read_recipe(recipe, type(arguments)).items():

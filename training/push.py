@@ -159,27 +159,36 @@ def pushing(folder: str, repo_id: str, options: dict[str, Any], hub_token: str |
 
 def repository_files(folder: Path, record: dict[str, Any], repo_id: str) -> dict[str, bytes | Path]:
     """{name in the repository: content} of a finished run: this list and nothing else is ever uploaded."""
-    model_type = record["model"]["model_type"]
-    config, model, classifier, processor = next(row for row in FAMILIES if row[0].model_type == model_type)
-    code: dict[str, str] = {}
-    auto_map = {}
-    for auto, cls in (
-        ("AutoConfig", config), ("AutoModel", model), ("AutoModelForPreTraining", model),
-        ("AutoModelForImageClassification", classifier), ("AutoImageProcessor", processor),
-    ):  # fmt: skip
-        auto_map[auto], sources = export_code(cls)
-        code |= sources
+    code, auto_map = _code_of(record["model"]["model_type"])
     mine = {name: folder / name for name in ("model.safetensors", "run.json", "metrics.jsonl", *PICTURES)}
     mine |= {name: folder / name for name in ("per_class.csv", "confusion_matrix.csv")}
     files: dict[str, bytes | Path] = {name: path for name, path in mine.items() if path.is_file()}
-    processor_map = {"AutoImageProcessor": auto_map.pop("AutoImageProcessor")}
-    for name, mapping in (("config.json", auto_map), ("preprocessor_config.json", processor_map)):
-        text = json.dumps({**json.loads((folder / name).read_text()), "auto_map": mapping}, indent=2, sort_keys=True)
+    processor_map = {k: v for k, v in auto_map.items() if k == "AutoImageProcessor"}
+    model_map = {k: v for k, v in auto_map.items() if k != "AutoImageProcessor"}
+    for name, mapping in (("config.json", model_map), ("preprocessor_config.json", processor_map)):
+        added = {"auto_map": mapping} if mapping else {}
+        text = json.dumps({**json.loads((folder / name).read_text()), **added}, indent=2, sort_keys=True)
         files[name] = (text + "\n").encode()
     files["README.md"] = card_for_hub(folder, record, repo_id).encode()
     files |= {name: text.encode() for name, text in code.items()}
     files[MANIFEST] = (json.dumps({"files": sorted(files)}, indent=2) + "\n").encode()
     return files
+
+
+def _code_of(model_type: str) -> tuple[dict[str, str], dict[str, str]]:
+    """({file: source}, `auto_map`) of one of our families; a model of transformers needs neither."""
+    rows = {row[0].model_type: row for row in FAMILIES}
+    code: dict[str, str] = {}
+    auto_map: dict[str, str] = {}
+    if model_type in rows:
+        config, model, classifier, processor = rows[model_type]
+        for auto, cls in (
+            ("AutoConfig", config), ("AutoModel", model), ("AutoModelForPreTraining", model),
+            ("AutoModelForImageClassification", classifier), ("AutoImageProcessor", processor),
+        ):  # fmt: skip
+            auto_map[auto], sources = export_code(cls)
+            code |= sources
+    return code, auto_map
 
 
 def _head_and_files(api: HfApi, repo_id: str, revision: str | None) -> tuple[str | None, dict[str, Any]]:

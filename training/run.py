@@ -61,7 +61,8 @@ class Run:
     def __init__(self, verb: str, args: TrainingArguments, accelerator: Accelerator):
         self.verb, self.args, self.accelerator = verb, args, accelerator
         self.folder = Path(args.output_dir)
-        self.model: Any = None
+        self.model: Any = None  # what is evaluated and saved
+        self.trained: Any = None  # what the loop trains: the model, or a module around it
         self.processor: Any = None
         self.start_step = 0
         self.timings: dict[str, Any] = {}
@@ -114,9 +115,17 @@ class Run:
                 f"Choose another --output_dir."
             )
 
-    def open(self, model: Any, processor: Any, train: ImageData, evaluation: ImageData | None) -> None:
-        """Lock the folder, remove what is to be overwritten and write the first record."""
-        self.model, self.processor = model, processor
+    def open(
+        self, model: Any, processor: Any, train: ImageData, evaluation: ImageData | None, trained: Any = None
+    ) -> None:
+        """Lock the folder, remove what is to be overwritten and write the first record.
+
+        Args:
+            model: what is evaluated and saved, with its image processor.
+            train, evaluation: what it learns from and is judged by.
+            trained: the module that the loop trains, if it is one around the model.
+        """
+        self.model, self.processor, self.trained = model, processor, model if trained is None else trained
         config = {k: v for k, v in model.config.to_dict().items() if k not in ("transformers_version", "dtype")}
         self._identity = {
             "config": config,
@@ -181,7 +190,7 @@ class Run:
         if checkpoint is None:
             logger.warning("%s holds no whole checkpoint: starting from the beginning", self.folder)
         else:
-            state = load_checkpoint(checkpoint, self.model, optimizer)
+            state = load_checkpoint(checkpoint, self.model, optimizer, getattr(self.trained, "beside", None))
             theirs = json.loads(json.dumps(state.get("identity", {})))
             for name, mine in json.loads(json.dumps(self._identity)).items():
                 if theirs.get(name) != mine:
@@ -223,7 +232,8 @@ class Run:
 
     def save_checkpoint(self, step: int, optimizer: torch.optim.Optimizer) -> None:
         if self.accelerator.is_main_process:
-            saved = save_checkpoint(self.folder, step, self.model, optimizer, {"identity": self._identity})
+            beside = getattr(self.trained, "beside", None)
+            saved = save_checkpoint(self.folder, step, self.model, optimizer, {"identity": self._identity}, beside)
             if self.hub is not None:
                 self.hub.send(saved)
             prune_checkpoints(self.folder, self.args.save_total_limit)

@@ -14,7 +14,7 @@ from .errors import InputError, one_line
 RUN_FILES = (
     "run.json", "metrics.jsonl", "model.safetensors", "config.json", "preprocessor_config.json", "loss.png",
     "reconstructions.png", "latents.png", "few_labels.png", "confusion_matrix.png", "confusion_matrix.csv",
-    "per_class.csv", ".lock",
+    "per_class.csv", "best.safetensors", ".lock",
 )  # fmt: skip
 RUN_FOLDERS = ("trackers",)  # and checkpoint-<step>
 
@@ -42,7 +42,7 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
 def remove_run_files(folder: Path) -> None:
     """Remove what a run wrote to `folder`; a user's own files stay, also inside checkpoints."""
     for checkpoint in list_checkpoints(folder):
-        for name in ("model.safetensors", "config.json", "optimizer.safetensors", "state.json"):
+        for name in ("model.safetensors", "config.json", "optimizer.safetensors", "trained.safetensors", "state.json"):
             (checkpoint / name).unlink(missing_ok=True)
         if not any(checkpoint.iterdir()):
             checkpoint.rmdir()

@@ -1,0 +1,274 @@
+"""What fine-tuning can do beside plain cross-entropy: each option changes what it says, and nothing else."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForImageClassification, ResNetConfig, ResNetForImageClassification
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+import pretune
+from pretune import AutoencoderConfig, AutoencoderForImageClassification, InputError
+from pretune.training.arguments import FinetuneArguments
+from pretune.training.augmentation import augment, mixup, strengthen, weaken
+from pretune.training.best_weights import BestWeights
+from pretune.training.classifying import Classifying
+from pretune.training.parameter_groups import blocks_of, parameter_groups
+
+TINY = {"hidden_sizes": [16, 8], "latent_size": 4}
+RESNET = ResNetConfig(layer_type="basic", num_labels=4, embedding_size=8, hidden_sizes=[8, 12], depths=[1, 1])
+
+
+def arguments(**options):
+    return FinetuneArguments(from_scratch=True, dataset="digits", output_dir="unused", **options)
+
+
+def network(**options):
+    torch.manual_seed(0)
+    return AutoencoderForImageClassification(AutoencoderConfig(image_size=8, num_labels=3, **TINY, **options))
+
+
+@pytest.fixture
+def resnet(tmp_path):
+    """A ResNet as somebody else left it: checkpoint and image processor."""
+    torch.manual_seed(0)
+    ResNetForImageClassification(RESNET).save_pretrained(tmp_path / "resnet")
+    ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(tmp_path / "resnet")
+    return str(tmp_path / "resnet")
+
+
+@pytest.fixture
+def quick(npz, tmp_path):
+    return {
+        "dataset": npz, "output_dir": tmp_path / "run", "num_train_epochs": 12, "per_device_train_batch_size": 8,
+        "learning_rate": 3e-3, "disable_tqdm": True, "logging_steps": 1,
+    }  # fmt: skip
+
+
+# --- any classifier of transformers ----------------------------------------------------------------------------------
+
+
+def test_a_resnet_goes_on_from_one_set_to_another(resnet, quick, npz, tmp_path):
+    first = pretune.finetune(model=resnet, **quick)
+    assert first.metrics["eval_accuracy"] > 80 and "classifier is new" in first.record["loading_report"]
+    plain = AutoModelForImageClassification.from_pretrained(tmp_path / "run")  # what a process without pretune does
+    assert type(plain) is ResNetForImageClassification and plain.config.id2label == {0: "0", 1: "1", 2: "2"}
+    assert json.loads((tmp_path / "run/preprocessor_config.json").read_text())["size"] == {"height": 16, "width": 16}
+    images, labels = np.load(npz)["image"], np.load(npz)["label"]
+    np.savez(tmp_path / "other.npz", image=images, label=labels % 2)
+    second = pretune.finetune(
+        model=tmp_path / "run", **{**quick, "dataset": tmp_path / "other.npz", "output_dir": tmp_path / "second"}
+    )
+    assert second.model.config.num_labels == 2 and second.record["base_source"] == "local"
+    again = pretune.finetune(model=resnet, resume_from_checkpoint="latest", **quick)  # finished already: loaded
+    assert torch.equal(again.model.classifier[1].weight, first.model.classifier[1].weight)
+
+
+def test_a_resnet_from_scratch_and_frozen(resnet, quick, tmp_path):
+    scratch = pretune.finetune(model=resnet, from_scratch=True, **quick)
+    assert scratch.record["loading_report"] == "all weights are new (from scratch)"
+    frozen = pretune.finetune(model=resnet, freeze_encoder=True, **{**quick, "output_dir": tmp_path / "frozen"})
+    before = ResNetForImageClassification.from_pretrained(resnet).state_dict()
+    for name, value in frozen.model.state_dict().items():
+        assert name.startswith("classifier") or torch.equal(value, before[name]), name  # norm statistics too
+
+
+def test_our_config_fields_do_not_apply_to_other_models(resnet, quick):
+    with pytest.raises(InputError, match="config.latent_size cannot be changed.*only nothing can"):
+        pretune.finetune(model=resnet, config={"latent_size": 3}, **quick)
+    with pytest.raises(InputError, match="reconstruction_weight needs a model with a decoder"):
+        pretune.finetune(model=resnet, reconstruction_weight=1.0, **quick)
+
+
+# --- rates -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [network(), ResNetForImageClassification(RESNET)], ids=["ours", "resnet"])
+def test_groups_hold_every_parameter_once_and_slow_down_towards_the_pixels(model):
+    groups = parameter_groups(model, arguments(layerwise_lr_decay=0.5, gradual_unfreezing=True, learning_rate=1.0))
+    held = [id(p) for group in groups for p in group["params"]]
+    assert sorted(held) == sorted(id(p) for p in model.parameters())
+    assert "lr" not in groups[0] and [g["lr"] for g in groups[1:]] == [0.5**k for k in range(1, len(groups))]
+    waits = [g["still_until"] for g in groups[1:]]
+    assert waits == sorted(waits) and 0 < waits[0] and waits[-1] == 0.5
+    assert len(blocks_of(model)) >= 3 and len(parameter_groups(model, arguments())) == 2
+
+
+def test_gradual_unfreezing_keeps_early_blocks_still_until_their_turn(quick):
+    start = network().autoencoder.encoder
+    result = pretune.finetune(
+        from_scratch=True, config=TINY, gradual_unfreezing=True, checkpointing_steps="6", save_total_limit=None,
+        max_steps=24, overwrite_output_dir=True, **quick,
+    )  # fmt: skip
+    from safetensors.torch import load_file
+
+    early, late = (load_file(quick["output_dir"] / f"checkpoint-{k}/model.safetensors") for k in (6, 18))
+    first, last = "autoencoder.encoder.0.weight", "autoencoder.encoder.4.weight"
+    assert early[first].shape == start[0].weight.shape
+    assert not torch.equal(late[first], early[first])  # awake from step 12 on
+    middle = load_file(quick["output_dir"] / "checkpoint-12/model.safetensors")
+    assert torch.equal(middle[first], early[first]) and not torch.equal(middle[last], early[last])
+    assert result.metrics["eval_accuracy"] > 30
+
+
+# --- what is learnt from ---------------------------------------------------------------------------------------------
+
+
+def test_augmentations_keep_shape_and_range_and_do_what_they_say():
+    x = torch.rand(64, 3, 12, 12)
+    for kinds in (["crop"], ["flip"], ["affine"], ["crop", "flip", "affine"]):
+        y = augment(x, kinds)
+        assert y.shape == x.shape and y.min() >= 0 and y.max() <= 1 and not torch.equal(x, y)
+    flipped = augment(x, ["flip"])
+    same = (flipped == x).flatten(1).all(1)
+    assert torch.equal(flipped[~same], x[~same].flip(3)) and 10 < same.sum() < 54
+    assert torch.equal(augment(x, []), x)
+    for change in (weaken, strengthen):
+        assert change(x, ["flip"]).shape == x.shape
+    assert (strengthen(x, []) - x).abs().mean() > (weaken(x, []) - x).abs().mean()
+
+
+def test_mixup_blends_images_and_targets_alike():
+    x, targets = torch.rand(6, 1, 4, 4), torch.eye(6)
+    mixed, blended = mixup(x, targets, 0.5)
+    torch.testing.assert_close(mixed, torch.einsum("ij,jchw->ichw", blended, x))
+    torch.testing.assert_close(blended.sum(1), torch.ones(6))
+
+
+def test_label_smoothing_is_torchs():
+    model, x, y = network(), torch.rand(5, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1])
+    wrapped = Classifying(model, arguments(label_smoothing=0.1)).train()
+    expected = torch.nn.CrossEntropyLoss(label_smoothing=0.1)(model(x).logits, y)
+    torch.testing.assert_close(wrapped(x, y).loss, expected)
+    plain = Classifying(model, arguments()).train()
+    torch.testing.assert_close(plain(x, y).loss, model(x, y).loss)
+    torch.testing.assert_close(wrapped.eval()(x, y).loss, model(x, y).loss)  # nothing of it when it is judged
+
+
+def test_reconstruction_weight_keeps_the_pretraining_loss(quick, tmp_path):
+    base = pretune.pretrain(**{**quick, "output_dir": tmp_path / "base"}, config=TINY)
+    kept = pretune.finetune(model=base.output_dir, reconstruction_weight=0.5, label_smoothing=0.1, **quick)
+    assert kept.model.config.has_decoder and kept.model.base_model.decoder is not None
+    assert not torch.equal(kept.model.base_model.decoder[0].weight, base.model.decoder[0].weight)
+
+
+# --- unlabelled images -----------------------------------------------------------------------------------------------
+
+
+def test_consistency_counts_only_sure_pseudo_labels():
+    model, x, y, u = network(), torch.rand(5, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1]), torch.rand(7, 1, 8, 8)
+    never = Classifying(model, arguments(confidence_threshold=1.0)).train()
+    output = never(x, y, u)
+    torch.testing.assert_close(output.loss, model(x, y).loss)
+    assert output.pseudo_labelled == 0
+    always = Classifying(model, arguments(confidence_threshold=0.0, consistency_weight=2.0)).train()
+    output = always(x, y, u)
+    assert output.pseudo_labelled == 1 and output.loss > model(x, y).loss
+    output.loss.backward()
+    assert model.classifier.weight.grad.abs().sum() > 0
+
+
+def test_averaged_weights_follow_and_are_what_is_kept():
+    model = network()
+    wrapped = Classifying(model, arguments(ema_decay=0.5)).train()
+    before = wrapped.averaged.classifier.weight.clone()
+    with torch.no_grad():
+        model.classifier.weight += 1
+    wrapped(torch.rand(2, 1, 8, 8), torch.tensor([0, 1]))
+    torch.testing.assert_close(wrapped.averaged.classifier.weight, before + 0.5)
+    assert wrapped.kept is wrapped.averaged and not any(p.requires_grad for p in wrapped.averaged.parameters())
+
+
+def test_unlabelled_images_help_and_a_resumed_run_ends_the_same(tmp_path):
+    digits = {"dataset": "digits", "unlabelled_dataset": "digits", "labels_per_class": 4, "from_scratch": True}
+    options = {
+        "config": {"hidden_sizes": [64, 32], "latent_size": 16}, "max_steps": 120, "unlabelled_batch_size": 64,
+        "ema_decay": 0.9, "confidence_threshold": 0.8, "learning_rate": 3e-3, "disable_tqdm": True,
+        "augmentation": ["crop"],
+    }  # fmt: skip
+    whole = pretune.finetune(**digits, **options, output_dir=tmp_path / "whole", checkpointing_steps="80")
+    without = pretune.finetune(
+        **{**digits, "unlabelled_dataset": None}, **options, output_dir=tmp_path / "without", checkpointing_steps="no"
+    )
+    assert whole.metrics["eval_accuracy"] > without.metrics["eval_accuracy"] - 2
+    for path in (tmp_path / "whole").glob("*"):  # as a kill after step 80 would have left it
+        if path.is_file() and path.name in ("model.safetensors", "config.json"):
+            path.unlink()
+    record = json.loads((tmp_path / "whole/run.json").read_text())
+    (tmp_path / "whole/run.json").write_text(json.dumps({**record, "status": "running"}))
+    again = pretune.finetune(
+        **digits, **options, output_dir=tmp_path / "whole", checkpointing_steps="80", resume_from_checkpoint="latest"
+    )
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name]), name
+
+
+# --- when to stop, and how little to train ---------------------------------------------------------------------------
+
+
+def test_early_stopping_keeps_the_best_weights(quick, tmp_path):
+    result = pretune.finetune(
+        from_scratch=True, config=TINY, early_stopping_patience=2, **{**quick, "num_train_epochs": 200}
+    )
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    accuracies = [line["validation_accuracy"] for line in lines if "validation_accuracy" in line]
+    best = accuracies.index(max(accuracies))
+    assert len(accuracies) - 1 - best == 2 and result.record["global_step"] < 200 * 4
+    assert not (tmp_path / "run/best.safetensors").exists()
+
+
+def test_best_weights_are_those_of_the_first_best_epoch(tmp_path):
+    model = torch.nn.Linear(2, 2)
+    best = BestWeights(tmp_path, [])
+    for accuracy, value in ((50.0, 1.0), (70.0, 2.0), (70.0, 3.0), (60.0, 4.0)):
+        torch.nn.init.constant_(model.weight, value)
+        best.add(accuracy, model, True)
+    assert best.epochs_since == 2
+    best.restore(model)
+    assert (model.weight == 2).all()
+
+
+def test_lora_trains_little_and_leaves_a_plain_checkpoint(quick, resnet, tmp_path):
+    pytest.importorskip("peft", reason="the lora extra is not installed")
+    base = pretune.pretrain(**{**quick, "output_dir": tmp_path / "base"}, config=TINY)
+    for number, model in enumerate((base.output_dir, resnet)):
+        result = pretune.finetune(model=model, lora_rank=2, **{**quick, "output_dir": tmp_path / f"lora-{number}"})
+        trained = result.record["model"]
+        assert trained["trained_parameters"] < trained["parameters"]
+        plain = AutoModelForImageClassification.from_pretrained(tmp_path / f"lora-{number}")
+        assert not any("lora" in name for name in plain.state_dict())
+        assert result.metrics["eval_accuracy"] > 30
+    before = base.model.encoder[0].weight
+    after = AutoModelForImageClassification.from_pretrained(tmp_path / "lora-0").autoencoder.encoder[0].weight
+    assert np.linalg.matrix_rank((after - before).detach().numpy(), tol=1e-5) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"augmentation": ["swirl"]}, "augmentation 'swirl' is unknown"),
+        ({"label_smoothing": 1.5}, "label_smoothing must lie between 0 and 0.999"),
+        ({"layerwise_lr_decay": 2}, "layerwise_lr_decay must lie between 0 and 1"),
+        ({"lora_rank": 2}, "lora_rank adds to a pretrained encoder"),
+        ({"ema_decay": 1.0}, "ema_decay must lie between"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(options, words):
+    with pytest.raises(InputError, match=words):
+        arguments(**options)
+
+
+def test_a_missing_peft_names_the_extra(monkeypatch, quick, resnet):
+    import builtins
+
+    real = builtins.__import__
+
+    def without(name, *words, **options):
+        if name == "peft":
+            raise ImportError("no peft")
+        return real(name, *words, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(InputError, match=r"pip install 'pretune\[lora\]'"):
+        pretune.finetune(model=resnet, lora_rank=2, **quick)

@@ -1,0 +1,44 @@
+"""The weights with the best accuracy on held-out samples, kept on disk while training goes on."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+FILE = "best.safetensors"
+
+
+class BestWeights:
+    """Which epoch was best so far.
+
+    Args:
+        folder: of the run.
+        lines: of metrics.jsonl, up to the checkpoint a run goes on from: epochs before it count.
+    """
+
+    def __init__(self, folder: Path, lines: list[dict[str, Any]]):
+        self.path = folder / FILE
+        self.history = [line["validation_accuracy"] for line in lines if "validation_accuracy" in line]
+
+    @property
+    def epochs_since(self) -> int:
+        """Epochs since the best one; the first of equals is the best."""
+        return len(self.history) - 1 - self.history.index(max(self.history)) if self.history else 0
+
+    def add(self, accuracy: float, model: nn.Module, writes: bool) -> None:
+        """Note an epoch's accuracy and, if it is the best, keep its weights."""
+        self.history.append(accuracy)
+        if self.epochs_since == 0 and writes:
+            part = self.path.with_suffix(".tmp")
+            save_file({name: value.contiguous().cpu() for name, value in model.state_dict().items()}, part)
+            os.replace(part, self.path)
+
+    def restore(self, model: nn.Module) -> None:
+        """Give `model` the best weights."""
+        model.load_state_dict(load_file(self.path))
+
+    def remove(self) -> None:
+        """The file is of no more use once the run is whole."""
+        self.path.unlink(missing_ok=True)

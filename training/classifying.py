@@ -1,0 +1,128 @@
+"""What fine-tuning minimises: the classifier's loss on augmented images, and what unlabelled images can add to it."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers.utils import ModelOutput
+
+from .arguments import FinetuneArguments
+from .augmentation import augment, mixup, strengthen, weaken
+from .batches import Batches
+
+
+class Classifying(nn.Module):
+    """A classifier as the training loop sees it: batches with pixels in [0, 1] in, one scalar `loss` out.
+
+    Args:
+        model: an image classifier, ours or of transformers.
+        args: which of the options below are used.
+        mean, std: (1, C, 1, 1), what the model's own image processor normalises with; None for ours.
+
+    Augmentation, mixup and label smoothing (Szegedy et al. 2016) change what it learns from; in eval mode there is
+    none of them. With unlabelled images: pseudo-labels from weakly changed ones, where the model is sure, are to be
+    found again in strongly changed ones (Sohn et al. 2020, FixMatch). `averaged` is the mean of the weights over
+    the last steps, which then gives the pseudo-labels and is what is kept.
+    """
+
+    def __init__(self, model: nn.Module, args: FinetuneArguments, mean: Any = None, std: Any = None):
+        super().__init__()
+        self.model, self.args = model, args
+        self.averaged = None
+        if args.ema_decay > 0:
+            self.averaged = copy.deepcopy(model).requires_grad_(False)
+        if mean is not None:
+            self.register_buffer("mean", mean, persistent=False)
+            self.register_buffer("std", std, persistent=False)
+        else:
+            self.mean = self.std = None
+
+    @property
+    def kept(self) -> nn.Module:
+        """The classifier that is evaluated and saved."""
+        return self.model if self.averaged is None else self.averaged
+
+    @property
+    def beside(self) -> nn.Module | None:
+        """What a checkpoint has to hold beside `kept`: the trained weights, if an average of them is kept."""
+        return None if self.averaged is None else self.model
+
+    def forward(
+        self,
+        pixel_values: torch.Tensor,
+        labels: torch.Tensor | None = None,
+        unlabelled: torch.Tensor | None = None,
+    ) -> ModelOutput:
+        """(B, C, H, W) labelled and, while training, (U, C, H, W) unlabelled pixels -> `loss` and (B, L) `logits`."""
+        if not self.training:
+            return self.kept(pixel_values=self.normalise(pixel_values), labels=labels)
+        if self.averaged is not None:
+            self.average()
+        x = augment(pixel_values, self.args.augmentation)
+        if self.args.label_smoothing == 0 and self.args.mixup_alpha == 0:
+            output = self.model(pixel_values=self.normalise(x), labels=labels)
+            loss, logits = output.loss, output.logits
+        else:
+            loss, logits = self.softened(x, labels)
+        if unlabelled is not None:
+            consistency = self.consistency(unlabelled)
+            return ModelOutput(
+                loss=loss + self.args.consistency_weight * consistency["loss"],
+                logits=logits,
+                pseudo_labelled=consistency["share"],
+            )
+        return ModelOutput(loss=loss, logits=logits)
+
+    def softened(self, x: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss against smoothed and mixed targets."""
+        config, smoothing = self.model.config, self.args.label_smoothing
+        several = labels.dim() == 2
+        targets = labels.to(x.dtype) if several else F.one_hot(labels, config.num_labels).to(x.dtype)
+        targets = targets * (1 - smoothing) + smoothing * (0.5 if several else 1 / config.num_labels)
+        if self.args.mixup_alpha > 0:
+            x, targets = mixup(x, targets, self.args.mixup_alpha)
+        logits = self.model(pixel_values=self.normalise(x)).logits
+        criterion = F.binary_cross_entropy_with_logits if several else F.cross_entropy
+        loss = criterion(logits, targets)
+        if getattr(config, "reconstruction_weight", 0) > 0:
+            loss = loss + config.reconstruction_weight * self.model.base_model(x).loss
+        return loss, logits
+
+    def consistency(self, unlabelled: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Cross-entropy of strongly changed images with the labels that weakly changed ones surely have."""
+        with torch.no_grad():
+            guess = self.kept(pixel_values=self.normalise(weaken(unlabelled, self.args.augmentation))).logits
+            confidence, pseudo = guess.float().softmax(1).max(1)
+            sure = (confidence >= self.args.confidence_threshold).float()
+        logits = self.model(pixel_values=self.normalise(strengthen(unlabelled, self.args.augmentation))).logits
+        loss = (F.cross_entropy(logits, pseudo, reduction="none") * sure).mean()
+        return {"loss": loss, "share": sure.mean()}
+
+    @torch.no_grad()
+    def average(self) -> None:
+        """Move the averaged weights towards the present ones."""
+        for kept, now in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
+            kept.lerp_(now.detach(), 1 - self.args.ema_decay)
+        for kept, now in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
+            kept.copy_(now)
+
+    def normalise(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Pixels in [0, 1] as the model takes them."""
+        return pixel_values if self.mean is None else (pixel_values - self.mean) / self.std
+
+
+class WithUnlabelled:
+    """Batches of labelled samples, each with a batch of unlabelled ones; a function of the step, as `Batches` is."""
+
+    def __init__(self, labelled: Batches, unlabelled: Batches):
+        self.labelled, self.unlabelled = labelled, unlabelled
+        self.accumulation, self.steps_per_epoch = labelled.accumulation, labelled.steps_per_epoch
+        self.samples_per_step = labelled.samples_per_step + unlabelled.samples_per_step
+
+    def __call__(self, step: int) -> Iterator[dict[str, torch.Tensor]]:
+        """This process's batches for optimizer step `step`."""
+        for labelled, unlabelled in zip(self.labelled(step), self.unlabelled(step), strict=True):
+            yield {**labelled, "unlabelled": unlabelled["pixel_values"]}

@@ -1,0 +1,75 @@
+"""8-bit images at the size, channels and colour scale that a model takes, by its own image processor."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoImageProcessor, PreTrainedConfig
+
+from ..auto import FAMILIES
+from .errors import InputError, one_line
+
+AT_ONCE = 1024  # images resized at once
+
+
+class Preprocessing:
+    """What lies between a dataset's images and one model.
+
+    Args:
+        name, revision: checkpoint whose image processor is used; of our families the config says all.
+        config: of the model.
+        fit_images: resize and convert images for one of our models too, if they have another size.
+
+    Raises:
+        InputError: a model of transformers without an image processor.
+    """
+
+    def __init__(self, name: str | None, revision: str | None, config: PreTrainedConfig, fit_images: bool):
+        self.name, self.config, self.fit_images = name, config, fit_images
+        rows = {row[0]: row for row in FAMILIES}
+        self.ours = type(config) in rows
+        self.mean: torch.Tensor | None = None
+        self.std: torch.Tensor | None = None
+        if self.ours:
+            self.processor = rows[type(config)][3].for_config(config)
+            return
+        try:
+            self.processor: Any = AutoImageProcessor.from_pretrained(name, revision=revision or "main", use_fast=False)
+        except (OSError, ValueError, ImportError) as error:
+            raise InputError(
+                f"model {name} has no image processor that can be loaded: {one_line(error)} Save one beside it "
+                f"(AutoImageProcessor.save_pretrained)."
+            ) from None
+        if getattr(self.processor, "do_normalize", False):
+            self.mean = torch.tensor(self.processor.image_mean).view(1, -1, 1, 1)
+            self.std = torch.tensor(self.processor.image_std).view(1, -1, 1, 1)
+
+    def resized(self, images: np.ndarray) -> np.ndarray:
+        """8-bit images (N, C, H, W) at this model's size and channels.
+
+        Raises:
+            InputError: one of our models takes another size or number of channels, and not `fit_images`.
+        """
+        if self.ours and images.shape[1:] == self._shape():
+            return images
+        out = None
+        for start in range(0, len(images), AT_ONCE):
+            part = self._process(images[start : start + AT_ONCE])
+            out = np.empty((len(images), *part.shape[1:]), np.uint8) if out is None else out
+            out[start : start + AT_ONCE] = part
+        return out
+
+    def _shape(self) -> tuple[int, int, int]:
+        return (self.config.num_channels, self.config.image_size, self.config.image_size)
+
+    def _process(self, images: np.ndarray) -> np.ndarray:
+        if self.ours and not self.fit_images:
+            raise InputError(
+                f"model {self.name} takes images of {'x'.join(map(str, self._shape()))} (channels x height x width), "
+                f"these are {'x'.join(map(str, images.shape[1:]))}. Pass --fit_images to resize and convert them."
+            )
+        if not self.ours and images.shape[1] == 1:  # transformers' processors take colour as it comes
+            images = images.repeat(getattr(self.config, "num_channels", 3), 1)
+        plain = {"do_rescale": False, "do_normalize": False, "return_tensors": "np"}
+        pixels = self.processor(list(images), input_data_format="channels_first", **plain)["pixel_values"]
+        return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
