@@ -294,6 +294,24 @@ def test_compiles_in_one_piece(architecture):
     torch.testing.assert_close(compiled(pixels, noise=noise).loss, model(pixels, noise=noise).loss)
 
 
+@both
+@pytest.mark.parametrize("side", ["discriminator", "generator"])
+def test_each_side_wins_if_the_other_stands_still(architecture, side):
+    model = tiny(architecture)
+    pixels, noise = pixels_for(model), model.draw_codes(6)
+    encoder, decoder, discriminator = model.parameter_groups(1e-2)
+    groups = [discriminator] if side == "discriminator" else [encoder, decoder]
+    optimizer = torch.optim.Adam(groups)
+    losses = []
+    for _ in range(30):
+        output = model(pixels, noise=noise)
+        output.loss.backward()
+        optimizer.step()
+        model.zero_grad()
+        losses.append(output[f"{side}_loss"].item())
+    assert losses[-1] < 0.9 * losses[0]
+
+
 def test_learns_the_digits():
     from sklearn.datasets import load_digits
 

@@ -1,0 +1,300 @@
+"""The BiGAN: an encoder learnt beside a generator, by one discriminator of both, and the classifier it becomes."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrize
+from torch.nn.utils.parametrizations import spectral_norm
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_outputs import ImageClassifierOutput
+
+from ..configuration.bigan import BiGANConfig
+from .classification import classifier_config, classify
+from .complete_loading import CompleteLoading
+from .inputs import check_pixel_values, require_decoder
+from .outputs import PretrainingOutput
+
+EVAL_SEED = 0  # of the codes that a loss in eval mode is computed with
+
+
+@dataclass
+class BiGANOutput(PretrainingOutput):
+    """
+    Args:
+        latents, reconstruction, squared_error: as in `PretrainingOutput`. No gradient flows from the last two:
+            a BiGAN never compares an image with its reconstruction, which only shows how well the two maps fit.
+        loss: `discriminator_loss + generator_loss + penalty`, a scalar that need not fall; in balance 4 log 2.
+        penalty: scalar, R1 with its weight; 0 without it, in eval mode and where no gradient is recorded.
+        discriminator_loss: scalar, of telling pairs (image, its code) from (generated image, drawn code); 2 log 2
+            if it cannot, near 0 if it wins.
+        generator_loss: scalar, of encoder and generator: the same task with the answers swapped.
+        diversity: scalar, spread of the generated images over that of the real ones; near 0 if all look the same.
+    """
+
+    discriminator_loss: torch.FloatTensor | None = None
+    generator_loss: torch.FloatTensor | None = None
+    diversity: torch.FloatTensor | None = None
+
+
+def dense_encoder(config: BiGANConfig) -> nn.Sequential:
+    """(B, C, H, W) -> (B, D) by dense layers with batch norm between them."""
+    layers, width = [nn.Flatten()], config.num_pixels
+    for size in config.hidden_sizes:
+        layers += [nn.Linear(width, size, bias=False), nn.BatchNorm1d(size), nn.LeakyReLU(0.2)]
+        width = size
+    return nn.Sequential(*layers, nn.Linear(width, config.latent_size))
+
+
+def dense_generator(config: BiGANConfig) -> nn.Sequential:
+    """(B, D) -> (B, C, H, W), the mirror image of `dense_encoder`."""
+    layers, width = [], config.latent_size
+    for size in config.hidden_sizes[::-1]:
+        layers += [nn.Linear(width, size, bias=False), nn.BatchNorm1d(size), nn.ReLU()]
+        width = size
+    shape = (config.num_channels, config.image_size, config.image_size)
+    return nn.Sequential(*layers, nn.Linear(width, config.num_pixels), nn.Unflatten(1, shape), nn.Sigmoid())
+
+
+def conv_encoder(config: BiGANConfig) -> nn.Sequential:
+    """(B, C, H, W) -> (B, D) by strided convolutions with batch norm between them."""
+    layers, width = [], config.num_channels
+    for size in config.hidden_sizes:
+        conv = nn.Conv2d(width, size, 3, stride=2, padding=1, bias=False)  # (B, size, h, w), halves rounded up
+        layers += [conv, nn.BatchNorm2d(size), nn.LeakyReLU(0.2)]
+        width = size
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * config.map_sizes[-1] ** 2, config.latent_size))
+
+
+def conv_generator(config: BiGANConfig) -> nn.Sequential:
+    """(B, D) -> (B, C, H, W), the mirror image of `conv_encoder`."""
+    widths, sides = config.hidden_sizes[::-1], config.map_sizes[::-1]
+    to_map = nn.Linear(config.latent_size, widths[0] * sides[0] ** 2, bias=False)
+    layers = [to_map, nn.Unflatten(1, (widths[0], sides[0], sides[0]))]
+    for width, size, side in zip(widths, [*widths[1:], config.num_channels], sides[1:], strict=True):
+        conv = nn.ConvTranspose2d(width, size, 4, stride=2, padding=1, bias=side == sides[-1])  # doubles the map
+        layers += [nn.BatchNorm2d(width), nn.ReLU(), conv, *([nn.ZeroPad2d((0, -1, 0, -1))] if side % 2 else [])]
+    return nn.Sequential(*layers, nn.Sigmoid())
+
+
+class Discriminator(nn.Module):
+    """Pairs of (B, C, H, W) image and (B, D) code -> (B,) logits, positive for an image with the code given to it."""
+
+    def __init__(self, config: BiGANConfig):
+        super().__init__()
+        norm = spectral_norm if config.spectral_norm else nn.Identity()
+        layers, width, side = [], config.num_channels, config.image_size
+        if config.architecture == "conv":
+            for size in config.hidden_sizes:
+                layers += [norm(nn.Conv2d(width, size, 3, stride=2, padding=1)), nn.LeakyReLU(0.2)]
+                width = size
+            side = config.map_sizes[-1]
+        self.image_layers = nn.Sequential(*layers, nn.Flatten())  # (B, width * side * side)
+        layers, width = [], width * side**2 + config.latent_size
+        for size in config.discriminator_sizes:
+            layers += [norm(nn.Linear(width, size)), nn.LeakyReLU(0.2)]
+            width = size
+        self.pair_layers = nn.Sequential(*layers, norm(nn.Linear(width, 1)))
+
+    def forward(self, images: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        return self.pair_layers(torch.cat([self.image_layers(images), codes], 1)).squeeze(1)
+
+
+def frozen(module: nn.Module, *inputs: torch.Tensor) -> torch.Tensor:
+    """Call `module` with detached parameters and throw-away buffers: gradients reach only the inputs."""
+    state = {name: value.detach() for name, value in module.named_parameters()}
+    state |= {name: value.clone() for name, value in module.named_buffers()}
+    return torch.func.functional_call(module, state, inputs)
+
+
+def play(
+    discriminator: nn.Module, images: torch.Tensor, codes: torch.Tensor, r1_weight: float = 0.0
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The game of discriminator against encoder and generator, as losses that can be added and minimised together.
+
+    The gradients of the sum are those of two backward passes, one for each side, at the same weights: the first
+    term sees detached pairs, the others go through a discriminator with detached weights.
+
+    Args:
+        discriminator: (images, codes) -> (2B,) logits.
+        images: (2B, C, H, W), real images and then generated ones.
+        codes: (2B, D), what the encoder made of the former and what the latter were generated from.
+        r1_weight: 0 for no penalty.
+
+    Returns:
+        Scalars: discriminator loss, generator loss, R1 penalty with its weight.
+    """
+    pairs = images.detach(), codes.detach()
+    if r1_weight:
+        pairs = pairs[0].requires_grad_(), pairs[1].requires_grad_()
+    real, made = discriminator(*pairs).chunk(2)  # (B,) each; first, since it updates what the frozen call reads
+    discriminator_loss = (F.softplus(-real) + F.softplus(made)).mean()
+    penalty = real.new_zeros(())
+    if r1_weight:
+        gradients = torch.autograd.grad(real.sum(), pairs, create_graph=True)  # 0 in the generated half
+        penalty = r1_weight / 2 * sum(gradient.square().sum() for gradient in gradients) / len(real)
+    real, made = frozen(discriminator, images, codes).chunk(2)
+    return discriminator_loss, (F.softplus(real) + F.softplus(-made)).mean(), penalty
+
+
+def relative_spread(made: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    """Root of the variance over (B, ...) generated images, summed over pixels, over that of the real; a scalar."""
+    spread = [images.detach().var(0, correction=0).sum().sqrt() for images in (made, real)]
+    return spread[0] / spread[1].clamp(min=1e-6)
+
+
+class BiGANPreTrainedModel(CompleteLoading, PreTrainedModel):
+    """Weights, names and loading rules that the two models below share."""
+
+    config: BiGANConfig
+    base_model_prefix = "bigan"
+    main_input_name = "pixel_values"
+    # A bare encoder does without the checkpoint's generator and discriminator, a BiGAN without a classifier's head.
+    _keys_to_ignore_on_load_unexpected = [r"^(bigan\.)?(decoder|discriminator)\.", r"^classifier\."]
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if parametrize.is_parametrized(module):
+            return  # spectral norm divides any scale out; torch's own start, and the singular vectors that fit it
+        if isinstance(module, nn.Linear):
+            module.reset_parameters()
+        elif isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            init.normal_(module.weight, std=0.02)  # as DCGAN (Radford et al. 2016)
+            if module.bias is not None:
+                init.zeros_(module.bias)
+        elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            init.ones_(module.weight)
+            init.zeros_(module.bias)
+            init.zeros_(module.running_mean)
+            init.ones_(module.running_var)
+            init.zeros_(module.num_batches_tracked)
+
+
+class BiGANModel(BiGANPreTrainedModel):
+    """BiGAN (Donahue et al. 2017, Adversarial Feature Learning), the same as ALI (Dumoulin et al. 2017,
+    Adversarially Learned Inference).
+
+    A discriminator tells pairs (image, its code) from pairs (generated image, the code drawn for it); encoder and
+    generator make them alike, which they are only if each is the other's inverse. `decoder` is the generator.
+
+    Shapes: B images, C channels, H x W pixels, D = `latent_size`. `pixel_values` are float in [0, 1].
+    """
+
+    logged_outputs = ("squared_error", "discriminator_loss", "generator_loss", "diversity")  # beside the loss
+
+    def __init__(self, config: BiGANConfig):
+        super().__init__(config)
+        conv = config.architecture == "conv"
+        self.encoder = conv_encoder(config) if conv else dense_encoder(config)
+        self.decoder = None
+        if config.has_decoder:
+            self.decoder = conv_generator(config) if conv else dense_generator(config)
+            self.discriminator = Discriminator(config)
+        self.post_init()
+
+    def forward(
+        self,
+        pixel_values: torch.FloatTensor,
+        return_loss: bool = True,
+        noise: torch.FloatTensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> BiGANOutput:
+        """Encode, reconstruct, generate, let the discriminator judge both pairs.
+
+        Args:
+            pixel_values: (B, C, H, W), float in [0, 1].
+            return_loss: False leaves the loss out, and what only the loss needs. The default must be True: `Trainer`
+                reads it to know that this model needs no labels to evaluate.
+            noise: (B, D), codes to generate from; None draws them from the prior.
+            generator: of that draw; None for the default one while training, and for always the same codes in
+                eval mode.
+
+        Raises:
+            ValueError: images of another size or number of channels than the config's, integer pixels, or noise of
+                another shape.
+        """
+        check_pixel_values(pixel_values, self.config)
+        latents = self.encoder(pixel_values)  # (B, D)
+        if self.decoder is None:
+            return BiGANOutput(latents=latents)
+        with torch.no_grad():
+            reconstruction = frozen(self.decoder, latents)  # (B, C, H, W)
+            squared_error = (reconstruction - pixel_values).square().flatten(1).sum(1)  # (B,)
+        if not return_loss:
+            return BiGANOutput(latents=latents, reconstruction=reconstruction)
+        if noise is None:
+            if generator is None and not self.training:
+                generator = torch.Generator().manual_seed(EVAL_SEED)
+            noise = self.draw_codes(len(pixel_values), generator).to(pixel_values)
+        elif noise.shape != latents.shape:
+            raise ValueError(f"noise has shape {tuple(noise.shape)}, expected (batch, codes) {tuple(latents.shape)}.")
+        made = self.decoder(noise)  # (B, C, H, W)
+        discriminator_loss, generator_loss, penalty = play(
+            self.discriminator,
+            torch.cat([pixel_values, made]),
+            torch.cat([latents, noise]),
+            self.config.r1_weight if self.training and torch.is_grad_enabled() else 0.0,
+        )
+        loss, diversity = discriminator_loss + generator_loss + penalty, relative_spread(made, pixel_values)
+        parts = (part.detach() for part in (penalty, discriminator_loss, generator_loss))
+        return BiGANOutput(latents, reconstruction, loss, squared_error, *parts, diversity)
+
+    def draw_codes(self, num_codes: int, generator: torch.Generator | None = None) -> torch.FloatTensor:
+        """(N, D) codes from the prior, on the model's device; `generator` may be on another one."""
+        shape, where = (num_codes, self.config.latent_size), self.device if generator is None else generator.device
+        if self.config.prior == "normal":
+            codes = torch.randn(shape, generator=generator, device=where)
+        else:
+            codes = 2 * torch.rand(shape, generator=generator, device=where) - 1
+        return codes.to(self.device, self.dtype)
+
+    def encode(self, pixel_values: torch.FloatTensor) -> torch.FloatTensor:
+        """(B, C, H, W) pixels in [0, 1] -> (B, D) code."""
+        check_pixel_values(pixel_values, self.config)
+        return self.encoder(pixel_values)
+
+    def decode(self, latents: torch.FloatTensor) -> torch.FloatTensor:
+        """(B, D) code -> (B, C, H, W) image in [0, 1]; ValueError without a generator, as in a classifier."""
+        require_decoder(self)
+        return self.decoder(latents)
+
+    def reconstruct(self, pixel_values: torch.FloatTensor) -> torch.FloatTensor:
+        """(B, C, H, W) pixels in [0, 1] -> their (B, C, H, W) reconstruction."""
+        return self.decode(self.encode(pixel_values))
+
+    @torch.no_grad()
+    def generate(self, num_images: int, generator: torch.Generator | None = None) -> torch.FloatTensor:
+        """(N, C, H, W) new images in [0, 1] from codes of the prior. Call `eval()` first, as for any batch norm."""
+        return self.decode(self.draw_codes(num_images, generator))
+
+    def parameter_groups(self, learning_rate: float) -> list[dict]:
+        """Groups for Adam: `learning_rate` for encoder and generator, a multiple of it (config) for the discriminator,
+        and for all less momentum than usual, after DCGAN."""
+        rates = {"encoder": 1.0, "decoder": 1.0, "discriminator": self.config.discriminator_learning_rate_ratio}
+        return [
+            {"params": list(part.parameters()), "lr": learning_rate * rates[name], "betas": (0.5, 0.999)}
+            for name, part in self.named_children()
+        ]
+
+
+class BiGANForImageClassification(BiGANPreTrainedModel):
+    """The encoder and one linear layer from the code to the classes.
+
+    `from_pretrained` takes a `BiGANModel` checkpoint (the classifier is then new) or its own. With
+    `reconstruction_weight` above 0 generator and discriminator stay and the pretraining loss, times that weight, is
+    added.
+    """
+
+    _may_be_new = ("classifier.",)
+
+    def __init__(self, config: BiGANConfig):
+        config = classifier_config(config)
+        super().__init__(config)
+        self.bigan = BiGANModel(config)
+        self.classifier = nn.Linear(config.latent_size, config.num_labels)
+        self.post_init()
+
+    def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
+        """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
+        return classify(self.bigan, self.classifier, pixel_values, labels)
