@@ -16,6 +16,7 @@ PICTURES = {
     "reconstructions.png": "originals, and below each its reconstruction",
     "latents.png": "the code, coloured by label where there is one",
     "confusion_matrix.png": "confusion matrix: true classes down, predictions across",
+    "samples.png": "images generated from random codes",
     "loss.png": "loss over epochs",
 }
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")

@@ -64,7 +64,10 @@ class Bottleneck(nn.Module):
         if config.sparsity == "kl":
             cost = cost + config.sparsity_weight * sparsity_kl(self(hidden), config.sparsity_target)
         if config.contractive_weight > 0:
-            projection = rademacher(self(hidden), generator) if config.contractive_estimate == "hutchinson" else None
+            projection = None
+            if config.contractive_estimate == "hutchinson":
+                fixed = generator if self.training else torch.Generator(hidden.device).manual_seed(0)
+                projection = rademacher(self(hidden), fixed)
             cost = cost + config.contractive_weight * contractive(encode, pixel_values, projection)
         return cost
 

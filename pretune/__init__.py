@@ -9,9 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for type checkers and editors; at run time `__getattr__` below finds the names
     from .configuration.autoencoder import AutoencoderConfig as AutoencoderConfig
+    from .configuration.bigan import BiGANConfig as BiGANConfig
+    from .configuration.conv_autoencoder import ConvAutoencoderConfig as ConvAutoencoderConfig
+    from .configuration.masked_image_model import MaskedImageModelConfig as MaskedImageModelConfig
     from .modeling.autoencoder import AutoencoderForImageClassification as AutoencoderForImageClassification
     from .modeling.autoencoder import AutoencoderModel as AutoencoderModel
+    from .modeling.bigan import BiGANForImageClassification as BiGANForImageClassification
+    from .modeling.bigan import BiGANModel as BiGANModel
+    from .modeling.conv_autoencoder import (
+        ConvAutoencoderForImageClassification as ConvAutoencoderForImageClassification,
+    )
+    from .modeling.conv_autoencoder import ConvAutoencoderModel as ConvAutoencoderModel
     from .modeling.image_processing import AutoencoderImageProcessor as AutoencoderImageProcessor
+    from .modeling.masked_image_model import MaskedImageModel as MaskedImageModel
+    from .modeling.masked_image_model import (
+        MaskedImageModelForImageClassification as MaskedImageModelForImageClassification,
+    )
     from .training.embed import embed as embed
     from .training.errors import InputError as InputError
     from .training.errors import Interrupted as Interrupted
@@ -28,8 +41,17 @@ _PUBLIC = {
     "AutoencoderForImageClassification": "modeling.autoencoder",
     "AutoencoderImageProcessor": "modeling.image_processing",
     "AutoencoderModel": "modeling.autoencoder",
+    "BiGANConfig": "configuration.bigan",
+    "BiGANForImageClassification": "modeling.bigan",
+    "BiGANModel": "modeling.bigan",
+    "ConvAutoencoderConfig": "configuration.conv_autoencoder",
+    "ConvAutoencoderForImageClassification": "modeling.conv_autoencoder",
+    "ConvAutoencoderModel": "modeling.conv_autoencoder",
     "InputError": "training.errors",
     "Interrupted": "training.errors",
+    "MaskedImageModel": "modeling.masked_image_model",
+    "MaskedImageModelConfig": "configuration.masked_image_model",
+    "MaskedImageModelForImageClassification": "modeling.masked_image_model",
     "PushFailed": "training.errors",
     "embed": "training.embed",
     "evaluate": "training.evaluate",

@@ -9,15 +9,21 @@ from transformers import (
 )
 
 from .configuration.autoencoder import AutoencoderConfig
+from .configuration.bigan import BiGANConfig
 from .configuration.conv_autoencoder import ConvAutoencoderConfig
+from .configuration.masked_image_model import MaskedImageModelConfig
 from .modeling.autoencoder import AutoencoderForImageClassification, AutoencoderModel
+from .modeling.bigan import BiGANForImageClassification, BiGANModel
 from .modeling.conv_autoencoder import ConvAutoencoderForImageClassification, ConvAutoencoderModel
 from .modeling.image_processing import AutoencoderImageProcessor
+from .modeling.masked_image_model import MaskedImageModel, MaskedImageModelForImageClassification
 
 # One row a family: config, model, classifier, image processor.
 FAMILIES = [
     (AutoencoderConfig, AutoencoderModel, AutoencoderForImageClassification, AutoencoderImageProcessor),
     (ConvAutoencoderConfig, ConvAutoencoderModel, ConvAutoencoderForImageClassification, AutoencoderImageProcessor),
+    (MaskedImageModelConfig, MaskedImageModel, MaskedImageModelForImageClassification, AutoencoderImageProcessor),
+    (BiGANConfig, BiGANModel, BiGANForImageClassification, AutoencoderImageProcessor),
 ]
 
 for config, model, classifier, image_processor in FAMILIES:

@@ -6,13 +6,27 @@ from pretune.auto import FAMILIES
 TINY_CONFIGS = {
     "pretune_autoencoder": {"image_size": 8, "hidden_sizes": [16, 8], "latent_size": 4},
     "pretune_conv_autoencoder": {"image_size": 8, "hidden_sizes": [8, 8], "strides": [2, 1], "depths": [1, 0]},
-}
+    "pretune_masked_image_model": {
+        "image_size": 8, "num_channels": 1, "mask_patch_size": 2,
+        "backbone_config": {"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
+                            "intermediate_size": 16},
+    },
+    "pretune_bigan": {"image_size": 8, "hidden_sizes": [16, 8], "latent_size": 4, "discriminator_sizes": [16]},
+}  # fmt: skip
 
 # model_type -> changes to that config after which no checkpoint of it fits
 OTHER_SIZES = {
     "pretune_autoencoder": {"latent_size": 5},
     "pretune_conv_autoencoder": {"hidden_sizes": [8, 16]},
+    "pretune_masked_image_model": {
+        "backbone_config": {"model_type": "vit", "hidden_size": 16, "num_attention_heads": 2}
+    },
+    "pretune_bigan": {"latent_size": 5},
 }
+
+GAMES = ("pretune_bigan",)  # two sides play: their losses need not fall
+# What `decode` takes, where it is not the code
+DECODED = {"pretune_masked_image_model": lambda model, pixels: model.feature_map(pixels)}
 
 ROWS = {row[0].model_type: row for row in FAMILIES}
 

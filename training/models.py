@@ -54,7 +54,8 @@ def make_config(config_class: type, values: dict[str, Any]) -> PreTrainedConfig:
             public = [n for n in config_class.__annotations__ if not n.startswith("_")]
             near = difflib.get_close_matches(name, public, n=1, cutoff=0)[0]
             raise InputError(f"unknown field of {config_class.__name__}: {name!r}. Did you mean {near!r}?")
-        if typing.get_origin(own[name]) is list and not isinstance(value, list):
+        kinds = [typing.get_origin(kind) or kind for kind in (own[name], *typing.get_args(own[name]))]
+        if list in kinds and value is not None and type(value) not in kinds:
             values = {**values, name: [value]}
     try:
         return config_class(**values)

@@ -23,6 +23,18 @@ def draw_reconstructions(path: Path, originals: np.ndarray, reconstructions: np.
     _save(figure, path)
 
 
+def draw_images(path: Path, images: np.ndarray) -> None:
+    """Images (N, C, H, W) in [0, 1], in rows of up to 12."""
+    columns = min(12, len(images))
+    rows = len(images) // columns
+    figure = _figure(columns, 1.05 * rows)
+    for k in range(rows * columns):
+        axes = figure.add_subplot(rows, columns, k + 1)
+        axes.imshow(np.clip(images[k].transpose(1, 2, 0), 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
+        axes.set_axis_off()
+    _save(figure, path)
+
+
 def draw_latents(path: Path, latents: np.ndarray, labels: np.ndarray | None, names: list[str] | None) -> None:
     """The code (N, D) as a scatter: its two units, or its first two principal components; coloured by label."""
     share = ""

@@ -32,8 +32,9 @@ from pretune.training.health import (
 from pretune.training.loop import make_optimizer, prepare_model, train
 from pretune.training.models import build_autoencoder, family_of, load_config, load_finished, model_source, new_config
 from pretune.training.parsing import build_arguments
-from pretune.training.pictures import draw_latents, draw_losses, draw_reconstructions
+from pretune.training.pictures import draw_images, draw_latents, draw_losses, draw_reconstructions
 from pretune.training.probes import nearest_neighbour
+from pretune.training.randomness import generator
 from pretune.training.run import Run, RunResult, start_run
 
 logger = logging.getLogger("pretune.training.pretrain")
@@ -76,7 +77,10 @@ def run(args: PretrainArguments) -> RunResult:
 
         accelerator = this.accelerator
         prepared = prepare_model(this)
-        optimizer = make_optimizer(args, [{"params": list(model.parameters())}], accelerator.device)
+        groups = [{"params": list(model.parameters())}]
+        if hasattr(model, "parameter_groups"):  # a family whose parts learn at rates of their own
+            groups = model.parameter_groups(args.learning_rate)
+        optimizer = make_optimizer(args, groups, accelerator.device)
         this.resume(optimizer)
         columns = Columns({"pixel_values": train_data.images}, accelerator.device)
         batches = Batches(
@@ -88,6 +92,8 @@ def run(args: PretrainArguments) -> RunResult:
         metrics = watch.metrics
         if accelerator.is_main_process:
             _draw(this, eval_data or train_data, watch)
+            if hasattr(model, "save_backbone"):
+                model.save_backbone(this.folder / "backbone")
         result = this.finish(metrics, this.total_steps(batches.steps_per_epoch))
         _summarise(result)
         this.push()
@@ -118,12 +124,12 @@ class _Watch:
             health["code.knn_accuracy"] = self.nearest_neighbour(code)
         line |= health
         if last or args.eval_strategy == "epoch":
-            error = self.evaluate(self.evaluation or self.columns)
-            warn_of_collapse(error, self.mean_error)
+            loss, error = self.evaluate(self.evaluation or self.columns)
+            warn_of_collapse(error / model.config.num_pixels, self.mean_error)
             prefix = "eval_" if self.evaluation else "train_"
             scores = {
-                f"{prefix}loss": error,
-                f"{prefix}squared_error": error * model.config.num_pixels,
+                f"{prefix}loss": loss,
+                f"{prefix}squared_error": error,
                 f"{prefix}mean_image_loss": self.mean_error,
             }
             line |= scores
@@ -147,16 +153,18 @@ class _Watch:
         answers = nearest_neighbour(code[queries:], labels[queries:], code[:queries])
         return 100 * float((answers == labels[:queries]).mean())
 
-    def evaluate(self, columns: Columns) -> float:
-        """Mean squared error over pixels and images."""
+    def evaluate(self, columns: Columns) -> tuple[float, float]:
+        """(mean loss, mean squared error summed over an image's pixels)."""
         accelerator, model = self.this.accelerator, self.this.model
-        total = torch.zeros((), dtype=torch.float64)
+        totals = torch.zeros(2, dtype=torch.float64)
         with evaluating(model), accelerator.autocast():
             for number, batch in enumerate(columns.in_order(self.this.args.per_device_eval_batch_size)):
                 if number % accelerator.num_processes == accelerator.process_index:
-                    total += model(**batch).squared_error.sum().double().cpu()
-        total = accelerator.reduce(total.to(accelerator.device, torch.float64), "sum")
-        return total.item() / len(columns) / model.config.num_pixels
+                    output = model(**batch)
+                    error = output.squared_error.double().cpu()
+                    totals += torch.stack([output.loss.double().cpu() * len(error), error.sum()])
+        totals = accelerator.reduce(totals.to(accelerator.device, torch.float64), "sum") / len(columns)
+        return totals[0].item(), totals[1].item()
 
 
 def _draw(this: Run, data: ImageData, watch: _Watch) -> None:
@@ -167,6 +175,9 @@ def _draw(this: Run, data: ImageData, watch: _Watch) -> None:
         latents = torch.cat([model.encode(pixels).float().cpu() for pixels in batches]).numpy()
         originals = batches[0][:24]
         reconstructions = model.reconstruct(originals).float().cpu().numpy()
+        if hasattr(model, "generate"):
+            made = model.generate(24, generator(this.args.seed, "samples")).float().cpu().numpy()
+            draw_images(this.folder / "samples.png", made)
     draw_reconstructions(this.folder / "reconstructions.png", originals.cpu().numpy(), reconstructions)
     labels = None if data.labels is None else data.labels[:5000]
     draw_latents(this.folder / "latents.png", latents, labels, data.label_names)
@@ -177,7 +188,8 @@ def _summarise(result: RunResult) -> None:
     m, prefix = result.metrics, "eval_" if "eval_loss" in result.metrics else "train_"
     logger.info(
         "%s: reconstruction error %.4f a pixel, %.2f an image (mean image: %.4f a pixel); pictures and model in %s",
-        "evaluation" if prefix == "eval_" else "training images", m[f"{prefix}loss"], m[f"{prefix}squared_error"],
+        "evaluation" if prefix == "eval_" else "training images",
+        m[f"{prefix}squared_error"] / result.model.config.num_pixels, m[f"{prefix}squared_error"],
         m[f"{prefix}mean_image_loss"], result.output_dir,
     )  # fmt: skip
 

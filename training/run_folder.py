@@ -13,10 +13,10 @@ from .errors import InputError, one_line
 # All that a run may write; overwriting removes these and nothing else.
 RUN_FILES = (
     "run.json", "metrics.jsonl", "model.safetensors", "config.json", "preprocessor_config.json", "loss.png",
-    "reconstructions.png", "latents.png", "few_labels.png", "confusion_matrix.png", "confusion_matrix.csv",
-    "per_class.csv", "best.safetensors", ".lock",
+    "reconstructions.png", "samples.png", "latents.png", "few_labels.png", "confusion_matrix.png",
+    "confusion_matrix.csv", "per_class.csv", "best.safetensors", ".lock",
 )  # fmt: skip
-RUN_FOLDERS = ("trackers",)  # and checkpoint-<step>
+RUN_FOLDERS = ("trackers", "backbone")  # and checkpoint-<step>
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:

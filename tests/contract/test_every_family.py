@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from families import OTHER_SIZES, ROWS, TINY_CONFIGS, tiny_classifier, tiny_config, tiny_model
+from families import DECODED, GAMES, OTHER_SIZES, ROWS, TINY_CONFIGS, tiny_classifier, tiny_config, tiny_model
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import (
@@ -66,8 +66,11 @@ def test_encode_decode_reconstruct_agree_with_forward(family, pixels):
     model = tiny_model(family).eval()
     output = model(pixels)
     torch.testing.assert_close(model.encode(pixels), output.latents)
-    torch.testing.assert_close(model.decode(output.latents), output.reconstruction)
     torch.testing.assert_close(model.reconstruct(pixels), output.reconstruction)
+    decoded = model.decode(DECODED[family](model, pixels) if family in DECODED else output.latents)
+    assert decoded.shape == pixels.shape
+    if family not in DECODED:
+        torch.testing.assert_close(decoded, output.reconstruction)
 
 
 def test_eval_mode_repeats_itself_and_does_not_depend_on_the_batch(family, pixels):
@@ -106,7 +109,12 @@ def test_twenty_steps_of_a_users_own_loop_lower_the_loss(family, pixels):
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
-    assert losses[-1] < 0.9 * losses[0]
+    if family in GAMES:
+        assert np.isfinite(losses).all()
+        start = dict(tiny_model(family).named_parameters())
+        assert all(not torch.equal(p, start[name]) for name, p in model.named_parameters())
+    else:
+        assert losses[-1] < 0.9 * losses[0]
 
 
 def test_bfloat16_is_finite(family, pixels):
@@ -318,7 +326,8 @@ def test_trains_and_evaluates_in_transformers_trainer_without_labels(family, pix
     )
     before = trainer.evaluate()["eval_loss"]
     trainer.train()
-    assert trainer.evaluate()["eval_loss"] < before
+    after = trainer.evaluate()["eval_loss"]
+    assert np.isfinite(after) and (family in GAMES or after < before)
 
 
 def test_classifier_trains_in_transformers_trainer(family, pixels, tmp_path):

@@ -35,6 +35,9 @@ def test_import_and_help_load_nothing_heavy(words, launch):
 
 def test_every_public_name_is_listed_and_documented():
     assert set(pretune.__all__) == {
+        "BiGANConfig", "BiGANForImageClassification", "BiGANModel", "ConvAutoencoderConfig",
+        "ConvAutoencoderForImageClassification", "ConvAutoencoderModel", "MaskedImageModel", "MaskedImageModelConfig",
+        "MaskedImageModelForImageClassification",
         "AutoencoderConfig", "AutoencoderForImageClassification", "AutoencoderImageProcessor", "AutoencoderModel",
         "InputError", "Interrupted", "PushFailed", "__version__", "embed", "evaluate", "finetune", "pretrain", "push",
     }  # fmt: skip

@@ -1,0 +1,264 @@
+"""Masked image model: any image encoder of transformers learns to fill in what is hidden from it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import AutoModel, PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_outputs import ImageClassifierOutput
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+from ..configuration.masked_image_model import MaskedImageModelConfig, stride_of
+from .classification import classifier_config, classify
+from .complete_loading import CompleteLoading
+from .corruption import hide_patches, patches_to_pixels
+from .inputs import check_pixel_values, require_decoder
+from .outputs import PretrainingOutput
+
+POOLED_NORMS = ("convnext", "convnextv2")  # their last norm comes after the mean over positions
+WITHOUT_POOLER = ("vit", "swin", "swinv2", "mobilenet_v2")  # their poolers would be saved untrained
+
+
+@dataclass
+class MaskedImageModelOutput(PretrainingOutput):
+    """
+    Args:
+        mask: (B, 1, H, W), True where pixels were hidden.
+    """
+
+    mask: torch.BoolTensor | None = None
+
+
+def build_backbone(config: Any) -> PreTrainedModel:
+    """A new network from a backbone's config.
+
+    Raises:
+        ValueError: it needs timm, which is not installed.
+    """
+    options = {"add_pooling_layer": False} if config.model_type in WITHOUT_POOLER else {}
+    try:
+        return AutoModel.from_config(config, **options)
+    except ImportError as error:
+        raise ValueError(f"this backbone needs timm: install it with: pip install 'pretune[timm]' ({error})") from None
+
+
+class MaskedDecoder(nn.Module):
+    """(B, D, h, w) feature map -> (B, C, H, W) pixels: one linear layer for each position, as in SimMIM."""
+
+    def __init__(self, config: MaskedImageModelConfig, width: int, map_size: int):
+        super().__init__()
+        self.image_size = config.image_size
+        self.scale = -(-config.image_size // map_size)  # pixels a position stands for, rounded up
+        self.to_pixels = nn.Conv2d(width, config.num_channels * self.scale**2, 1)
+        self.mask_value = nn.Parameter(torch.zeros(1, config.num_channels, 1, 1))  # seen in place of hidden pixels
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return F.pixel_shuffle(self.to_pixels(features), self.scale)[..., : self.image_size, : self.image_size]
+
+
+class MaskedImageModelPreTrainedModel(CompleteLoading, PreTrainedModel):
+    """Weights, names and loading rules that the two models below share."""
+
+    config: MaskedImageModelConfig
+    base_model_prefix = "masked_image_model"
+    main_input_name = "pixel_values"
+    # A bare encoder does without the checkpoint's decoder, a masked image model without a classifier's head.
+    _keys_to_ignore_on_load_unexpected = [r"^(masked_image_model\.)?decoder\.", r"^classifier\."]
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Only our own layers: a backbone initialises itself."""
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
+            module.reset_parameters()
+        elif isinstance(module, MaskedDecoder):
+            init.zeros_(module.mask_value)
+
+
+class MaskedImageModel(MaskedImageModelPreTrainedModel):
+    """Any backbone, pretrained by predicting hidden pixels.
+
+    Taken from SimMIM (Xie et al. 2022): random squares are hidden, raw pixels are predicted by a light head, and the
+    loss counts hidden pixels alone. Hidden pixels show a learned value, for convolutions as for tokens; SparK (Tian
+    et al. 2023) instead leaves them out by sparse convolutions, which keeps the share of visible pixels the same in
+    every layer. Here a convolution does see the edges of what is hidden.
+
+    Shapes: B images, C channels, H x W pixels, D = `latent_size`, h x w positions. `pixel_values` are in [0, 1].
+    """
+
+    logged_outputs = ("squared_error",)  # logged while training, beside the loss
+
+    def __init__(self, config: MaskedImageModelConfig):
+        super().__init__(config)
+        backbone = config.backbone_config
+        self.encoder = build_backbone(backbone)
+        self.decoder = None
+        if config.has_decoder:
+            self.decoder = MaskedDecoder(
+                config, config.latent_size, -(-config.backbone_image_size // stride_of(backbone))
+            )
+        for name, parameter in self.encoder.named_parameters():
+            # what gets no gradient: several processes would wait for it, and it would be saved as if it were trained
+            only_pooled = name.startswith("layernorm.") and backbone.model_type in POOLED_NORMS
+            pretrains = config.has_decoder and config.reconstruction_weight == 0
+            if name.endswith("mask_token") or (only_pooled and pretrains):
+                parameter.requires_grad_(False)
+        self.post_init()
+
+    def forward(
+        self,
+        pixel_values: torch.FloatTensor,
+        return_loss: bool = True,
+        noise: torch.FloatTensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> MaskedImageModelOutput:
+        """Hide, encode, predict, compare what was hidden.
+
+        Args:
+            pixel_values: (B, C, H, W), float in [0, 1].
+            return_loss: False leaves the loss out. The default must be True: `Trainer` reads it to know that
+                this model needs no labels to evaluate.
+            noise: (B, N) in [0, 1) for the N squares of an image: the smallest are hidden. None: drawn while
+                training; in eval mode one pattern for all images.
+            generator: of that draw; None for the default one.
+
+        Returns:
+            `latents` are of the hidden image while training (it is encoded once), of the whole image in eval mode.
+
+        Raises:
+            ValueError: images of another size or number of channels than the config's, or integer pixels.
+        """
+        check_pixel_values(pixel_values, self.config)
+        if self.decoder is None:
+            return MaskedImageModelOutput(latents=self.encode(pixel_values))
+        mask = self.mask(pixel_values, noise, generator)  # (B, 1, H, W)
+        seen = torch.where(mask, self.decoder.mask_value.to(pixel_values.dtype), self.normalise(pixel_values))
+        features = self.backbone(seen)  # (B, D, h, w)
+        predicted = self.decoder(features)  # (B, C, H, W)
+        latents = self.pool(features) if self.training else self.encode(pixel_values)
+        reconstruction = predicted.detach().clamp(0, 1)
+        if not return_loss:
+            return MaskedImageModelOutput(latents=latents, reconstruction=reconstruction, mask=mask)
+        hidden_error = (predicted - pixel_values).square() * mask
+        loss = hidden_error.sum() / (mask.sum() * pixel_values.shape[1])
+        squared_error = (reconstruction - pixel_values).square().flatten(1).sum(1)  # (B,)
+        return MaskedImageModelOutput(latents, reconstruction, loss, squared_error, torch.zeros_like(loss), mask)
+
+    def mask(
+        self, pixel_values: torch.Tensor, noise: torch.Tensor | None, generator: torch.Generator | None
+    ) -> torch.Tensor:
+        """(B, 1, H, W), True where pixels are hidden."""
+        side = self.config.image_size // self.config.mask_patch_size
+        if noise is None and self.training:
+            noise = torch.rand(len(pixel_values), side**2, generator=generator, device=pixel_values.device)
+        elif noise is None:
+            noise = self._fixed_noise(pixel_values)
+        return patches_to_pixels(hide_patches(noise, self.config.mask_ratio), side, self.config.mask_patch_size)
+
+    def _fixed_noise(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        side = self.config.image_size // self.config.mask_patch_size
+        fixed = torch.rand(1, side**2, generator=torch.Generator().manual_seed(0))
+        return fixed.to(pixel_values.device).expand(len(pixel_values), -1)
+
+    def normalise(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Pixels in [0, 1] as the backbone takes them."""
+        shape, options = (1, -1, 1, 1), {"device": pixel_values.device, "dtype": pixel_values.dtype}
+        mean, std = (torch.as_tensor(v, **options) for v in (self.config.image_mean, self.config.image_std))
+        return (pixel_values - mean.view(shape)) / std.view(shape)
+
+    def backbone(self, normalised: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) normalised pixels -> (B, D, h, w) features, of convolutions and of tokens alike."""
+        inside = self.config.backbone_image_size
+        if inside != normalised.shape[-1]:
+            normalised = F.interpolate(normalised, size=(inside, inside), mode="bilinear", align_corners=False)
+        x = self.encoder(normalised)[0]
+        if x.dim() == 4:
+            return x
+        side = int(x.shape[1] ** 0.5)  # class and register tokens come first; maps are square
+        return x[:, x.shape[1] - side * side :].transpose(1, 2).unflatten(2, (side, side))
+
+    def pool(self, features: torch.Tensor) -> torch.Tensor:
+        """(B, D, h, w) -> (B, D): the mean over positions, and a ConvNeXt's last norm."""
+        pooled = features.mean((2, 3))
+        return self.encoder.layernorm(pooled) if self.encoder.config.model_type in POOLED_NORMS else pooled
+
+    def encode(self, pixel_values: torch.FloatTensor) -> torch.FloatTensor:
+        """(B, C, H, W) pixels in [0, 1] -> (B, D) code, nothing hidden."""
+        return self.pool(self.feature_map(pixel_values))
+
+    def feature_map(self, pixel_values: torch.FloatTensor) -> torch.FloatTensor:
+        """(B, C, H, W) pixels in [0, 1] -> (B, D, h, w) features, nothing hidden."""
+        check_pixel_values(pixel_values, self.config)
+        return self.backbone(self.normalise(pixel_values))
+
+    def decode(self, features: torch.FloatTensor) -> torch.FloatTensor:
+        """(B, D, h, w) feature map -> (B, C, H, W) pixels in [0, 1]. The pooled code holds too little to decode.
+
+        Raises:
+            ValueError: the model has no decoder, as a classifier's encoder has none.
+        """
+        require_decoder(self)
+        return self.decoder(features).clamp(0, 1)
+
+    def reconstruct(self, pixel_values: torch.FloatTensor) -> torch.FloatTensor:
+        """(B, C, H, W) pixels in [0, 1] -> what is predicted of them with the fixed pattern hidden."""
+        require_decoder(self)
+        mask = self.mask(pixel_values, self._fixed_noise(pixel_values), None)
+        seen = torch.where(mask, self.decoder.mask_value.to(pixel_values.dtype), self.normalise(pixel_values))
+        return self.decode(self.backbone(seen))
+
+    def save_backbone(self, folder: str | Path) -> None:
+        """Write the backbone as a plain checkpoint of transformers, with an image processor that prepares its input:
+        `AutoModelForImageClassification.from_pretrained(folder, num_labels=...)` needs no pretune."""
+        self.encoder.save_pretrained(folder)
+        channels, inside = self.config.num_channels, self.config.backbone_image_size
+        mean, std = (
+            [v] * channels if isinstance(v, (int, float)) else v
+            for v in (self.config.image_mean, self.config.image_std)
+        )
+        size = {"height": inside, "width": inside}
+        ViTImageProcessorPil(size=size, image_mean=mean, image_std=std).save_pretrained(folder)
+
+    def load_backbone(self, name: str | Path, revision: str = "main") -> None:
+        """Take the weights of a plain checkpoint of transformers, a folder or Hub id.
+
+        Raises:
+            ValueError: it lacks a tensor of this backbone, or has it in another shape.
+        """
+        kind = type(self.encoder)
+        options = {"add_pooling_layer": False} if self.encoder.config.model_type in WITHOUT_POOLER else {}
+        loaded, info = kind.from_pretrained(
+            name,
+            revision=revision,
+            config=self.encoder.config,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **options,
+        )
+        lost = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+        if lost:
+            raise ValueError(f"{name} lacks {len(lost)} tensors of {kind.__name__}, among them {sorted(lost)[0]}.")
+        self.encoder.load_state_dict(loaded.state_dict())
+
+
+class MaskedImageModelForImageClassification(MaskedImageModelPreTrainedModel):
+    """The backbone, the mean over its last map, and one linear layer to the classes.
+
+    `from_pretrained` takes a `MaskedImageModel` checkpoint (the classifier is then new) or its own. With
+    `reconstruction_weight` above 0 the decoder stays and the pretraining loss, times that weight, is added.
+    """
+
+    _may_be_new = ("classifier.",)
+
+    def __init__(self, config: MaskedImageModelConfig):
+        config = classifier_config(config)
+        super().__init__(config)
+        self.masked_image_model = MaskedImageModel(config)
+        self.classifier = nn.Linear(config.latent_size, config.num_labels)
+        self.post_init()
+
+    def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
+        """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
+        return classify(self.masked_image_model, self.classifier, pixel_values, labels)

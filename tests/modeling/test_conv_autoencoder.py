@@ -1,0 +1,68 @@
+import pytest
+import torch
+from huggingface_hub.errors import StrictDataclassError
+
+from pretune import ConvAutoencoderConfig, ConvAutoencoderForImageClassification, ConvAutoencoderModel
+
+SMALL = {"hidden_sizes": [8, 16], "strides": [2, 2], "depths": [0, 1]}
+
+
+@pytest.mark.parametrize("size", [8, 28, 33])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {}, {"norm": "group", "pooling": "mean_max"}, {"norm": "none", "pooling": "flatten", "decoder_kind": "dense"},
+        {"bottleneck_size": 5, "variational": True}, {"pooling": "flatten", "bottleneck_size": 5},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_any_size_channels_and_code(size, channels, options):
+    model = ConvAutoencoderModel(ConvAutoencoderConfig(image_size=size, num_channels=channels, **SMALL, **options))
+    x = torch.rand(3, channels, size, size)
+    output = model(x)
+    assert output.reconstruction.shape == x.shape and output.latents.shape == (3, model.config.latent_size)
+    output.loss.backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_large_images_take_more_stages():
+    config = ConvAutoencoderConfig(image_size=224, hidden_sizes=[8] * 5, strides=[2] * 5, depths=[0] * 5)
+    assert config.map_sizes == [224, 112, 56, 28, 14, 7]
+    assert ConvAutoencoderModel(config)(torch.rand(1, 1, 224, 224)).reconstruction.shape == (1, 1, 224, 224)
+
+
+def test_pooling_by_hand():
+    model = ConvAutoencoderModel(ConvAutoencoderConfig(image_size=8, pooling="mean_max", **SMALL)).eval()
+    x = torch.rand(2, 1, 8, 8)
+    maps = model.encoder.stages(x)
+    torch.testing.assert_close(model.encode(x), torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1))
+
+
+def test_the_classifier_learns():
+    torch.manual_seed(0)
+    model = ConvAutoencoderForImageClassification(ConvAutoencoderConfig(image_size=8, num_labels=2, **SMALL))
+    x, y = torch.rand(32, 1, 8, 8), torch.arange(32) % 2
+    x[y == 1, :, :4] += 1
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(30):
+        model(x, y).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert (model.eval()(x).logits.argmax(1) == y).float().mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"depths": [0, 1]}, "must have one entry for each stage"),
+        ({"strides": [2, 3, 1]}, "strides must be 1 or 2"),
+        ({"image_size": 2}, "need at least 4 pixels. Use fewer strides of 2"),
+        ({"norm": "group", "hidden_sizes": [12, 20, 30]}, "multiples of 8"),
+        ({"contractive_weight": 1.0, "bottleneck_size": 8}, "set norm to 'group' or 'none'"),
+        ({"variational": True}, "set bottleneck_size"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options, words):
+    with pytest.raises(StrictDataclassError, match=words):
+        ConvAutoencoderConfig(**options)

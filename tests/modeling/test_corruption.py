@@ -1,0 +1,75 @@
+import pytest
+import torch
+from huggingface_hub.errors import StrictDataclassError
+
+from pretune import AutoencoderConfig
+from pretune.modeling.corruption import corrupt, hide_patches, patches_to_pixels, salt_and_pepper, warp
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.3, 0.6, 0.75])
+def test_exactly_the_asked_share_of_patches_is_hidden_in_every_image(ratio):
+    mask = hide_patches(torch.rand(50, 49), ratio)
+    assert (mask.sum(1) == round(49 * ratio)).all()
+    assert not torch.equal(mask[0], mask[1])
+    noise = torch.arange(49).flip(0)[None] / 49
+    assert hide_patches(noise, ratio)[0].nonzero().flatten().tolist() == list(range(49 - round(49 * ratio), 49))
+
+
+def test_patches_cover_their_pixels():
+    mask = torch.tensor([[True, False, False, True]])
+    pixels = patches_to_pixels(mask, 2, 3)
+    assert pixels.shape == (1, 1, 6, 6)
+    assert pixels[0, 0, :3, :3].all() and pixels[0, 0, 3:, 3:].all() and pixels.sum() == 18
+
+
+def test_salt_and_pepper_set_the_share_to_0_and_1_in_all_channels():
+    x = torch.full((200, 3, 10, 10), 0.5)
+    y = salt_and_pepper(x, 0.2, torch.rand(200, 1, 10, 10))
+    assert abs((y == 0).float().mean() - 0.1) < 0.01 and abs((y == 1).float().mean() - 0.1) < 0.01
+    assert torch.equal(y[:, 0], y[:, 2])
+
+
+def test_warp_without_limits_is_the_identity_and_maps_are_what_they_say():
+    x = torch.rand(4, 1, 9, 9)
+    torch.testing.assert_close(warp(x, 0, 0, 0, 0, torch.rand(4, 5)), x)
+    quarter = torch.full((4, 5), 0.5)
+    quarter[:, 0] = 1.0  # the largest rotation: 90 degrees
+    torch.testing.assert_close(warp(x, 90, 0, 0, 0, quarter), x.rot90(1, (2, 3)), atol=1e-4, rtol=1e-4)
+    aside = torch.full((4, 5), 0.5)
+    aside[:, 1] = 1.0  # a third of the side to the right of the sampling grid: the image moves left
+    torch.testing.assert_close(warp(x, 0, 1 / 3, 0, 0, aside)[..., :6], x[..., 3:], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["warp", "mask", "gaussian", "salt_and_pepper"])
+def test_corruption_follows_the_generator_and_leaves_its_input_alone(kind):
+    config = AutoencoderConfig(image_size=8, corruption=[kind])
+    x = torch.rand(6, 1, 8, 8)
+    before = x.clone()
+    first, second, other = (corrupt(x, config, torch.Generator().manual_seed(s)) for s in (0, 0, 1))
+    assert torch.equal(first, second) and not torch.equal(first, other) and torch.equal(x, before)
+    assert not torch.equal(first, x) and first.shape == x.shape
+    assert corrupt(x, AutoencoderConfig(image_size=8)) is x
+
+
+def test_masking_by_config_hides_exactly():
+    x = torch.ones(5, 1, 8, 8)
+    y = corrupt(x, AutoencoderConfig(image_size=8, corruption=["mask"], mask_ratio=0.5, mask_patch_size=2))
+    assert (y.flatten(1) == 0).sum(1).tolist() == [32] * 5
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"corruption": ["blur"]}, "corruption 'blur' is unknown"),
+        ({"corruption": ["mask"], "mask_patch_size": 5}, "mask_patch_size 5 does not divide image_size 28"),
+        ({"corruption": ["mask"], "mask_ratio": 1.0}, "hides 49 of 49 patches"),
+        ({"corruption": ["mask"], "mask_ratio": 0.001}, "hides 0 of 49 patches"),
+        ({"sparsity": "top_k", "top_k": 2}, r"top_k must lie between 0 and latent_size \(2\)"),
+        ({"variational": True, "sparsity": "l1"}, "variational cannot be combined"),
+        ({"contractive_weight": 1.0, "latent_size": 100}, "Set contractive_estimate='hutchinson'"),
+        ({"kl_weight": -1.0}, "kl_weight must be a finite number, 0 or larger"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options, words):
+    with pytest.raises(StrictDataclassError, match=words):
+        AutoencoderConfig(**options)
