@@ -110,8 +110,16 @@ class PretrainArguments(TrainingArguments):
     eval_knn: bool = argument(
         False, "between epochs also the accuracy of a nearest neighbour on the code, on a labelled sample"
     )
+    backbone: str | None = argument(
+        None, "with model_type masked_image_model: a model of transformers, its network and weights to start from"
+    )
     init_from: str | None = argument(None, "run folder or Hub id of an autoencoder to go on from, on these data")
     revision: str | None = argument(None, "branch, tag or commit of that Hub model")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.backbone is not None and (self.model_type != "masked_image_model" or self.init_from is not None):
+            raise InputError("backbone needs --model_type masked_image_model, and no --init_from.")
 
 
 @dataclass(kw_only=True)

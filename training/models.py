@@ -39,7 +39,10 @@ def new_config(args: TrainingArguments, data: ImageData) -> PreTrainedConfig:
     """The config of a new network: `args.config`, with image size and channels from the data unless given."""
     config_class = family_of(args.model_type)[0]
     channels, size = data.images.shape[1:3]
-    return make_config(config_class, {"image_size": size, "num_channels": channels, **args.config})
+    values = {"image_size": size, "num_channels": channels, **args.config}
+    if getattr(args, "backbone", None) is not None:
+        values["backbone_config"] = load_config(args.backbone, args.revision, of_transformers=True)
+    return make_config(config_class, values)
 
 
 def make_config(config_class: type, values: dict[str, Any]) -> PreTrainedConfig:
@@ -186,8 +189,15 @@ def build_autoencoder(args: PretrainArguments, config: PreTrainedConfig) -> PreT
         if not config.has_decoder:
             raise InputError(f"model {args.init_from} has no decoder to train: name the autoencoder it was made from.")
         return _load(AutoModelForPreTraining, args.init_from, args.revision, config)
-    model = family_of(config.model_type)[1](config)
-    model.loading_report = "all weights are new"
+    try:
+        model = family_of(config.model_type)[1](config)
+        model.loading_report = "all weights are new"
+        if args.backbone is not None:
+            model.load_backbone(args.backbone, args.revision or "main")
+            count = len(model.encoder.state_dict())
+            model.loading_report = f"{count} of {count} encoder tensors loaded from {args.backbone}; decoder is new"
+    except LOADING_ERRORS as error:
+        raise InputError(f"the network cannot be built: {one_line(error)}") from None
     return model
 
 

@@ -65,6 +65,9 @@ def run(args: PretrainArguments) -> RunResult:
 
         base = load_config(args.init_from, args.revision) if args.init_from is not None else None
         given = args.config if base is None else {"image_size": base.image_size, "num_channels": base.num_channels}
+        if args.backbone is not None:
+            backbone = load_config(args.backbone, args.revision, of_transformers=True)
+            given = {"num_channels": backbone.num_channels, **given}
         train_data, eval_data = load_data(args, given.get("image_size"), given.get("num_channels"))
         train_data = subset(train_data, args.max_train_samples, None, args.seed)
         this.timings["data_seconds"] = this.seconds()
