@@ -96,7 +96,9 @@ def test_one_commit_then_none_then_only_what_changed(hub, client, run_folder):
         ".gitattributes", ".pretune.json", "README.md", "config.json", "preprocessor_config.json", "model.safetensors",
         "run.json", "metrics.jsonl", "loss.png", "latents.png", "reconstructions.png", "configuration_autoencoder.py",
         "modeling_autoencoder.py", "modeling_complete_loading.py", "modeling_image_processing.py",
-        "modeling_hub.py", "modeling_inputs.py", "modeling_layers.py",
+        "modeling_hub.py", "modeling_inputs.py", "modeling_layers.py", "configuration_pretraining_options.py",
+        "modeling_bottleneck.py", "modeling_classification.py", "modeling_corruption.py", "modeling_outputs.py",
+        "modeling_penalties.py",
     } - ({".gitattributes"} - set(files))  # fmt: skip
     ours = [c for c in hub.commits("org/ae") if "model.safetensors" in c["added"]]
     assert len(ours) == 1 and set(files) - {".gitattributes"} == set(ours[0]["added"])
@@ -305,6 +307,46 @@ def test_the_whole_story_in_fresh_processes(hub, home, launch, tmp_path, blobs):
     launch("-m", "pretune", "pretrain", *words, env=env)
     record = json.loads((tmp_path / "more" / "run.json").read_text())
     assert record["loading_report"] == "6 of 6 encoder tensors loaded from org/ae4"
+
+
+RESNET = "{model_type: resnet, layer_type: basic, embedding_size: 8, hidden_sizes: [8, 16], depths: [1, 1]}"
+OTHER_FAMILIES = {
+    "conv_autoencoder": ["--config.hidden_sizes", "8", "8", "--config.strides", "2", "1", "--config.depths", "1", "0"],
+    "masked_image_model": ["--config.backbone_config", RESNET, "--config.mask_patch_size", "2"],
+    "bigan": ["--config.hidden_sizes", "16", "--config.latent_size", "4", "--config.discriminator_sizes", "16"],
+}
+
+
+def test_every_other_family_goes_the_same_way(hub, home, client, launch, tmp_path):
+    """Pretrain, push, load where pretune cannot be imported, fine-tune from the id, evaluate, push, classify."""
+    PIL.Image.new("L", (8, 8), 90).save(tmp_path / "picture.png")
+    short = ["--dataset", "digits", "--max_steps", "10", "--push_to_hub"]
+    for family, network in OTHER_FAMILIES.items():
+        words = [
+            "--model_type",
+            family,
+            *network,
+            "--output_dir",
+            tmp_path / family,
+            "--hub_model_id",
+            f"org/{family}",
+        ]
+        status, said = client("pretrain", *short, *words)
+        assert status == 0, said
+        words = ["--model", f"org/{family}", "--output_dir", tmp_path / f"{family}-head"]
+        status, said = client("finetune", *short, *words, "--hub_model_id", f"org/{family}-head")
+        assert status == 0 and "encoder tensors loaded from org/" in said, said
+        words = ["--model", f"org/{family}", "--dataset", "digits", "--output_dir", tmp_path / f"{family}-report"]
+        status, said = client("evaluate", *words, "--methods", "knn", "untrained_linear", "--labels_per_class", "1")
+        assert status == 0 and (tmp_path / f"{family}-report/report.json").is_file(), said
+    load = "".join(
+        f"model = AutoModel.from_pretrained('org/{family}', trust_remote_code=True)\n"
+        f"head = pipeline('image-classification', model='org/{family}-head', trust_remote_code=True)\n"
+        f"print(model.encode(torch.rand(2, 1, 8, 8)).shape[0], len(head({str(tmp_path / 'picture.png')!r})))\n"
+        for family in OTHER_FAMILIES
+    )
+    code = BLOCKED + "import torch\nfrom transformers import AutoModel, pipeline\n" + load
+    assert launch("-c", code, env=hub.env(home / "families", TOKEN)).stdout.split() == ["2", "5"] * 3
 
 
 @pytest.mark.parametrize("fault", [503, "cut", "missing"])
