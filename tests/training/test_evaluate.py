@@ -81,10 +81,32 @@ def test_the_verdict_with_whole_networks(case, knowing, untrained, tmp_path):
         dataset = save_arrays(tmp_path / "d.npz", images, rng.permutation(np.arange(600) % 10))
     model = untrained if case == "untrained" else knowing
     result = pretune.evaluate(
-        model=model, dataset=dataset, labels_per_class=[1, 5], output_dir=tmp_path / "r", disable_tqdm=True
-    )
+        model=model, dataset=dataset, labels_per_class=[1, 5] if case == "helps" else [1], output_dir=tmp_path / "r",
+        disable_tqdm=True,
+    )  # fmt: skip
     assert result.helped == (case == "helps"), result.sentence
     assert {row["method"] for row in result.report["results"]} == set(METHODS + FLOORS)
+
+
+@pytest.mark.slow
+def test_a_model_of_transformers_beside_ours_with_whole_networks(untrained, tmp_path):
+    import torch
+    from transformers import ResNetConfig, ResNetForImageClassification
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    torch.manual_seed(0)
+    config = ResNetConfig(layer_type="basic", embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1])
+    ResNetForImageClassification(config).save_pretrained(tmp_path / "resnet")
+    ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(tmp_path / "resnet")
+    models = [untrained, str(tmp_path / "resnet")]
+    result = pretune.evaluate(
+        model=models, dataset="digits", labels_per_class=[2], draws=2, output_dir=tmp_path / "r", disable_tqdm=True
+    )
+    for model in models:
+        rows = [row for row in result.report["results"] if row["model"] == model]
+        assert {row["method"] for row in rows} == set(METHODS + FLOORS) and len(rows) == 20
+        assert all(row["accuracy"] > 5 for row in rows)
+    assert result.report["models"][models[1]]["latent_size"] == 16
 
 
 def test_interrupted_it_goes_on_without_doing_anything_twice(untrained, npz, tmp_path, monkeypatch):

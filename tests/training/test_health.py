@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from pretune import AutoencoderConfig, AutoencoderModel
-from pretune.training.health import live_units, mean_image, mean_image_error
+from pretune.training.health import code_health, live_units, mean_image, mean_image_error
 
 
 def test_dead_units_are_counted_out():
@@ -25,3 +25,35 @@ def test_mean_image_and_its_error():
     mean = mean_image(images)
     assert mean == pytest.approx(images.mean(0) / 255)
     assert mean_image_error(images, mean) == pytest.approx((images / 255).var(0).mean(), rel=1e-5)
+
+
+def test_code_health_of_codes_whose_health_is_known():
+    rng = np.random.default_rng(0)
+    round_code = rng.normal(size=(20000, 4))
+    health = code_health(round_code)
+    assert health["live_units"] == health["units"] == 4
+    assert abs(health["effective_rank"] - 4) < 0.01 and abs(health["spread"] - 1) < 0.02
+    assert abs(health["first_component"] - 0.25) < 0.02 and health["correlation"] < 0.03
+    line = rng.normal(size=(1000, 1)) * np.ones((1, 4))  # one dimension, four times
+    health = code_health(line)
+    assert abs(health["effective_rank"] - 1) < 1e-6 and health["first_component"] > 0.999
+    assert health["correlation"] > 0.999
+    assert code_health(np.c_[round_code[:, :2], np.zeros((20000, 2))])["live_units"] == 2
+    dead = code_health(np.ones((10, 3)))
+    assert dead["live_units"] == 0 and dead["effective_rank"] == 0 and dead["correlation"] == 0
+    assert code_health(round_code[:, :1])["effective_rank"] == 1
+
+
+def test_health_stands_in_the_metrics_of_every_epoch_and_1nn_if_asked_for(tiny, tmp_path, blobs):
+    import json
+
+    import pretune
+
+    run = pretune.pretrain(**{**tiny, "logging_steps": 1}, eval_knn=True)
+    lines = [json.loads(line) for line in (run.output_dir / "metrics.jsonl").read_text().splitlines()]
+    found = [line for line in lines if "code.effective_rank" in line]
+    assert len(found) == 4 and all(0 <= line["code.knn_accuracy"] <= 100 for line in found)
+    assert run.metrics["code.live_units"] <= 4
+    np.save(tmp_path / "bare.npy", blobs[0])
+    with pytest.raises(pretune.InputError, match="eval_knn needs one label for each image"):
+        pretune.pretrain(**{**tiny, "dataset": tmp_path / "bare.npy", "output_dir": tmp_path / "no"}, eval_knn=True)
