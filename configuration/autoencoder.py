@@ -36,36 +36,13 @@ class AutoencoderConfig(PretrainingOptions):
 
     model_type = "pretune_autoencoder"
 
-    image_size: int = 28
-    num_channels: int = 1
     hidden_sizes: list[int] = field(default_factory=lambda: [128, 64, 32, 16, 8, 4])
     latent_size: int = 2
     activation: Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"] = "relu"
     output_activation: Literal["sigmoid", "linear"] = "sigmoid"
-    has_decoder: bool = True
-    reconstruction_weight: float | int = 0.0
 
     def validate_sizes(self):
-        for name in ("image_size", "num_channels", "latent_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.latent_size < 1:
+            raise ValueError(f"latent_size must be at least 1, got {self.latent_size}.")
         if any(size < 1 for size in self.hidden_sizes):
             raise ValueError(f"hidden_sizes must all be at least 1, got {self.hidden_sizes}.")
-
-    def validate_reconstruction_weight(self):
-        if not 0 <= self.reconstruction_weight < float("inf"):
-            raise ValueError(
-                f"reconstruction_weight must be a finite number, 0 or larger, got {self.reconstruction_weight}."
-            )
-
-    def validate_problem_type(self):
-        if self.problem_type not in (None, "single_label_classification", "multi_label_classification"):
-            raise ValueError(
-                f"problem_type must be 'single_label_classification' or 'multi_label_classification', "
-                f"got {self.problem_type!r}."
-            )
-
-    @property
-    def num_pixels(self) -> int:
-        """Numbers in one image: channels x height x width."""
-        return self.num_channels * self.image_size**2

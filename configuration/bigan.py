@@ -4,14 +4,15 @@ from math import ceil
 from typing import Literal
 
 from huggingface_hub.dataclasses import strict
-from transformers import PreTrainedConfig
+
+from .encoder import EncoderConfig
 
 # architecture -> hidden_sizes, discriminator_sizes
 DEFAULT_SIZES = {"dense": ([512, 512], [512, 512]), "conv": ([32, 64], [256])}
 
 
 @strict
-class BiGANConfig(PreTrainedConfig):
+class BiGANConfig(EncoderConfig):
     """An encoder, a generator (the decoder), and a discriminator that judges pairs of image and code.
 
     `BiGANConfig()` is the dense network for 28x28 grey images that was the most stable of those tried on MNIST: batch
@@ -45,8 +46,6 @@ class BiGANConfig(PreTrainedConfig):
 
     model_type = "pretune_bigan"
 
-    image_size: int = 28
-    num_channels: int = 1
     architecture: Literal["dense", "conv"] = "dense"
     hidden_sizes: list[int] | None = None
     latent_size: int = 50
@@ -55,8 +54,6 @@ class BiGANConfig(PreTrainedConfig):
     discriminator_learning_rate_ratio: float | int = 2.0
     spectral_norm: bool = True
     r1_weight: float | int = 0.0
-    has_decoder: bool = True
-    reconstruction_weight: float | int = 0.0
 
     def __post_init__(self, **kwargs):
         hidden_sizes, discriminator_sizes = DEFAULT_SIZES.get(self.architecture, ([], []))
@@ -67,9 +64,8 @@ class BiGANConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
 
     def validate_sizes(self):
-        for name in ("image_size", "num_channels", "latent_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.latent_size < 1:
+            raise ValueError(f"latent_size must be at least 1, got {self.latent_size}.")
         for name in ("hidden_sizes", "discriminator_sizes"):
             if any(size < 1 for size in getattr(self, name)):
                 raise ValueError(f"{name} must all be at least 1, got {getattr(self, name)}.")
@@ -80,19 +76,11 @@ class BiGANConfig(PreTrainedConfig):
             )
 
     def validate_weights(self):
-        for name in ("r1_weight", "reconstruction_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be a finite number, 0 or larger, got {getattr(self, name)}.")
+        if not 0 <= self.r1_weight < float("inf"):
+            raise ValueError(f"r1_weight must be a finite number, 0 or larger, got {self.r1_weight}.")
         ratio = self.discriminator_learning_rate_ratio
         if not 0 < ratio < float("inf"):
             raise ValueError(f"discriminator_learning_rate_ratio must be a finite number above 0, got {ratio}.")
-
-    def validate_problem_type(self):
-        if self.problem_type not in (None, "single_label_classification", "multi_label_classification"):
-            raise ValueError(
-                f"problem_type must be 'single_label_classification' or 'multi_label_classification', "
-                f"got {self.problem_type!r}."
-            )
 
     @property
     def map_sizes(self) -> list[int]:
@@ -101,8 +89,3 @@ class BiGANConfig(PreTrainedConfig):
         for _ in self.hidden_sizes:
             sizes.append(ceil(sizes[-1] / 2))
         return sizes
-
-    @property
-    def num_pixels(self) -> int:
-        """Numbers in one image: channels x height x width."""
-        return self.num_channels * self.image_size**2

@@ -41,8 +41,6 @@ class ConvAutoencoderConfig(PretrainingOptions):
 
     model_type = "pretune_conv_autoencoder"
 
-    image_size: int = 28
-    num_channels: int = 1
     hidden_sizes: list[int] = field(default_factory=lambda: [32, 64, 128])
     strides: list[int] = field(default_factory=lambda: [2, 2, 1])
     depths: list[int] = field(default_factory=lambda: [0, 1, 1])
@@ -53,8 +51,6 @@ class ConvAutoencoderConfig(PretrainingOptions):
     decoder_kind: Literal["conv", "dense"] = "conv"
     decoder_hidden_size: int = 512
     output_activation: Literal["sigmoid", "linear"] = "sigmoid"
-    has_decoder: bool = True
-    reconstruction_weight: float | int = 0.0
 
     def validate_stages(self):
         lengths = {len(self.hidden_sizes), len(self.strides), len(self.depths)}
@@ -69,11 +65,8 @@ class ConvAutoencoderConfig(PretrainingOptions):
             raise ValueError(f"hidden_sizes must be at least 1 and depths 0, got {self.hidden_sizes}, {self.depths}.")
         if self.norm == "group" and any(size % min(8, size) for size in self.hidden_sizes):
             raise ValueError(f"with norm 'group' hidden_sizes must be multiples of 8, got {self.hidden_sizes}.")
-        if self.image_size < 1 or self.num_channels < 1 or (self.bottleneck_size or 1) < 1:
-            raise ValueError(
-                f"image_size, num_channels and bottleneck_size must be at least 1, got {self.image_size}, "
-                f"{self.num_channels} and {self.bottleneck_size}."
-            )
+        if self.bottleneck_size is not None and self.bottleneck_size < 1:
+            raise ValueError(f"bottleneck_size must be at least 1, got {self.bottleneck_size}.")
         smallest = 2 ** sum(stride == 2 for stride in self.strides)
         if self.image_size < smallest:
             raise ValueError(
@@ -105,8 +98,3 @@ class ConvAutoencoderConfig(PretrainingOptions):
     def latent_size(self) -> int:
         """Width of the code."""
         return self.bottleneck_size or self.pooled_size
-
-    @property
-    def num_pixels(self) -> int:
-        """Numbers in one image: channels x height x width."""
-        return self.num_channels * self.image_size**2

@@ -6,6 +6,8 @@ from typing import Any
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 
+from .encoder import EncoderConfig
+
 # What a backbone of each kind calls its depth and how far its first layer shrinks the image.
 CONVOLUTIONS = ("resnet", "convnext", "convnextv2", "mobilenet_v2", "timm_wrapper")
 TOKENS = ("vit", "dinov2", "swin", "swinv2")
@@ -14,7 +16,7 @@ DEFAULT_BACKBONE = {"model_type": "resnet", "layer_type": "basic", "embedding_si
 
 
 @strict
-class MaskedImageModelConfig(PreTrainedConfig):
+class MaskedImageModelConfig(EncoderConfig):
     """A network that people already use, pretrained by filling in what is hidden from it.
 
     Args:
@@ -46,8 +48,6 @@ class MaskedImageModelConfig(PreTrainedConfig):
     mask_ratio: float | int = 0.6
     image_mean: list[float] | float = 0.5
     image_std: list[float] | float = 0.25
-    has_decoder: bool = True
-    reconstruction_weight: float | int = 0.0
 
     def __post_init__(self, **kwargs: Any):
         if self.backbone_config is None:
@@ -79,12 +79,6 @@ class MaskedImageModelConfig(PreTrainedConfig):
                 f"Use fewer stages, a smaller patch_size or a larger backbone_image_size."
             )
 
-    def validate_reconstruction_weight(self):
-        if not 0 <= self.reconstruction_weight < float("inf"):
-            raise ValueError(
-                f"reconstruction_weight must be a finite number, 0 or larger, got {self.reconstruction_weight}."
-            )
-
     @property
     def latent_size(self) -> int:
         """Width of the code: of the backbone's last feature map."""
@@ -95,11 +89,6 @@ class MaskedImageModelConfig(PreTrainedConfig):
             shrink = backbone.finegrained_output and backbone.depth_multiplier < 1
             return 1280 if shrink else int(1280 * max(1.0, backbone.depth_multiplier))
         return backbone.hidden_size
-
-    @property
-    def num_pixels(self) -> int:
-        """Numbers in one image: channels x height x width."""
-        return self.num_channels * self.image_size**2
 
 
 def native_backbone(values: dict[str, Any], image_size: int, num_channels: int) -> PreTrainedConfig:

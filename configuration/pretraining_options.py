@@ -4,13 +4,14 @@ from dataclasses import field
 from typing import Literal
 
 from huggingface_hub.dataclasses import strict
-from transformers import PreTrainedConfig
+
+from .encoder import EncoderConfig
 
 EXACT_CONTRACTIVE_LIMIT = 64  # units of the code; the exact penalty costs a backward pass for each
 
 
 @strict
-class PretrainingOptions(PreTrainedConfig):
+class PretrainingOptions(EncoderConfig):
     """Corrupted input, sparse, contractive and variational codes. Without any of them: a plain autoencoder.
 
     Penalties are counted for each image beside the squared error summed over its pixels.

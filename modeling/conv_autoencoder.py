@@ -8,13 +8,13 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.conv_autoencoder import ConvAutoencoderConfig
+from .autoencoding import autoencode
 from .bottleneck import Bottleneck
 from .classification import classifier_config, classify
 from .complete_loading import CompleteLoading
-from .corruption import corrupt
 from .inputs import check_pixel_values, require_decoder
 from .layers import ACTIVATIONS
-from .outputs import PretrainingOutput, autoencoder_output
+from .outputs import PretrainingOutput
 
 
 def conv_norm(config: ConvAutoencoderConfig, in_size: int, out_size: int, stride: int = 1) -> list[nn.Module]:
@@ -175,22 +175,16 @@ class ConvAutoencoderModel(ConvAutoencoderPreTrainedModel):
         Raises:
             ValueError: images of another size or number of channels than the config's, or integer pixels.
         """
-        check_pixel_values(pixel_values, self.config)
-        seen = corrupt(pixel_values, self.config, generator) if self.training else pixel_values
-        hidden = self.encoder(seen)
-        latents = self.bottleneck.sample(hidden, generator)
-        if self.decoder is None:
-            return PretrainingOutput(latents=latents)
-        reconstruction = self.decode(latents)
-        if not return_loss:
-            return PretrainingOutput(latents=latents, reconstruction=reconstruction)
-        penalty = self.bottleneck.penalty(hidden, self.encode, seen, generator)
-        return autoencoder_output(pixel_values, latents, reconstruction, penalty)
+        return autoencode(self, pixel_values, return_loss, generator)
+
+    def hidden(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) pixels in [0, 1] -> what the encoder gives for the bottleneck."""
+        return self.encoder(pixel_values)
 
     def encode(self, pixel_values: torch.FloatTensor) -> torch.FloatTensor:
         """(B, C, H, W) pixels in [0, 1] -> (B, D) code, without chance and without the cost of the decoder."""
         check_pixel_values(pixel_values, self.config)
-        return self.bottleneck(self.encoder(pixel_values))
+        return self.bottleneck(self.hidden(pixel_values))
 
     def decode(self, latents: torch.FloatTensor) -> torch.FloatTensor:
         """(B, D) code -> (B, C, H, W) reconstruction.
