@@ -88,6 +88,10 @@ class MaskedImageModelConfig(EncoderConfig):
         if backbone.model_type == "mobilenet_v2":
             shrink = backbone.finegrained_output and backbone.depth_multiplier < 1
             return 1280 if shrink else int(1280 * max(1.0, backbone.depth_multiplier))
+        if backbone.model_type == "timm_wrapper":
+            import timm
+
+            return timm.create_model(backbone.architecture, num_classes=0).num_features
         return backbone.hidden_size
 
 

@@ -42,8 +42,8 @@ def build_backbone(config: Any) -> PreTrainedModel:
     options = {"add_pooling_layer": False} if config.model_type in WITHOUT_POOLER else {}
     try:
         return AutoModel.from_config(config, **options)
-    except ImportError as error:
-        raise ValueError(f"this backbone needs timm: install it with: pip install 'pretune[timm]' ({error})") from None
+    except ImportError:
+        raise ValueError("this backbone needs timm: install it with: pip install 'pretune[timm]'") from None
 
 
 class MaskedDecoder(nn.Module):

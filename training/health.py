@@ -10,6 +10,7 @@ from .batches import evaluating
 
 logger = logging.getLogger(__name__)
 SAMPLE = 1024  # images looked at
+WON, ALIKE = 0.1, 0.1  # discriminator's loss and samples' variety below which a GAN is out of balance
 COLLAPSED = 0.98  # of the mean image's error; a network that learns anything falls well below
 
 
@@ -105,6 +106,27 @@ def warn_of_collapse(error: float, mean_error: float) -> None:
             "collapsed, or has hardly begun to learn. Train longer, or try another --seed or --learning_rate.",
             error,
             mean_error,
+        )
+
+
+def warn_of_lost_game(discriminator_loss: float, diversity: float) -> None:
+    """Warn if the two sides of a GAN are out of balance.
+
+    Args:
+        discriminator_loss: 1.39 (2 log 2) if it can only guess, 0 if it is always right.
+        diversity: spread of the generated images over that of the real ones.
+    """
+    if discriminator_loss < WON:
+        logger.warning(
+            "warning: the discriminator tells every pair apart (loss %.3f), so the encoder learns nothing more. Try "
+            "--config.spectral_norm true, --config.r1_weight 1, a lower --config.discriminator_learning_rate_ratio.",
+            discriminator_loss,
+        )
+    if diversity < ALIKE:
+        logger.warning(
+            "warning: the generated images vary %.2f times as much as the real ones: the generator has lost their "
+            "variety. Try a lower --learning_rate or --config.r1_weight 1.",
+            diversity,
         )
 
 

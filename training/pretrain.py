@@ -28,6 +28,7 @@ from pretune.training.health import (
     mean_image_error,
     warn_of_collapse,
     warn_of_dead_layers,
+    warn_of_lost_game,
 )
 from pretune.training.loop import make_optimizer, prepare_model, train
 from pretune.training.models import build_autoencoder, family_of, load_config, load_finished, model_source, new_config
@@ -126,6 +127,12 @@ class _Watch:
         if args.eval_knn:
             health["code.knn_accuracy"] = self.nearest_neighbour(code)
         line |= health
+        if hasattr(model, "generate"):
+            with evaluating(model):
+                output = model(self.columns[slice(0, SAMPLE)]["pixel_values"])
+            warn_of_lost_game(output.discriminator_loss.item(), output.diversity.item())
+            if self.this.accelerator.is_main_process:
+                draw_images(self.this.folder / "samples.png", _samples(model, args.seed))
         if last or args.eval_strategy == "epoch":
             loss, error = self.evaluate(self.evaluation or self.columns)
             warn_of_collapse(error / model.config.num_pixels, self.mean_error)
@@ -170,6 +177,12 @@ class _Watch:
         return totals[0].item(), totals[1].item()
 
 
+def _samples(model: Any, seed: int) -> np.ndarray:
+    """24 images (C, H, W) from random codes, the same codes each time."""
+    with evaluating(model):
+        return model.generate(24, generator(seed, "samples")).float().cpu().numpy()
+
+
 def _draw(this: Run, data: ImageData, watch: _Watch) -> None:
     model, device = this.model, this.accelerator.device
     columns = Columns({"pixel_values": data.images[:5000]}, device)
@@ -178,9 +191,6 @@ def _draw(this: Run, data: ImageData, watch: _Watch) -> None:
         latents = torch.cat([model.encode(pixels).float().cpu() for pixels in batches]).numpy()
         originals = batches[0][:24]
         reconstructions = model.reconstruct(originals).float().cpu().numpy()
-        if hasattr(model, "generate"):
-            made = model.generate(24, generator(this.args.seed, "samples")).float().cpu().numpy()
-            draw_images(this.folder / "samples.png", made)
     draw_reconstructions(this.folder / "reconstructions.png", originals.cpu().numpy(), reconstructions)
     labels = None if data.labels is None else data.labels[:5000]
     draw_latents(this.folder / "latents.png", latents, labels, data.label_names)

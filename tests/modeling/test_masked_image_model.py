@@ -163,6 +163,21 @@ def test_other_kinds_are_refused_with_those_that_work():
         MaskedImageModelConfig(backbone_config={"model_type": "bert"})
 
 
+def test_a_missing_timm_names_the_extra(npz, tmp_path):
+    import importlib.util
+
+    import pretune
+
+    if importlib.util.find_spec("timm") is not None:
+        pytest.skip("timm is installed")
+    network = {"model_type": "timm_wrapper", "architecture": "resnet18"}
+    with pytest.raises(pretune.InputError, match=r"pip install 'pretune\[timm\]'"):
+        pretune.pretrain(
+            dataset=npz, output_dir=tmp_path / "no", model_type="masked_image_model",
+            config={"backbone_config": network, "mask_patch_size": 2},
+        )  # fmt: skip
+
+
 def test_pretrain_leaves_a_backbone_that_needs_no_pretune(npz, tmp_path, launch):
     import pretune
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from pretune import AutoencoderConfig, AutoencoderModel
-from pretune.training.health import code_health, live_units, mean_image, mean_image_error
+from pretune.training.health import code_health, live_units, mean_image, mean_image_error, warn_of_lost_game
 
 
 def test_dead_units_are_counted_out():
@@ -57,3 +57,15 @@ def test_health_stands_in_the_metrics_of_every_epoch_and_1nn_if_asked_for(tiny, 
     np.save(tmp_path / "bare.npy", blobs[0])
     with pytest.raises(pretune.InputError, match="eval_knn needs one label for each image"):
         pretune.pretrain(**{**tiny, "dataset": tmp_path / "bare.npy", "output_dir": tmp_path / "no"}, eval_knn=True)
+
+
+def test_a_game_out_of_balance_is_warned_of_and_a_bigan_draws_samples(tiny, caplog):
+    import pretune
+
+    warn_of_lost_game(1.2, 0.6)
+    assert not caplog.text
+    warn_of_lost_game(0.01, 0.02)
+    assert "the discriminator tells every pair apart" in caplog.text and "lost their variety" in caplog.text
+    network = {"hidden_sizes": [16], "latent_size": 4, "discriminator_sizes": [16]}
+    run = pretune.pretrain(**{**tiny, "config": network, "model_type": "bigan", "learning_rate": 2e-4})
+    assert (run.output_dir / "samples.png").is_file() and "samples.png" in (run.output_dir / "README.md").read_text()
