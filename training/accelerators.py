@@ -1,5 +1,6 @@
 """The device or devices a run is computed on, by accelerate."""
 
+import os
 import platform
 from typing import Any
 
@@ -33,6 +34,11 @@ def make_accelerator(args: TrainingArguments) -> Accelerator:
         )
     except ValueError as error:
         raise InputError(f"accelerate cannot start: {one_line(error)}") from None
+    if accelerator.num_processes == 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError(
+            f"{os.environ['WORLD_SIZE']} processes were started, and accelerate takes each for the only one. On a "
+            f"machine without a GPU set ACCELERATE_USE_CPU=true, or use accelerate launch --cpu."
+        )
     if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
         raise InputError(
             f"{accelerator.distributed_type.value} is not supported yet: launch with plain data parallelism."

@@ -398,3 +398,9 @@ def test_finetune_needs_labels_and_a_known_model(pretrained, tiny, tmp_path, blo
     with pytest.raises(InputError, match="cannot be loaded"):
         finetune(model=pretrained.output_dir, **arguments)
     assert not (tmp_path / "out").exists()
+
+
+def test_processes_that_do_not_know_of_each_other_are_refused(tiny, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="2 processes were started.*ACCELERATE_USE_CPU=true"):
+        pretrain(**tiny)
