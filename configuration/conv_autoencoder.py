@@ -25,6 +25,8 @@ class ConvAutoencoderConfig(PretrainingOptions):
         norm: after each convolution: "batch", "group" (8 channels a group) or "none".
         activation: after each norm.
         pooling: of the last map: "mean" over positions, "mean_max" (both, twice as wide) or "flatten" (all of it).
+        pooling_size: side of the grid that "mean" and "mean_max" pool to; 1 pools everything, 2 quarters of the image
+            (Coates, Ng and Lee 2011), which tells a linear probe where things are.
         bottleneck_size: width of a linear layer from there to the code; None makes the pooled map the code.
         decoder_kind: "conv" mirrors the encoder; "dense" has one hidden layer of `decoder_hidden_size`, is quick for
             small images and leaves the encoder more to do.
@@ -47,6 +49,7 @@ class ConvAutoencoderConfig(PretrainingOptions):
     norm: Literal["batch", "group", "none"] = "batch"
     activation: Literal["relu", "leaky_relu", "gelu", "silu"] = "relu"
     pooling: Literal["mean", "mean_max", "flatten"] = "mean"
+    pooling_size: int = 1
     bottleneck_size: int | None = None
     decoder_kind: Literal["conv", "dense"] = "conv"
     decoder_hidden_size: int = 512
@@ -74,6 +77,14 @@ class ConvAutoencoderConfig(PretrainingOptions):
                 f"Use fewer strides of 2."
             )
 
+    def validate_pooling(self):
+        if not 1 <= self.pooling_size <= self.map_sizes[-1]:
+            raise ValueError(
+                f"pooling_size is {self.pooling_size}, expected 1 to {self.map_sizes[-1]}, the side of the last map."
+            )
+        if self.pooling == "flatten" and self.pooling_size != 1:
+            raise ValueError("pooling_size is of pooling 'mean' and 'mean_max'; 'flatten' pools nothing.")
+
     def validate_combinations(self):
         if self.contractive_weight > 0 and self.norm == "batch":
             raise ValueError("contractive_weight needs the code of each image alone; set norm to 'group' or 'none'.")
@@ -91,7 +102,8 @@ class ConvAutoencoderConfig(PretrainingOptions):
     @property
     def pooled_size(self) -> int:
         """Numbers left of the last map after pooling."""
-        per_channel = {"mean": 1, "mean_max": 2, "flatten": self.map_sizes[-1] ** 2}
+        cells = self.pooling_size**2
+        per_channel = {"mean": cells, "mean_max": 2 * cells, "flatten": self.map_sizes[-1] ** 2}
         return self.hidden_sizes[-1] * per_channel[self.pooling]
 
     @property

@@ -12,6 +12,7 @@ from .encoder import EncoderConfig
 CONVOLUTIONS = ("resnet", "convnext", "convnextv2", "mobilenet_v2", "timm_wrapper")
 TOKENS = ("vit", "dinov2", "swin", "swinv2")
 SMALLEST_MAP = 4  # positions a side; below it a feature map says little about where things are
+NEEDS_TIMM = "this backbone needs timm: install it with: pip install 'pretune[timm]'"
 DEFAULT_BACKBONE = {"model_type": "resnet", "layer_type": "basic", "embedding_size": 32, "hidden_sizes": [32, 64, 128]}
 
 
@@ -89,8 +90,10 @@ class MaskedImageModelConfig(EncoderConfig):
             shrink = backbone.finegrained_output and backbone.depth_multiplier < 1
             return 1280 if shrink else int(1280 * max(1.0, backbone.depth_multiplier))
         if backbone.model_type == "timm_wrapper":
-            import timm
-
+            try:
+                import timm
+            except ImportError:
+                raise ValueError(NEEDS_TIMM) from None
             return timm.create_model(backbone.architecture, num_classes=0).num_features
         return backbone.hidden_size
 

@@ -26,6 +26,8 @@ class PretrainingOptions(EncoderConfig):
         salt_and_pepper_ratio: share of the pixels set, half of them to 1.
         warp_degrees, warp_shift, warp_scale, warp_shear: largest rotation, shift (share of the side), change of scale
             and shear of "warp".
+        warp_elastic: largest shift, as a share of the side, of the points of a coarse grid that bends the image
+            smoothly beside that (Simard et al. 2003); 0 for none.
         sparsity: "l1" (a penalty on the size of the code), "top_k" (all but the `top_k` largest units are set to 0:
             Makhzani and Frey 2013, k-Sparse Autoencoders), "kl" (the code passes a sigmoid, and the mean activity of
             each unit is drawn to `sparsity_target`: Ng 2011, Sparse Autoencoder), or "none".
@@ -50,6 +52,7 @@ class PretrainingOptions(EncoderConfig):
     warp_shift: float | int = 0.12
     warp_scale: float | int = 0.2
     warp_shear: float | int = 0.2
+    warp_elastic: float | int = 0.0
     sparsity: Literal["none", "l1", "top_k", "kl"] = "none"
     sparsity_weight: float | int = 0.1
     sparsity_target: float | int = 0.05
@@ -74,6 +77,8 @@ class PretrainingOptions(EncoderConfig):
                 raise ValueError(
                     f"mask_ratio {self.mask_ratio} hides {hidden} of {patches} patches; expected some, and not all."
                 )
+        if not 0 <= self.warp_elastic < 0.5:
+            raise ValueError(f"warp_elastic must be at least 0 and below 0.5, got {self.warp_elastic}.")
         if not 0 < self.salt_and_pepper_ratio < 1 or not self.noise_std > 0:
             raise ValueError(
                 f"salt_and_pepper_ratio must lie between 0 and 1 and noise_std above 0, got "

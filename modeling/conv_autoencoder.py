@@ -43,7 +43,7 @@ class ConvEncoder(nn.Module):
 
     def __init__(self, config: ConvAutoencoderConfig):
         super().__init__()
-        self.pooling = config.pooling
+        self.pooling, self.grid = config.pooling, config.pooling_size
         sizes = [config.num_channels, *config.hidden_sizes]
         self.stages = nn.Sequential(
             *[
@@ -64,9 +64,9 @@ class ConvEncoder(nn.Module):
         if self.pooling == "flatten":
             pooled = x.flatten(1)
         else:
-            pooled = x.mean((2, 3))
+            pooled = F.adaptive_avg_pool2d(x, self.grid).flatten(1)
             if self.pooling == "mean_max":
-                pooled = torch.cat([pooled, x.amax((2, 3))], 1)
+                pooled = torch.cat([pooled, F.adaptive_max_pool2d(x, self.grid).flatten(1)], 1)
         return self.to_code(pooled)
 
 

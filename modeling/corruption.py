@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+ELASTIC_GRID = (5, 5)  # points that are moved on their own; what lies between them follows smoothly
+
 
 def corrupt(pixel_values: torch.Tensor, config: Any, generator: torch.Generator | None = None) -> torch.Tensor:
     """Do to (B, C, H, W) pixels what `config.corruption` names: warp, mask, gaussian, salt_and_pepper, in this order.
@@ -25,7 +27,8 @@ def corrupt(pixel_values: torch.Tensor, config: Any, generator: torch.Generator 
 
     if "warp" in config.corruption:
         limits = (config.warp_degrees, config.warp_shift, config.warp_scale, config.warp_shear)
-        x = warp(x, *limits, uniform(size[0], 5))
+        bends = uniform(size[0], 2, *ELASTIC_GRID) if config.warp_elastic > 0 else None
+        x = warp(x, *limits, uniform(size[0], 5), config.warp_elastic, bends)
     if "mask" in config.corruption:
         patches = (size[2] // config.mask_patch_size) * (size[3] // config.mask_patch_size)
         hidden = hide_patches(uniform(size[0], patches), config.mask_ratio)
@@ -56,9 +59,16 @@ def salt_and_pepper(x: torch.Tensor, ratio: float, noise: torch.Tensor) -> torch
 
 
 def warp(
-    x: torch.Tensor, degrees: float, shift: float, scale: float, shear: float, noise: torch.Tensor
+    x: torch.Tensor,
+    degrees: float,
+    shift: float,
+    scale: float,
+    shear: float,
+    noise: torch.Tensor,
+    elastic: float = 0.0,
+    bends: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """A random affine map of each image, bilinear, 0 outside.
+    """A random affine map of each image and, with `elastic`, a smooth distortion; bilinear, 0 outside.
 
     Args:
         x: (B, C, H, W).
@@ -67,6 +77,9 @@ def warp(
         scale: largest change of size either way, as a share; x and y change together.
         shear: largest shear either way.
         noise: (B, 5): rotation, shift in x, shift in y, scale, shear.
+        elastic: largest shift of a point of ELASTIC_GRID beside that, as a share of the side (Simard, Steinkraus and
+            Platt 2003, Best Practices for Convolutional Neural Networks, whose field is finer).
+        bends: (B, 2, *ELASTIC_GRID), the shifts in x and y of these points; needed with `elastic`.
     """
     u = 2 * noise - 1  # (B, 5) in [-1, 1)
     angle, factor = u[:, 0] * math.radians(degrees), 1 + u[:, 3] * scale
@@ -76,4 +89,7 @@ def warp(
         torch.stack([sin, cos + slant * sin, 2 * shift * u[:, 2]], 1),
     ]
     grid = F.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)  # (B, H, W, 2)
+    if elastic > 0:
+        field = F.interpolate(2 * elastic * (2 * bends - 1), x.shape[2:], mode="bicubic", align_corners=True)
+        grid = grid + field.permute(0, 2, 3, 1)
     return F.grid_sample(x, grid.to(x.dtype), align_corners=False)

@@ -12,7 +12,7 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from ..configuration.masked_image_model import MaskedImageModelConfig, stride_of
+from ..configuration.masked_image_model import NEEDS_TIMM, MaskedImageModelConfig, stride_of
 from .classification import classifier_config, classify
 from .complete_loading import CompleteLoading
 from .corruption import hide_patches, patches_to_pixels
@@ -43,7 +43,7 @@ def build_backbone(config: Any) -> PreTrainedModel:
     try:
         return AutoModel.from_config(config, **options)
     except ImportError:
-        raise ValueError("this backbone needs timm: install it with: pip install 'pretune[timm]'") from None
+        raise ValueError(NEEDS_TIMM) from None
 
 
 class MaskedDecoder(nn.Module):

@@ -136,7 +136,7 @@ class FinetuneArguments(TrainingArguments):
         1.0, "each block of the encoder learns this much slower than the one after it"
     )
     gradual_unfreezing: bool = argument(False, "wake the encoder's blocks one after another, the last one first")
-    augmentation: list[str] = argument([], "change training images at random: some of crop, flip, affine")
+    augmentation: list[str] = argument([], "change training images at random: some of crop, flip, affine, elastic")
     label_smoothing: float = argument(0.0, "share of the target that is spread over all classes")
     mixup_alpha: float = argument(0.0, "blend pairs of images and their labels, share from Beta(alpha, alpha)")
     reconstruction_weight: float | None = argument(None, "keep the pretraining loss beside, times this (our families)")
@@ -171,8 +171,8 @@ class FinetuneArguments(TrainingArguments):
             if not low <= getattr(self, name) <= high:
                 raise InputError(f"{name} must lie between {low} and {high:g}, got {getattr(self, name):g}.")
         for kind in self.augmentation:
-            if kind not in ("crop", "flip", "affine"):
-                raise InputError(f"augmentation {kind!r} is unknown: expected some of crop, flip, affine.")
+            if kind not in ("crop", "flip", "affine", "elastic"):
+                raise InputError(f"augmentation {kind!r} is unknown: expected some of crop, flip, affine, elastic.")
         if self.freeze_encoder and self.from_scratch:
             raise InputError("freeze_encoder with from_scratch would freeze random weights; leave one of them out.")
         if self.lora_rank is not None and (self.freeze_encoder or self.from_scratch):

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
-from ..modeling.corruption import warp
+from ..modeling.corruption import ELASTIC_GRID, warp
 
-KINDS = ("crop", "flip", "affine")
+KINDS = ("crop", "flip", "affine", "elastic")
 WEAK, STRONG = (10.0, 0.08, 0.1, 0.0), (30.0, 0.15, 0.25, 0.3)  # largest rotation, shift, change of scale and shear
+STILL, BENT = (0.0, 0.0, 0.0, 0.0), 0.06  # no affine map; largest shift of a point of the elastic grid
 
 
 def augment(pixel_values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor:
@@ -17,11 +18,11 @@ def augment(pixel_values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor:
     Args:
         pixel_values: (B, C, H, W), float in [0, 1].
         kinds: "crop" (shift by up to an eighth of the side, edges reflected), "flip" (left to right, every second
-            image), "affine" (rotate up to 30 degrees, shift, scale and shear).
+            image), "affine" (rotate up to 30 degrees, shift, scale and shear), "elastic" (bend smoothly).
     """
     x = pixel_values
-    if "affine" in kinds:
-        x = warp(x, *STRONG, torch.rand(len(x), 5, device=x.device))
+    if "affine" in kinds or "elastic" in kinds:
+        x = _move(x, STRONG if "affine" in kinds else STILL, BENT if "elastic" in kinds else 0.0)
     if "crop" in kinds:
         x = _crop(x)
     if "flip" in kinds:
@@ -32,8 +33,8 @@ def augment(pixel_values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor:
 
 def weaken(pixel_values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor:
     """A weak change of every image, for pseudo-labels: as `kinds` say, but with a small affine map."""
-    x = augment(pixel_values, [kind for kind in kinds if kind != "affine"])
-    return warp(x, *WEAK, torch.rand(len(x), 5, device=x.device)) if "affine" in kinds or not kinds else x
+    x = augment(pixel_values, _in_place(kinds))
+    return _move(x, WEAK) if "affine" in kinds or not kinds else x
 
 
 def strengthen(pixel_values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor:
@@ -42,9 +43,8 @@ def strengthen(pixel_values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor
     After the strong branch of FixMatch (Sohn et al. 2020): geometric and photometric changes, then Cutout (DeVries
     and Taylor 2017), a square of a quarter of the side.
     """
-    x = augment(pixel_values, [kind for kind in kinds if kind != "affine"])
+    x = _move(augment(pixel_values, _in_place(kinds)), STRONG, BENT if "elastic" in kinds else 0.0)
     count, device = len(x), x.device
-    x = warp(x, *STRONG, torch.rand(count, 5, device=device))
     contrast = 1 + 0.8 * (torch.rand(count, 1, 1, 1, device=device) - 0.5)
     brightness = 0.2 * (torch.rand(count, 1, 1, 1, device=device) - 0.5)
     mean = x.mean((1, 2, 3), keepdim=True)
@@ -64,6 +64,16 @@ def mixup(pixel_values: torch.Tensor, targets: torch.Tensor, alpha: float) -> tu
     share = torch.distributions.Beta(alpha, alpha).sample().item()
     other = torch.randperm(len(pixel_values), device=pixel_values.device)
     return share * pixel_values + (1 - share) * pixel_values[other], share * targets + (1 - share) * targets[other]
+
+
+def _in_place(kinds: Sequence[str]) -> list[str]:
+    return [kind for kind in kinds if kind in ("crop", "flip")]
+
+
+def _move(x: torch.Tensor, limits: tuple[float, ...], elastic: float = 0.0) -> torch.Tensor:
+    """Warp every image within these limits."""
+    bends = torch.rand(len(x), 2, *ELASTIC_GRID, device=x.device) if elastic > 0 else None
+    return warp(x, *limits, torch.rand(len(x), 5, device=x.device), elastic, bends)
 
 
 def _crop(x: torch.Tensor) -> torch.Tensor:

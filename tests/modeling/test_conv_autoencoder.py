@@ -13,6 +13,7 @@ SMALL = {"hidden_sizes": [8, 16], "strides": [2, 2], "depths": [0, 1]}
     "options",
     [
         {}, {"norm": "group", "pooling": "mean_max"}, {"norm": "none", "pooling": "flatten", "decoder_kind": "dense"},
+        {"pooling": "mean_max", "pooling_size": 2},
         {"bottleneck_size": 5, "variational": True}, {"pooling": "flatten", "bottleneck_size": 5},
     ],
     ids=str,
@@ -37,6 +38,11 @@ def test_pooling_by_hand():
     x = torch.rand(2, 1, 8, 8)
     maps = model.encoder.stages(x)
     torch.testing.assert_close(model.encode(x), torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1))
+    model = ConvAutoencoderModel(ConvAutoencoderConfig(image_size=8, pooling_size=2, **SMALL)).eval()
+    maps, latents = model.encoder.stages(x), model.encode(x)
+    assert maps.shape[2:] == (2, 2)
+    torch.testing.assert_close(latents, maps.flatten(1))
+    assert latents.shape == (2, model.config.latent_size)
 
 
 def test_the_classifier_learns():
@@ -57,6 +63,8 @@ def test_the_classifier_learns():
     [
         ({"depths": [0, 1]}, "must have one entry for each stage"),
         ({"strides": [2, 3, 1]}, "strides must be 1 or 2"),
+        ({"pooling_size": 8}, "pooling_size is 8, expected 1 to 7, the side of the last map"),
+        ({"pooling": "flatten", "pooling_size": 2}, "'flatten' pools nothing"),
         ({"image_size": 2}, "need at least 4 pixels. Use fewer strides of 2"),
         ({"norm": "group", "hidden_sizes": [12, 20, 30]}, "multiples of 8"),
         ({"contractive_weight": 1.0, "bottleneck_size": 8}, "set norm to 'group' or 'none'"),

@@ -3,7 +3,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 
 from pretune import AutoencoderConfig
-from pretune.modeling.corruption import corrupt, hide_patches, patches_to_pixels, salt_and_pepper, warp
+from pretune.modeling.corruption import ELASTIC_GRID, corrupt, hide_patches, patches_to_pixels, salt_and_pepper, warp
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.3, 0.6, 0.75])
@@ -40,6 +40,27 @@ def test_warp_without_limits_is_the_identity_and_maps_are_what_they_say():
     torch.testing.assert_close(warp(x, 0, 1 / 3, 0, 0, aside)[..., :6], x[..., 3:], atol=1e-4, rtol=1e-4)
 
 
+def test_an_elastic_warp_moves_the_points_of_its_grid():
+    x, still = torch.rand(2, 1, 9, 9), torch.full((2, 5), 0.5)
+    level = torch.full((2, 2, *ELASTIC_GRID), 0.5)
+    torch.testing.assert_close(warp(x, 0, 0, 0, 0, still, 0.3, level), x)
+    level[:, 0] = 1.0  # all points a third of the side to the right: as a shift
+    torch.testing.assert_close(warp(x, 0, 0, 0, 0, still, 1 / 3, level)[..., :6], x[..., 3:], atol=1e-4, rtol=1e-4)
+    level[:, 0] = 0.5
+    level[:, 1, 2, 2] = 1.0  # the middle alone: the corners stay
+    bent = warp(x, 0, 0, 0, 0, still, 0.2, level)
+    torch.testing.assert_close(bent[..., ::8, ::8], x[..., ::8, ::8])
+    assert not torch.allclose(bent[..., 4, 4], x[..., 4, 4])
+
+
+def test_elastic_warps_are_drawn_only_where_they_are_asked_for():
+    x, config = torch.rand(6, 1, 8, 8), {"image_size": 8, "corruption": ["warp"]}
+    generators = [torch.Generator().manual_seed(0) for _ in range(2)]
+    straight = corrupt(x, AutoencoderConfig(**config), generators[0])
+    bent = corrupt(x, AutoencoderConfig(**config, warp_elastic=0.1), generators[1])
+    assert not torch.equal(straight, bent) and bent.shape == x.shape
+
+
 @pytest.mark.parametrize("kind", ["warp", "mask", "gaussian", "salt_and_pepper"])
 def test_corruption_follows_the_generator_and_leaves_its_input_alone(kind):
     config = AutoencoderConfig(image_size=8, corruption=[kind])
@@ -67,6 +88,7 @@ def test_masking_by_config_hides_exactly():
         ({"sparsity": "top_k", "top_k": 2}, r"top_k must lie between 0 and latent_size \(2\)"),
         ({"variational": True, "sparsity": "l1"}, "variational cannot be combined"),
         ({"contractive_weight": 1.0, "latent_size": 100}, "Set contractive_estimate='hutchinson'"),
+        ({"warp_elastic": 0.7}, "warp_elastic must be at least 0 and below 0.5"),
         ({"kl_weight": -1.0}, "kl_weight must be a finite number, 0 or larger"),
     ],
 )

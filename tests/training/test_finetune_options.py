@@ -117,7 +117,7 @@ def test_gradual_unfreezing_keeps_early_blocks_still_until_their_turn(quick):
 
 def test_augmentations_keep_shape_and_range_and_do_what_they_say():
     x = torch.rand(64, 3, 12, 12)
-    for kinds in (["crop"], ["flip"], ["affine"], ["crop", "flip", "affine"]):
+    for kinds in (["crop"], ["flip"], ["affine"], ["elastic"], ["crop", "flip", "affine", "elastic"]):
         y = augment(x, kinds)
         assert y.shape == x.shape and y.min() >= 0 and y.max() <= 1 and not torch.equal(x, y)
     flipped = augment(x, ["flip"])
