@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -17,7 +18,10 @@ from transformers import (
     AutoModelForPreTraining,
     pipeline,
 )
+from transformers.dynamic_module_utils import get_imports
 from transformers.utils.generic import can_return_loss
+
+from pretune.training.code_export import export_code
 
 pytestmark = pytest.mark.parametrize("family", list(ROWS))
 
@@ -343,3 +347,12 @@ def test_classifier_trains_in_transformers_trainer(family, pixels, tmp_path):
     )
     trainer.train()
     assert 0 <= trainer.evaluate()["eval_accuracy"] <= 1
+
+
+def test_code_carried_to_the_hub_needs_no_package_that_loading_does_not(family, tmp_path):
+    """transformers refuses remote code, wherever its `import` stands, if one of its packages is not installed."""
+    for cls in ROWS[family]:
+        for name, source in export_code(cls)[1].items():
+            (tmp_path / name).write_text(source)
+            outside = set(get_imports(tmp_path / name)) - sys.stdlib_module_names
+            assert outside <= {"torch", "transformers", "huggingface_hub", "safetensors", "numpy", "yaml"}, name
