@@ -355,4 +355,4 @@ def test_code_carried_to_the_hub_needs_no_package_that_loading_does_not(family, 
         for name, source in export_code(cls)[1].items():
             (tmp_path / name).write_text(source)
             outside = set(get_imports(tmp_path / name)) - sys.stdlib_module_names
-            assert outside <= {"torch", "transformers", "huggingface_hub", "safetensors", "numpy", "yaml"}, name
+            assert outside <= {"torch", "transformers", "huggingface_hub", "safetensors", "numpy", "yaml", "PIL"}, name
