@@ -39,6 +39,7 @@ from pretune.training.randomness import generator
 from pretune.training.run import Run, RunResult, start_run
 
 logger = logging.getLogger("pretune.training.pretrain")
+SHOWN = 24  # images in a grid
 KNN_REFERENCES, KNN_QUERIES = 5000, 1000  # labelled training images that --eval_knn looks at
 
 
@@ -133,6 +134,7 @@ class _Watch:
             warn_of_lost_game(output.discriminator_loss.item(), output.diversity.item())
             if self.this.accelerator.is_main_process:
                 draw_images(self.this.folder / "samples.png", _samples(model, args.seed))
+                _draw_reconstructions(self.this, self.evaluation or self.columns)
         if last or args.eval_strategy == "epoch":
             loss, error = self.evaluate(self.evaluation or self.columns)
             warn_of_collapse(error / model.config.num_pixels, self.mean_error)
@@ -178,9 +180,16 @@ class _Watch:
 
 
 def _samples(model: Any, seed: int) -> np.ndarray:
-    """24 images (C, H, W) from random codes, the same codes each time."""
+    """Images (SHOWN, C, H, W) from random codes, the same codes each time."""
     with evaluating(model):
-        return model.generate(24, generator(seed, "samples")).float().cpu().numpy()
+        return model.generate(SHOWN, generator(seed, "samples")).float().cpu().numpy()
+
+
+def _draw_reconstructions(this: Run, columns: Columns) -> None:
+    originals = columns[slice(0, SHOWN)]["pixel_values"]
+    with evaluating(this.model):
+        reconstructions = this.model.reconstruct(originals).float().cpu().numpy()
+    draw_reconstructions(this.folder / "reconstructions.png", originals.cpu().numpy(), reconstructions)
 
 
 def _draw(this: Run, data: ImageData, watch: _Watch) -> None:
@@ -189,9 +198,7 @@ def _draw(this: Run, data: ImageData, watch: _Watch) -> None:
     with evaluating(model):
         batches = [batch["pixel_values"] for batch in columns.in_order(this.args.per_device_eval_batch_size)]
         latents = torch.cat([model.encode(pixels).float().cpu() for pixels in batches]).numpy()
-        originals = batches[0][:24]
-        reconstructions = model.reconstruct(originals).float().cpu().numpy()
-    draw_reconstructions(this.folder / "reconstructions.png", originals.cpu().numpy(), reconstructions)
+    _draw_reconstructions(this, columns)
     labels = None if data.labels is None else data.labels[:5000]
     draw_latents(this.folder / "latents.png", latents, labels, data.label_names)
     draw_losses(this.folder / "loss.png", this.read_metrics(), watch.mean_error)
