@@ -25,6 +25,11 @@ RULE = (
     "there than the model's best."
 )
 
+UNMEASURED = (
+    "Whether pretraining helped was not measured: that takes at least two draws of fine-tuning and from scratch, or of "
+    "a linear probe on the code and on an untrained encoder."
+)
+
 
 @dataclass
 class Difference:
@@ -118,16 +123,13 @@ def verdict(found: Accuracies, counts: list[int | str]) -> dict[str, Any]:
         if elsewhere:
             sentence += f" With {_list(elsewhere)} it is not shown to help."
         return {"helped": True, "sentence": sentence, "rule": RULE}
-    return {
-        "helped": False,
-        "sentence": f"Pretraining did not help here: {_why(measured, gains, rivals, models)}",
-        "rule": RULE,
-    }
+    if not measured:
+        return {"helped": False, "sentence": UNMEASURED, "rule": RULE}
+    why = _why(measured, gains, rivals, models)
+    return {"helped": False, "sentence": f"Pretraining did not help here: {why}", "rule": RULE}
 
 
 def _why(measured: list[Difference], gains: list[Difference], rivals: dict, models: dict) -> str:
-    if not measured:
-        return "nothing was measured with at least two draws that could show it."
     if gains:
         best = max(gains, key=_weight)
         accuracy, method = rivals[best.labels_per_class]

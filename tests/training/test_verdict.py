@@ -34,6 +34,12 @@ def test_a_floor_above_the_models_best_takes_it_back(floor):
         assert "1-NN on raw pixels reaches 80.0 %" in found["sentence"]
 
 
+def test_one_draw_or_nothing_to_compare_with_is_no_verdict():
+    for found in ({"finetune": {10: [70]}, "scratch": {10: [60]}}, {"knn": {10: [70, 71]}}):
+        told = verdict(accuracies(**found), [10])
+        assert told["helped"] is False and told["sentence"].startswith("Whether pretraining helped was not measured")
+
+
 def test_a_gain_within_chance_is_none_and_a_loss_is_named():
     noisy = {"finetune": {10: [70, 60, 75, 58, 66]}, "scratch": {10: [66, 62, 68, 61, 60]}}
     assert "has an interval from -" in verdict(accuracies(**noisy), [10])["sentence"]
