@@ -26,8 +26,8 @@ RULE = (
 )
 
 UNMEASURED = (
-    "Whether pretraining helped was not measured: that takes at least two draws of fine-tuning and from scratch, or of "
-    "a linear probe on the code and on an untrained encoder."
+    "Whether pretraining helped was not measured: it takes at least two draws of fine-tuning and from scratch, or "
+    "of a linear probe on the code and on an untrained encoder."
 )
 
 
