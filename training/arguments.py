@@ -131,6 +131,10 @@ class FinetuneArguments(TrainingArguments):
     from_scratch: bool = argument(False, "new weights: the network of --model, of the recipe, or the default one")
     labels_per_class: int | None = argument(None, "draw this many labelled samples of each class, by the seed")
     freeze_encoder: bool = argument(False, "train only the classifier")
+    freeze_batch_norm: bool = argument(
+        False,
+        "batch norms keep the statistics of pretraining, which corrupted input made unlike those of clean images",
+    )
     encoder_learning_rate: float | None = argument(None, "peak learning rate of the encoder, if another")
     layerwise_lr_decay: float = argument(
         1.0, "each block of the encoder learns this much slower than the one after it"
@@ -173,8 +177,11 @@ class FinetuneArguments(TrainingArguments):
         for kind in self.augmentation:
             if kind not in ("crop", "flip", "affine", "elastic"):
                 raise InputError(f"augmentation {kind!r} is unknown: expected some of crop, flip, affine, elastic.")
-        if self.freeze_encoder and self.from_scratch:
-            raise InputError("freeze_encoder with from_scratch would freeze random weights; leave one of them out.")
+        for name in ("freeze_encoder", "freeze_batch_norm"):
+            if getattr(self, name) and self.from_scratch:
+                raise InputError(
+                    f"{name} with from_scratch would freeze what was never trained; leave one of them out."
+                )
         if self.lora_rank is not None and (self.freeze_encoder or self.from_scratch):
             raise InputError("lora_rank adds to a pretrained encoder that stays; drop freeze_encoder or from_scratch.")
 

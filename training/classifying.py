@@ -50,6 +50,15 @@ class Classifying(nn.Module):
         """What a checkpoint has to hold beside `kept`: the trained weights, if an average of them is kept."""
         return None if self.averaged is None else self.model
 
+    def train(self, mode: bool = True) -> "Classifying":
+        """As of any module; with `freeze_batch_norm` batch norms stay in eval mode."""
+        super().train(mode)
+        if self.args.freeze_batch_norm:
+            for module in self.model.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
     def forward(
         self,
         pixel_values: torch.Tensor,

@@ -65,6 +65,18 @@ def test_a_resnet_goes_on_from_one_set_to_another(resnet, quick, npz, tmp_path):
     assert torch.equal(again.model.classifier[1].weight, first.model.classifier[1].weight)
 
 
+def test_frozen_batch_norms_keep_their_statistics_and_learn_their_scale(resnet, quick, tmp_path):
+    before = ResNetForImageClassification.from_pretrained(resnet, num_labels=3, ignore_mismatched_sizes=True)
+    before = before.state_dict()
+    for freeze in (True, False):
+        options = {**quick, "output_dir": tmp_path / str(freeze), "num_train_epochs": 1, "freeze_batch_norm": freeze}
+        after = pretune.finetune(model=resnet, **options).model.state_dict()
+        statistics = [name for name in after if "running_" in name]
+        assert statistics and all(torch.equal(before[name], after[name]) == freeze for name in statistics)
+        scale = statistics[0].replace("running_mean", "weight")
+        assert not torch.equal(before[scale], after[scale])
+
+
 def test_a_resnet_from_scratch_and_frozen(resnet, quick, tmp_path):
     scratch = pretune.finetune(model=resnet, from_scratch=True, **quick)
     assert scratch.record["loading_report"] == "all weights are new (from scratch)"

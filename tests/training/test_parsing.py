@@ -57,7 +57,7 @@ def test_missing_and_contradicting_arguments():
         build_arguments(PretrainArguments, None, {"dataset": "digits"})
     with pytest.raises(InputError, match="model is missing: pass --model.*or --from_scratch"):
         build_arguments(FinetuneArguments, None, {"dataset": "digits", "output_dir": "out"})
-    with pytest.raises(InputError, match="would freeze random weights"):
+    with pytest.raises(InputError, match="would freeze what was never trained"):
         parse_arguments(FinetuneArguments, [*NEEDED, "--from_scratch", "--freeze_encoder"])
 
 
