@@ -149,6 +149,9 @@ class FinetuneArguments(TrainingArguments):
     )
     consistency_weight: float = argument(1.0, "weight of the loss on unlabelled images")
     confidence_threshold: float = argument(0.95, "pseudo-labels count where the model is at least this sure")
+    distribution_alignment: bool = argument(
+        False, "pseudo-labels come to be as frequent, class by class, as the labels are (ReMixMatch)"
+    )
     unlabelled_batch_size: int = argument(256, "unlabelled images in a step on each device")
     ema_decay: float = argument(0.0, "keep an average of the weights over steps, such as 0.99, and save that")
     early_stopping_patience: int | None = argument(

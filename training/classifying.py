@@ -21,6 +21,7 @@ class Classifying(nn.Module):
         model: an image classifier, ours or of transformers.
         args: which of the options below are used.
         mean, std: (1, C, 1, 1), what the model's own image processor normalises with; None for ours.
+        shares: (L,), of the classes among the labelled samples; `distribution_alignment` needs them.
 
     Augmentation, mixup and label smoothing (Szegedy et al. 2016) change what it learns from; in eval mode there is
     none of them. With unlabelled images: pseudo-labels from weakly changed ones, where the model is sure, are to be
@@ -28,12 +29,15 @@ class Classifying(nn.Module):
     the last steps, which then gives the pseudo-labels and is what is kept.
     """
 
-    def __init__(self, model: nn.Module, args: FinetuneArguments, mean: Any = None, std: Any = None):
+    def __init__(
+        self, model: nn.Module, args: FinetuneArguments, mean: Any = None, std: Any = None, shares: Any = None
+    ):
         super().__init__()
         self.model, self.args = model, args
         self.averaged = None
         if args.ema_decay > 0:
             self.averaged = copy.deepcopy(model).requires_grad_(False)
+        self.register_buffer("shares", shares, persistent=False)
         if mean is not None:
             self.register_buffer("mean", mean, persistent=False)
             self.register_buffer("std", std, persistent=False)
@@ -104,7 +108,10 @@ class Classifying(nn.Module):
         """Cross-entropy of strongly changed images with the labels that weakly changed ones surely have."""
         with torch.no_grad():
             guess = self.kept(pixel_values=self.normalise(weaken(unlabelled, self.args.augmentation))).logits
-            confidence, pseudo = guess.float().softmax(1).max(1)
+            guess = guess.float().softmax(1)  # (U, L)
+            if self.args.distribution_alignment:
+                guess = align(guess, self.shares)
+            confidence, pseudo = guess.max(1)
             sure = (confidence >= self.args.confidence_threshold).float()
         logits = self.model(pixel_values=self.normalise(strengthen(unlabelled, self.args.augmentation))).logits
         loss = (F.cross_entropy(logits, pseudo, reduction="none") * sure).mean()
@@ -121,6 +128,18 @@ class Classifying(nn.Module):
     def normalise(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """Pixels in [0, 1] as the model takes them."""
         return pixel_values if self.mean is None else (pixel_values - self.mean) / self.std
+
+
+def align(guess: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """Make the classes as frequent among guesses as they are among labels (Berthelot et al. 2020, ReMixMatch; here
+    by the mean over the batch, not over the last batches).
+
+    Args:
+        guess: (U, L), probabilities.
+        shares: (L,), of the classes.
+    """
+    guess = guess * shares / guess.mean(0).clamp(min=1e-6)
+    return guess / guess.sum(1, keepdim=True)
 
 
 class WithUnlabelled:

@@ -93,7 +93,7 @@ def run(args: FinetuneArguments) -> RunResult:
             add_lora(model, args.lora_rank)
         this.record["loading_report"] = model.loading_report
         this.record["base_source"] = model_source(args.model)
-        classifying = Classifying(model, args, fit.mean, fit.std)
+        classifying = Classifying(model, args, fit.mean, fit.std, _class_shares(train_data))
         this.open(classifying.kept, fit.processor, train_data, eval_data, classifying)
 
         accelerator = this.accelerator
@@ -145,6 +145,14 @@ def _unlabelled(args: FinetuneArguments, config: Any, fit: Preprocessing) -> np.
     size = (config.image_size, config.num_channels) if fit.ours else _input_size(args, config)
     images = fit.resized(load_data(other, *size)[0].images)
     return images
+
+
+def _class_shares(data: ImageData) -> torch.Tensor | None:
+    """(L,) shares of the classes among labelled samples; None where a sample can have several."""
+    if data.labels.ndim != 1:
+        return None
+    counts = torch.bincount(torch.as_tensor(data.labels).long(), minlength=len(data.label_names))
+    return counts.float() / counts.sum()
 
 
 class _Watch:

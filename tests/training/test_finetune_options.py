@@ -13,7 +13,7 @@ from pretune import AutoencoderConfig, AutoencoderForImageClassification, InputE
 from pretune.training.arguments import FinetuneArguments
 from pretune.training.augmentation import augment, mixup, strengthen, weaken
 from pretune.training.best_weights import BestWeights
-from pretune.training.classifying import Classifying
+from pretune.training.classifying import Classifying, align
 from pretune.training.parameter_groups import blocks_of, parameter_groups
 
 TINY = {"hidden_sizes": [16, 8], "latent_size": 4}
@@ -179,6 +179,17 @@ def test_consistency_counts_only_sure_pseudo_labels():
     assert output.pseudo_labelled == 1 and output.loss > model(x, y).loss
     output.loss.backward()
     assert model.classifier.weight.grad.abs().sum() > 0
+
+
+def test_aligned_guesses_are_as_frequent_as_labels_and_a_mistaken_class_gives_way():
+    shares = torch.tensor([0.5, 0.5])
+    even = torch.tensor([[0.9, 0.1], [0.1, 0.9]])
+    torch.testing.assert_close(align(even, shares), even)
+    biased = torch.tensor([[0.99, 0.01], [0.97, 0.03], [0.6, 0.4], [0.55, 0.45]])  # class 1 is hardly ever guessed
+    aligned = align(biased, shares)
+    torch.testing.assert_close(aligned.sum(1), torch.ones(4))
+    assert biased.argmax(1).tolist() == [0, 0, 0, 0] and aligned.argmax(1).tolist() == [0, 0, 1, 1]
+    assert align(even, torch.tensor([1.0, 0.0]))[:, 1].sum() == 0
 
 
 def test_averaged_weights_follow_and_are_what_is_kept():
