@@ -1,5 +1,7 @@
 """Configuration of the masked image model: any image encoder of transformers, and how its input is hidden."""
 
+import functools
+import json
 from math import ceil
 from typing import Any
 
@@ -12,6 +14,7 @@ from .encoder import EncoderConfig
 CONVOLUTIONS = ("resnet", "convnext", "convnextv2", "mobilenet_v2", "timm_wrapper")
 TOKENS = ("vit", "dinov2", "swin", "swinv2")
 SMALLEST_MAP = 4  # positions a side; below it a feature map says little about where things are
+LARGEST_FACTOR = 32  # by which images are enlarged inside the model to have it
 NEEDS_TIMM = "this backbone needs timm: install it with: pip install 'pretune[timm]'"
 DEFAULT_BACKBONE = {"model_type": "resnet", "layer_type": "basic", "embedding_size": 32, "hidden_sizes": [32, 64, 128]}
 
@@ -71,12 +74,13 @@ class MaskedImageModelConfig(EncoderConfig):
             )
 
     def validate_backbone(self):
-        stride, inside = stride_of(self.backbone_config), self.backbone_image_size
+        inside = self.backbone_image_size
         if inside < self.image_size:
             raise ValueError(f"backbone_image_size is {inside}, expected at least image_size, {self.image_size}.")
-        if inside < stride:
+        if not map_size(self.backbone_config, inside):
             raise ValueError(
-                f"images of {inside} pixels are smaller than the stride of the backbone ({stride}): nothing is left. "
+                f"images of {inside} pixels are too small for the backbone (its stride is "
+                f"{stride_of(self.backbone_config)}): nothing is left. "
                 f"Use fewer stages, a smaller patch_size or a larger backbone_image_size."
             )
 
@@ -90,12 +94,13 @@ class MaskedImageModelConfig(EncoderConfig):
             shrink = backbone.finegrained_output and backbone.depth_multiplier < 1
             return 1280 if shrink else int(1280 * max(1.0, backbone.depth_multiplier))
         if backbone.model_type == "timm_wrapper":
-            try:
-                import timm
-            except ImportError:
-                raise ValueError(NEEDS_TIMM) from None
-            return timm.create_model(backbone.architecture, num_classes=0).num_features
+            return timm_features(backbone, self.backbone_image_size)[0]
         return backbone.hidden_size
+
+    @property
+    def map_size(self) -> int:
+        """Positions along a side of the backbone's last feature map."""
+        return map_size(self.backbone_config, self.backbone_image_size)
 
 
 def native_backbone(values: dict[str, Any], image_size: int, num_channels: int) -> PreTrainedConfig:
@@ -110,6 +115,9 @@ def native_backbone(values: dict[str, Any], image_size: int, num_channels: int) 
         raise ValueError(
             f"backbone_config has model_type {kind!r}, expected one of {', '.join(CONVOLUTIONS + TOKENS)}."
         )
+    if kind == "timm_wrapper":
+        values["model_args"] = {"in_chans": num_channels, **(values.get("model_args") or {})}
+        return AutoConfig.for_model(kind, **values)
     values.setdefault("num_channels", num_channels)
     if kind == "resnet" and "depths" not in values and "hidden_sizes" in values:
         values["depths"] = [2] * len(values["hidden_sizes"])
@@ -150,18 +158,75 @@ def stride_of(backbone: PreTrainedConfig) -> int:
     if kind == "mobilenet_v2":
         return backbone.output_stride
     if kind == "timm_wrapper":
-        return 32
+        return 32  # of nearly all; `timm_features` knows better
     raise ValueError(f"backbone_config is of kind {kind!r}, expected one of {', '.join(CONVOLUTIONS + TOKENS)}.")
+
+
+def map_size(backbone: PreTrainedConfig, inside: int) -> int:
+    """Positions along a side of the last feature map of images of `inside` pixels; 0 where nothing is left."""
+    if backbone.model_type == "timm_wrapper":
+        return timm_features(backbone, inside)[1]
+    stride = stride_of(backbone)
+    return ceil(inside / stride) if inside >= stride else 0
 
 
 def size_inside(backbone: PreTrainedConfig, image_size: int) -> int:
     """The side that images of `image_size` need inside the model: a backbone of tokens says it itself, one of
-    convolutions needs a feature map of at least 4x4."""
+    convolutions needs a feature map of at least 4x4.
+
+    Raises:
+        ValueError: no multiple of `image_size` up to 16 times gives one.
+    """
     if backbone.model_type in TOKENS:
         return max(image_size, backbone.image_size)
-    factor = ceil(SMALLEST_MAP * stride_of(backbone) / image_size)
-    enough = ceil(image_size / stride_of(backbone)) >= SMALLEST_MAP
-    return image_size if enough else image_size * factor
+    for factor in range(1, LARGEST_FACTOR + 1):
+        if map_size(backbone, image_size * factor) >= SMALLEST_MAP:
+            return image_size * factor
+    repair = "use fewer stages, or set backbone_image_size"
+    if backbone.model_type == "timm_wrapper":
+        repair += f'; one that takes a single size may be told it: "model_args": {{"img_size": {image_size}}}'
+    raise ValueError(
+        f"the backbone leaves less than {SMALLEST_MAP}x{SMALLEST_MAP} of images of {image_size} pixels enlarged up to "
+        f"{LARGEST_FACTOR} times: {repair}."
+    )
+
+
+def timm_features(backbone: PreTrainedConfig, inside: int) -> tuple[int, int]:
+    """Width and side of the last feature map of a timm model, which no config tells; the side is 0 where images of
+    `inside` pixels are too small.
+
+    Raises:
+        ValueError: timm is not installed, does not know the model, or the model has no square map of features.
+    """
+    return _timm_features(backbone.architecture, json.dumps(backbone.model_args or {}), inside)
+
+
+@functools.cache
+def _timm_features(architecture: str, model_args: str, inside: int) -> tuple[int, int]:
+    import torch
+
+    try:
+        import timm
+    except ImportError:
+        raise ValueError(NEEDS_TIMM) from None
+    options = json.loads(model_args)
+    with torch.device("meta"):  # shapes alone: nothing is computed
+        try:
+            model = timm.create_model(architecture, num_classes=0, **options).eval()
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(f"timm does not build {architecture} with {options}: {error}.") from None
+        try:
+            shape = model.forward_features(torch.empty(1, options.get("in_chans", 3), inside, inside)).shape
+        except (RuntimeError, AssertionError):
+            return model.num_features, 0  # a kernel larger than what it looks at, or the one size that it takes
+    if len(shape) == 4 and shape[1] == model.num_features and shape[2] == shape[3]:
+        return shape[1], shape[2]
+    if len(shape) == 3 and shape[2] == model.num_features:
+        return shape[2], int(shape[1] ** 0.5)  # tokens; the few that are not positions come first
+    raise ValueError(
+        f"{architecture} of timm gives features of shape {tuple(shape)}, expected (B, D, h, h) of convolutions or "
+        f"(B, N, D) of tokens, D = {model.num_features}."
+    )
 
 
 def _patch_size(image_size: int, default: int) -> int:

@@ -12,7 +12,7 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from ..configuration.masked_image_model import NEEDS_TIMM, MaskedImageModelConfig, stride_of
+from ..configuration.masked_image_model import NEEDS_TIMM, MaskedImageModelConfig
 from .classification import classifier_config, classify
 from .complete_loading import CompleteLoading
 from .corruption import hide_patches, patches_to_pixels
@@ -49,11 +49,11 @@ def build_backbone(config: Any) -> PreTrainedModel:
 class MaskedDecoder(nn.Module):
     """(B, D, h, w) feature map -> (B, C, H, W) pixels: one linear layer for each position, as in SimMIM."""
 
-    def __init__(self, config: MaskedImageModelConfig, width: int, map_size: int):
+    def __init__(self, config: MaskedImageModelConfig):
         super().__init__()
         self.image_size = config.image_size
-        self.scale = -(-config.image_size // map_size)  # pixels a position stands for, rounded up
-        self.to_pixels = nn.Conv2d(width, config.num_channels * self.scale**2, 1)
+        self.scale = -(-config.image_size // config.map_size)  # pixels a position stands for, rounded up
+        self.to_pixels = nn.Conv2d(config.latent_size, config.num_channels * self.scale**2, 1)
         self.mask_value = nn.Parameter(torch.zeros(1, config.num_channels, 1, 1))  # seen in place of hidden pixels
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -96,9 +96,7 @@ class MaskedImageModel(MaskedImageModelPreTrainedModel):
         self.encoder = build_backbone(backbone)
         self.decoder = None
         if config.has_decoder:
-            self.decoder = MaskedDecoder(
-                config, config.latent_size, -(-config.backbone_image_size // stride_of(backbone))
-            )
+            self.decoder = MaskedDecoder(config)
         for name, parameter in self.encoder.named_parameters():
             # what gets no gradient: several processes would wait for it, and it would be saved as if it were trained
             only_pooled = name.startswith("layernorm.") and backbone.model_type in POOLED_NORMS

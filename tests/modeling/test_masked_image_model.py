@@ -150,7 +150,10 @@ def test_a_backbone_that_lacks_a_tensor_is_refused(tmp_path):
         ({"mask_ratio": 1.0}, "hides 64 of 64 squares"),
         ({"mask_ratio": 0.0}, "hides 0 of 64 squares"),
         ({"backbone_image_size": 16}, "expected at least image_size, 32"),
-        ({"image_size": 8, "mask_patch_size": 4, "backbone_image_size": 8}, "smaller than the stride"),
+        (
+            {"image_size": 8, "mask_patch_size": 4, "backbone_image_size": 8},
+            "too small for the backbone",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(options, words):
@@ -176,6 +179,32 @@ def test_a_missing_timm_names_the_extra(npz, tmp_path):
             dataset=npz, output_dir=tmp_path / "no", model_type="masked_image_model",
             config={"backbone_config": network, "mask_patch_size": 2},
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("architecture", "model_args", "inside", "map_size"),
+    [("resnet18", None, 192, 6), ("inception_v3", None, 192, 4), ("vit_tiny_patch16_224", {"img_size": 96}, 96, 6)],
+)
+def test_timm_models_pretrain_at_the_size_that_leaves_a_map(architecture, model_args, inside, map_size):
+    """Inception pads nothing, so that no stride tells its map; a ViT takes one size."""
+    pytest.importorskip("timm")
+    network = {"model_type": "timm_wrapper", "architecture": architecture, "model_args": model_args}
+    config = MaskedImageModelConfig(image_size=96, num_channels=1, mask_patch_size=8, backbone_config=network)
+    assert (config.backbone_image_size, config.map_size) == (inside, map_size)
+    model = MaskedImageModel(config)
+    output = model(pixel_values=torch.rand(2, 1, 96, 96))
+    output.loss.backward()
+    assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
+    assert output.latents.shape == (2, config.latent_size)
+
+
+def test_what_timm_cannot_build_is_said():
+    pytest.importorskip("timm")
+    for architecture, words in (("nonsense", "Unknown model"), ("vit_tiny_patch16_224", "img_size")):
+        with pytest.raises(ValueError, match=words):
+            MaskedImageModelConfig(
+                image_size=96, backbone_config={"model_type": "timm_wrapper", "architecture": architecture}
+            )
 
 
 def test_pretrain_leaves_a_backbone_that_needs_no_pretune(npz, tmp_path, launch):
