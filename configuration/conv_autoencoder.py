@@ -27,6 +27,8 @@ class ConvAutoencoderConfig(PretrainingOptions):
         pooling: of the last map: "mean" over positions, "mean_max" (both, twice as wide) or "flatten" (all of it).
         pooling_size: side of the grid that "mean" and "mean_max" pool to; 1 pools everything, 2 quarters of the image
             (Coates, Ng and Lee 2011), which tells a linear probe where things are.
+        pooled_stages: "last", or "all": the code holds the maps of all stages, each pooled (as Radford et al. 2016 took
+            features from DCGAN). Edges and colours of the first stages help a linear probe on photographs.
         bottleneck_size: width of a linear layer from there to the code; None makes the pooled map the code.
         decoder_kind: "conv" mirrors the encoder; "dense" has one hidden layer of `decoder_hidden_size`, is quick for
             small images and leaves the encoder more to do.
@@ -50,6 +52,7 @@ class ConvAutoencoderConfig(PretrainingOptions):
     activation: Literal["relu", "leaky_relu", "gelu", "silu"] = "relu"
     pooling: Literal["mean", "mean_max", "flatten"] = "mean"
     pooling_size: int = 1
+    pooled_stages: Literal["last", "all"] = "last"
     bottleneck_size: int | None = None
     decoder_kind: Literal["conv", "dense"] = "conv"
     decoder_hidden_size: int = 512
@@ -84,6 +87,8 @@ class ConvAutoencoderConfig(PretrainingOptions):
             )
         if self.pooling == "flatten" and self.pooling_size != 1:
             raise ValueError("pooling_size is of pooling 'mean' and 'mean_max'; 'flatten' pools nothing.")
+        if self.pooling == "flatten" and self.pooled_stages == "all":
+            raise ValueError("pooled_stages 'all' needs pooling 'mean' or 'mean_max'; 'flatten' pools nothing.")
 
     def validate_combinations(self):
         if self.contractive_weight > 0 and self.norm == "batch":
@@ -101,10 +106,11 @@ class ConvAutoencoderConfig(PretrainingOptions):
 
     @property
     def pooled_size(self) -> int:
-        """Numbers left of the last map after pooling."""
+        """Numbers left of the maps after pooling."""
         cells = self.pooling_size**2
         per_channel = {"mean": cells, "mean_max": 2 * cells, "flatten": self.map_sizes[-1] ** 2}
-        return self.hidden_sizes[-1] * per_channel[self.pooling]
+        channels = sum(self.hidden_sizes) if self.pooled_stages == "all" else self.hidden_sizes[-1]
+        return channels * per_channel[self.pooling]
 
     @property
     def latent_size(self) -> int:

@@ -44,6 +44,7 @@ class ConvEncoder(nn.Module):
     def __init__(self, config: ConvAutoencoderConfig):
         super().__init__()
         self.pooling, self.grid = config.pooling, config.pooling_size
+        self.pooled_stages = config.pooled_stages
         sizes = [config.num_channels, *config.hidden_sizes]
         self.stages = nn.Sequential(
             *[
@@ -60,14 +61,21 @@ class ConvEncoder(nn.Module):
             self.to_code = nn.Linear(config.pooled_size, Bottleneck.encoder_width(config))
 
     def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        x = self.stages(pixel_values.contiguous(memory_format=torch.channels_last))  # (B, C, h, w)
+        maps, x = [], pixel_values.contiguous(memory_format=torch.channels_last)
+        for stage in self.stages:
+            x = stage(x)  # (B, C, h, w)
+            maps.append(x)
+        used = maps if self.pooled_stages == "all" else maps[-1:]
+        return self.to_code(torch.cat([self.pool(m) for m in used], 1))
+
+    def pool(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, h, w) -> (B, C times what pooling leaves of a channel)."""
         if self.pooling == "flatten":
-            pooled = x.flatten(1)
-        else:
-            pooled = F.adaptive_avg_pool2d(x, self.grid).flatten(1)
-            if self.pooling == "mean_max":
-                pooled = torch.cat([pooled, F.adaptive_max_pool2d(x, self.grid).flatten(1)], 1)
-        return self.to_code(pooled)
+            return x.flatten(1)
+        mean = F.adaptive_avg_pool2d(x, self.grid).flatten(1)
+        if self.pooling == "mean":
+            return mean
+        return torch.cat([mean, F.adaptive_max_pool2d(x, self.grid).flatten(1)], 1)
 
 
 class ConvDecoder(nn.Module):

@@ -13,7 +13,7 @@ SMALL = {"hidden_sizes": [8, 16], "strides": [2, 2], "depths": [0, 1]}
     "options",
     [
         {}, {"norm": "group", "pooling": "mean_max"}, {"norm": "none", "pooling": "flatten", "decoder_kind": "dense"},
-        {"pooling": "mean_max", "pooling_size": 2},
+        {"pooling": "mean_max", "pooling_size": 2}, {"pooling_size": 2, "pooled_stages": "all"},
         {"bottleneck_size": 5, "variational": True}, {"pooling": "flatten", "bottleneck_size": 5},
     ],
     ids=str,
@@ -45,6 +45,16 @@ def test_pooling_by_hand():
     assert latents.shape == (2, model.config.latent_size)
 
 
+def test_pooled_stages_all_by_hand():
+    config = ConvAutoencoderConfig(image_size=8, pooling="mean_max", pooled_stages="all", **SMALL)
+    model, x = ConvAutoencoderModel(config).eval(), torch.rand(2, 1, 8, 8)
+    first = model.encoder.stages[0](x)
+    second = model.encoder.stages[1](first)
+    by_hand = [first.mean((2, 3)), first.amax((2, 3)), second.mean((2, 3)), second.amax((2, 3))]
+    assert config.latent_size == 2 * (8 + 16)
+    torch.testing.assert_close(model.encode(x), torch.cat(by_hand, 1))
+
+
 def test_the_classifier_learns():
     torch.manual_seed(0)
     model = ConvAutoencoderForImageClassification(ConvAutoencoderConfig(image_size=8, num_labels=2, **SMALL))
@@ -65,6 +75,7 @@ def test_the_classifier_learns():
         ({"strides": [2, 3, 1]}, "strides must be 1 or 2"),
         ({"pooling_size": 8}, "pooling_size is 8, expected 1 to 7, the side of the last map"),
         ({"pooling": "flatten", "pooling_size": 2}, "'flatten' pools nothing"),
+        ({"pooling": "flatten", "pooled_stages": "all"}, "pooled_stages 'all' needs pooling 'mean' or 'mean_max'"),
         ({"image_size": 2}, "need at least 4 pixels. Use fewer strides of 2"),
         ({"norm": "group", "hidden_sizes": [12, 20, 30]}, "multiples of 8"),
         ({"contractive_weight": 1.0, "bottleneck_size": 8}, "set norm to 'group' or 'none'"),
