@@ -27,8 +27,8 @@ class ConvAutoencoderConfig(PretrainingOptions):
         pooling: of the last map: "mean" over positions, "mean_max" (both, twice as wide) or "flatten" (all of it).
         pooling_size: side of the grid that "mean" and "mean_max" pool to; 1 pools everything, 2 quarters of the image
             (Coates, Ng and Lee 2011), which tells a linear probe where things are.
-        pooled_stages: "last", or "all": the code holds the maps of all stages, each pooled (as Radford et al. 2016 took
-            features from DCGAN). Edges and colours of the first stages help a linear probe on photographs.
+        pooled_stages: "last", or "all": the code holds the maps of all stages, each pooled (as Radford et al. 2016 do
+            with DCGAN's). Edges and colours of the first stages help a linear probe on photographs.
         bottleneck_size: width of a linear layer from there to the code; None makes the pooled map the code.
         decoder_kind: "conv" mirrors the encoder; "dense" has one hidden layer of `decoder_hidden_size`, is quick for
             small images and leaves the encoder more to do.
