@@ -22,6 +22,12 @@ class ConvAutoencoderConfig(PretrainingOptions):
         hidden_sizes: channels of the stages, from pixels to code; the convolutional decoder mirrors them.
         strides: of the convolution each stage begins with, 1 or 2.
         depths: residual blocks after it (He et al. 2016, Deep Residual Learning).
+        stem_kernel_size: side of the filters of the first convolution, an odd number.
+        stem_filters: "learned", or "patches": the first convolution's filters are whitened patches of the training
+            images, which stay as they are while pretraining (Coates and Ng 2011, The Importance of Encoding Versus
+            Training). The first stage then has a threshold instead of a norm. With `stem_kernel_size` 7, a first
+            stride of 1 and `pooling_size` 2, that is worth more to a linear probe on small photographs than any
+            first stage learned from pixel errors.
         norm: after each convolution: "batch", "group" (8 channels a group) or "none".
         activation: after each norm.
         pooling: of the last map: "mean" over positions, "mean_max" (both, twice as wide) or "flatten" (all of it).
@@ -48,6 +54,8 @@ class ConvAutoencoderConfig(PretrainingOptions):
     hidden_sizes: list[int] = field(default_factory=lambda: [32, 64, 128])
     strides: list[int] = field(default_factory=lambda: [2, 2, 1])
     depths: list[int] = field(default_factory=lambda: [0, 1, 1])
+    stem_kernel_size: int = 3
+    stem_filters: Literal["learned", "patches"] = "learned"
     norm: Literal["batch", "group", "none"] = "batch"
     activation: Literal["relu", "leaky_relu", "gelu", "silu"] = "relu"
     pooling: Literal["mean", "mean_max", "flatten"] = "mean"
@@ -78,6 +86,13 @@ class ConvAutoencoderConfig(PretrainingOptions):
             raise ValueError(
                 f"image_size is {self.image_size}, and strides {self.strides} need at least {smallest} pixels. "
                 f"Use fewer strides of 2."
+            )
+
+    def validate_stem(self):
+        if self.stem_kernel_size % 2 == 0 or not 1 <= self.stem_kernel_size <= self.image_size:
+            raise ValueError(
+                f"stem_kernel_size is {self.stem_kernel_size}, expected an odd number up to image_size "
+                f"({self.image_size})."
             )
 
     def validate_pooling(self):

@@ -18,8 +18,10 @@ class PretrainingOptions(EncoderConfig):
 
     Args:
         corruption: what is done to the input while training; the target stays clean (Vincent et al. 2008, Extracting
-            and Composing Robust Features with Denoising Autoencoders). Any of "warp" (a random affine map), "mask"
-            (patches set to 0), "gaussian" (noise) and "salt_and_pepper" (pixels set to 0 or 1), in this order.
+            and Composing Robust Features with Denoising Autoencoders). Any of "turn" (a random quarter turn: what is
+            upright must be recognised, as when the turn itself is predicted, Gidaris et al. 2018), "warp" (a random
+            affine map), "mask" (patches set to 0), "gaussian" (noise) and "salt_and_pepper" (pixels set to 0 or 1), in
+            this order. Vincent et al. 2010, Stacked Denoising Autoencoders, compare the last three.
         mask_ratio: share of the patches that "mask" hides, in every image exactly round(ratio * patches).
         mask_patch_size: side of such a patch, in pixels; 1 hides single pixels.
         noise_std: of "gaussian", in units of the pixel range [0, 1].
@@ -40,7 +42,8 @@ class PretrainingOptions(EncoderConfig):
         variational: the encoder gives mean and variance, and the decoder sees a sample (Kingma and Welling 2014,
             Auto-Encoding Variational Bayes). `latents` are the mean in eval mode.
         kl_weight: of the divergence from the standard normal; 1 with this squared error is a decoder of variance 1/2.
-        kl_warmup_steps: training steps over which that weight rises from 0.
+        kl_warmup_steps: forward passes in training mode over which that weight rises from 0 (Bowman et al. 2016,
+            Generating Sentences from a Continuous Space).
     """
 
     corruption: list[str] = field(default_factory=list)
@@ -64,7 +67,7 @@ class PretrainingOptions(EncoderConfig):
     kl_warmup_steps: int = 0
 
     def validate_corruption(self):
-        known = ("warp", "mask", "gaussian", "salt_and_pepper")
+        known = ("turn", "warp", "mask", "gaussian", "salt_and_pepper")
         unknown = [name for name in self.corruption if name not in known]
         if unknown:
             raise ValueError(f"corruption {unknown[0]!r} is unknown: expected some of {', '.join(known)}.")
@@ -72,18 +75,26 @@ class PretrainingOptions(EncoderConfig):
             size, patch = self.image_size, self.mask_patch_size
             if patch < 1 or size % patch:
                 raise ValueError(f"mask_patch_size {patch} does not divide image_size {size}.")
+            if not 0 <= self.mask_ratio <= 1:
+                raise ValueError(f"mask_ratio must lie between 0 and 1, got {self.mask_ratio}.")
             hidden, patches = round((size // patch) ** 2 * self.mask_ratio), (size // patch) ** 2
             if not 0 < hidden < patches:
                 raise ValueError(
                     f"mask_ratio {self.mask_ratio} hides {hidden} of {patches} patches; expected some, and not all."
                 )
-        if not 0 <= self.warp_elastic < 0.5:
-            raise ValueError(f"warp_elastic must be at least 0 and below 0.5, got {self.warp_elastic}.")
-        if not 0 < self.salt_and_pepper_ratio < 1 or not self.noise_std > 0:
+        if not 0 < self.salt_and_pepper_ratio < 1 or not 0 < self.noise_std < float("inf"):
             raise ValueError(
-                f"salt_and_pepper_ratio must lie between 0 and 1 and noise_std above 0, got "
+                f"salt_and_pepper_ratio must lie between 0 and 1 and noise_std be a finite number above 0, got "
                 f"{self.salt_and_pepper_ratio} and {self.noise_std}."
             )
+
+    def validate_warp(self):
+        limits = {"warp_degrees": 180, "warp_shift": 1, "warp_scale": 0.95, "warp_shear": 2, "warp_elastic": 0.49}
+        for name, most in limits.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must lie between 0 and {most}, got {getattr(self, name)}.")
+        if "warp" in self.corruption and not any(getattr(self, name) > 0 for name in limits):
+            raise ValueError(f"corruption 'warp' moves nothing: set one of {', '.join(limits)} above 0.")
 
     def validate_penalties(self):
         for name in ("sparsity_weight", "contractive_weight", "kl_weight", "kl_warmup_steps"):
@@ -97,6 +108,8 @@ class PretrainingOptions(EncoderConfig):
             raise ValueError(
                 "variational cannot be combined with sparsity or contractive_weight; leave one of them out."
             )
+        if self.kl_warmup_steps and not self.variational:
+            raise ValueError("kl_warmup_steps is of a variational code; set variational, or leave it out.")
         too_wide = self.latent_size > EXACT_CONTRACTIVE_LIMIT and self.contractive_estimate == "exact"
         if self.contractive_weight > 0 and too_wide:
             raise ValueError(

@@ -15,11 +15,24 @@ from .complete_loading import CompleteLoading
 from .inputs import check_pixel_values, require_decoder
 from .layers import ACTIVATIONS
 from .outputs import PretrainingOutput
+from .patch_filters import whitened_patches
 
 
-def conv_norm(config: ConvAutoencoderConfig, in_size: int, out_size: int, stride: int = 1) -> list[nn.Module]:
-    """A 3x3 convolution and the norm after it."""
-    conv = nn.Conv2d(in_size, out_size, 3, stride, padding=1, bias=config.norm == "none")
+def stem(config: ConvAutoencoderConfig) -> list[nn.Module]:
+    """The first convolution and what is between it and the activation."""
+    if config.stem_filters == "learned":
+        return conv_norm(
+            config, config.num_channels, config.hidden_sizes[0], config.strides[0], config.stem_kernel_size
+        )
+    size = config.stem_kernel_size
+    return [nn.Conv2d(config.num_channels, config.hidden_sizes[0], size, config.strides[0], padding=size // 2)]
+
+
+def conv_norm(
+    config: ConvAutoencoderConfig, in_size: int, out_size: int, stride: int = 1, kernel_size: int = 3
+) -> list[nn.Module]:
+    """A convolution and the norm after it."""
+    conv = nn.Conv2d(in_size, out_size, kernel_size, stride, padding=kernel_size // 2, bias=config.norm == "none")
     if config.norm == "batch":
         return [conv, nn.BatchNorm2d(out_size)]
     return [conv, nn.GroupNorm(max(1, out_size // 8), out_size)] if config.norm == "group" else [conv]
@@ -49,7 +62,7 @@ class ConvEncoder(nn.Module):
         self.stages = nn.Sequential(
             *[
                 nn.Sequential(
-                    *conv_norm(config, sizes[k], sizes[k + 1], config.strides[k]),
+                    *(conv_norm(config, sizes[k], sizes[k + 1], config.strides[k]) if k else stem(config)),
                     ACTIVATIONS[config.activation](),
                     *[ResidualBlock(config, sizes[k + 1]) for _ in range(config.depths[k])],
                 )
@@ -61,9 +74,10 @@ class ConvEncoder(nn.Module):
             self.to_code = nn.Linear(config.pooled_size, Bottleneck.encoder_width(config))
 
     def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        maps, x = [], pixel_values.contiguous(memory_format=torch.channels_last)
+        maps, x = [], pixel_values
         for stage in self.stages:
-            x = stage(x)  # (B, C, h, w)
+            # before each stage: a grey image lies in both orders at once, and convolutions then take the slow one
+            x = stage(x.contiguous(memory_format=torch.channels_last))  # (B, C, h, w)
             maps.append(x)
         used = maps if self.pooled_stages == "all" else maps[-1:]
         return self.to_code(torch.cat([self.pool(m) for m in used], 1))
@@ -164,7 +178,21 @@ class ConvAutoencoderModel(ConvAutoencoderPreTrainedModel):
         if config.has_decoder:
             self.decoder = ConvDecoder(config) if config.decoder_kind == "conv" else DenseDecoder(config)
             self.output_activation = ACTIVATIONS[config.output_activation]()
+        if config.stem_filters == "patches" and config.has_decoder and config.reconstruction_weight == 0:
+            self.encoder.stages[0][0].requires_grad_(False)  # pixel errors would make averages of them
         self.post_init()
+
+    @torch.no_grad()
+    def start_from_images(self, pixel_values: torch.FloatTensor, generator: torch.Generator) -> None:
+        """With `stem_filters` "patches", take the first filters from (N, C, H, W) training images in [0, 1].
+
+        `pretrain` calls it once, before the first step; in a loop of your own, do so too.
+        """
+        if self.config.stem_filters == "patches":
+            conv = self.encoder.stages[0][0]
+            weight, bias = whitened_patches(pixel_values, conv.out_channels, conv.kernel_size[0], generator)
+            conv.weight.copy_(weight)
+            conv.bias.copy_(bias)
 
     def forward(
         self,

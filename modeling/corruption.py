@@ -13,7 +13,8 @@ ELASTIC_GRID = (5, 5)  # points that are moved on their own; what lies between t
 
 
 def corrupt(pixel_values: torch.Tensor, config: Any, generator: torch.Generator | None = None) -> torch.Tensor:
-    """Do to (B, C, H, W) pixels what `config.corruption` names: warp, mask, gaussian, salt_and_pepper, in this order.
+    """Do to (B, C, H, W) pixels what `config.corruption` names: turn, warp, mask, gaussian, salt_and_pepper, in this
+    order.
 
     Args:
         pixel_values: float in [0, 1]; stays as it is.
@@ -25,6 +26,8 @@ def corrupt(pixel_values: torch.Tensor, config: Any, generator: torch.Generator 
     def uniform(*shape: int) -> torch.Tensor:
         return torch.rand(shape, generator=generator, device=x.device, dtype=x.dtype)
 
+    if "turn" in config.corruption:
+        x = quarter_turns(x, (4 * uniform(size[0])).long())
     if "warp" in config.corruption:
         limits = (config.warp_degrees, config.warp_shift, config.warp_scale, config.warp_shear)
         bends = uniform(size[0], 2, *ELASTIC_GRID) if config.warp_elastic > 0 else None
@@ -38,6 +41,12 @@ def corrupt(pixel_values: torch.Tensor, config: Any, generator: torch.Generator 
     if "salt_and_pepper" in config.corruption:
         x = salt_and_pepper(x, config.salt_and_pepper_ratio, uniform(size[0], 1, *size[2:]))
     return x
+
+
+def quarter_turns(x: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
+    """Turn each of the square images (B, C, H, H) by its number (B,) of quarter turns, counter-clockwise, exactly."""
+    turned = torch.stack([x.rot90(k, (2, 3)) for k in range(4)])  # (4, B, C, H, H)
+    return turned[turns, torch.arange(len(x), device=x.device)]
 
 
 def hide_patches(noise: torch.Tensor, ratio: float) -> torch.Tensor:

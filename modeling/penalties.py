@@ -12,7 +12,8 @@ def keep_top_k(latents: torch.Tensor, k: int) -> torch.Tensor:
 
 
 def l1(latents: torch.Tensor) -> torch.Tensor:
-    """Sum of the sizes of the units of (B, D), mean over images."""
+    """Sum of the sizes of the units of (B, D), mean over images (Olshausen and Field 1996, Emergence of Simple-cell
+    Receptive Field Properties by Learning a Sparse Code)."""
     return latents.abs().sum(1).mean()
 
 
@@ -45,8 +46,10 @@ def contractive(encode: Callable, pixels: torch.Tensor, projection: torch.Tensor
             estimate (Hutchinson 1990). None computes it exactly, a backward pass for each unit.
     """
     create_graph = torch.is_grad_enabled()
-    with torch.enable_grad():
-        pixels = pixels.detach().requires_grad_()
+    with torch.inference_mode(False), torch.enable_grad():
+        # clones: a tensor made in inference mode never takes part in a gradient
+        pixels = pixels.detach().clone().requires_grad_()
+        projection = projection if projection is None else projection.detach().clone()
         latents = encode(pixels)
         total = latents.new_zeros(())
         rows = (

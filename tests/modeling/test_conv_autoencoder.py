@@ -55,6 +55,35 @@ def test_pooled_stages_all_by_hand():
     torch.testing.assert_close(model.encode(x), torch.cat(by_hand, 1))
 
 
+def test_patch_filters_whiten_and_stay_while_pretraining():
+    torch.manual_seed(0)
+    smooth = torch.nn.functional.avg_pool2d(torch.rand(64, 3, 20, 20), 5, 1)  # 16x16: neighbours are alike
+    config = ConvAutoencoderConfig(image_size=16, num_channels=3, stem_kernel_size=5, stem_filters="patches", **SMALL)
+    model = ConvAutoencoderModel(config)
+    conv = model.encoder.stages[0][0]
+    model.start_from_images(smooth, torch.Generator().manual_seed(0))
+    again = ConvAutoencoderModel(config)
+    again.start_from_images(smooth, torch.Generator().manual_seed(0))
+    assert torch.equal(conv.weight, again.encoder.stages[0][0].weight)
+    inside = conv(smooth)[:, :, 2:-2:2, 2:-2:2] + 0.5  # without padding and threshold
+    assert inside.mean().abs() < 0.2 and 0.3 < inside.std() < 2  # centred and of one scale, though the patches are not
+    before = conv.weight.clone()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.1)
+    model(smooth).loss.backward()
+    optimizer.step()
+    assert torch.equal(conv.weight, before) and model.encoder.stages[1][0].weight.grad is not None
+    classifier = ConvAutoencoderForImageClassification(model.config)
+    assert all(p.requires_grad for p in classifier.parameters())  # fine-tuning moves them too
+
+
+def test_convolutions_see_channels_last_for_grey_images_too():
+    model = ConvAutoencoderModel(ConvAutoencoderConfig(image_size=8, norm="none", **SMALL))
+    seen = []
+    model.encoder.stages[1][0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    model.encode(torch.rand(2, 1, 8, 8))
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)
+
+
 def test_the_classifier_learns():
     torch.manual_seed(0)
     model = ConvAutoencoderForImageClassification(ConvAutoencoderConfig(image_size=8, num_labels=2, **SMALL))
@@ -80,6 +109,7 @@ def test_the_classifier_learns():
         ({"norm": "group", "hidden_sizes": [12, 20, 30]}, "multiples of 8"),
         ({"contractive_weight": 1.0, "bottleneck_size": 8}, "set norm to 'group' or 'none'"),
         ({"variational": True}, "set bottleneck_size"),
+        ({"stem_kernel_size": 4}, "stem_kernel_size is 4, expected an odd number"),
     ],
 )
 def test_what_does_not_fit_is_refused(options, words):

@@ -2,8 +2,16 @@ import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassError
 
-from pretune import AutoencoderConfig
-from pretune.modeling.corruption import ELASTIC_GRID, corrupt, hide_patches, patches_to_pixels, salt_and_pepper, warp
+from pretune import AutoencoderConfig, AutoencoderModel, ConvAutoencoderConfig, ConvAutoencoderModel
+from pretune.modeling.corruption import (
+    ELASTIC_GRID,
+    corrupt,
+    hide_patches,
+    patches_to_pixels,
+    quarter_turns,
+    salt_and_pepper,
+    warp,
+)
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.3, 0.6, 0.75])
@@ -61,7 +69,14 @@ def test_elastic_warps_are_drawn_only_where_they_are_asked_for():
     assert not torch.equal(straight, bent) and bent.shape == x.shape
 
 
-@pytest.mark.parametrize("kind", ["warp", "mask", "gaussian", "salt_and_pepper"])
+def test_quarter_turns_are_exact_and_each_image_has_its_own():
+    x = torch.arange(4 * 9, dtype=torch.float32).view(4, 1, 3, 3)
+    turned = quarter_turns(x, torch.tensor([0, 1, 2, 3]))
+    assert torch.equal(turned[0], x[0]) and torch.equal(turned[2], x[2].flip(1, 2))
+    assert torch.equal(turned[1, 0], x[1, 0].T.flip(0)) and torch.equal(turned[3, 0], x[3, 0].T.flip(1))
+
+
+@pytest.mark.parametrize("kind", ["turn", "warp", "mask", "gaussian", "salt_and_pepper"])
 def test_corruption_follows_the_generator_and_leaves_its_input_alone(kind):
     config = AutoencoderConfig(image_size=8, corruption=[kind])
     x = torch.rand(6, 1, 8, 8)
@@ -79,6 +94,25 @@ def test_masking_by_config_hides_exactly():
 
 
 @pytest.mark.parametrize(
+    "model",
+    [
+        AutoencoderModel(AutoencoderConfig(image_size=8, corruption=["mask"], mask_ratio=0.5)),
+        ConvAutoencoderModel(ConvAutoencoderConfig(image_size=8, corruption=["mask"], mask_ratio=0.5)),
+    ],
+    ids=["dense", "conv"],
+)
+def test_the_network_sees_the_corrupted_image_and_is_asked_for_the_clean_one(model):
+    seen, x = [], torch.rand(3, 1, 8, 8) * 0.5 + 0.25
+    model.encoder.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    output = model.train()(x)
+    hidden = seen[0].reshape(x.shape) == 0
+    assert hidden.flatten(1).sum(1).tolist() == [32] * 3 and torch.equal(seen[0].reshape(x.shape)[~hidden], x[~hidden])
+    torch.testing.assert_close(output.loss, (output.reconstruction - x).square().mean())
+    model.eval()(x)
+    assert torch.equal(seen[-1].reshape(x.shape), x)
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"corruption": ["blur"]}, "corruption 'blur' is unknown"),
@@ -88,7 +122,16 @@ def test_masking_by_config_hides_exactly():
         ({"sparsity": "top_k", "top_k": 2}, r"top_k must lie between 0 and latent_size \(2\)"),
         ({"variational": True, "sparsity": "l1"}, "variational cannot be combined"),
         ({"contractive_weight": 1.0, "latent_size": 100}, "Set contractive_estimate='hutchinson'"),
-        ({"warp_elastic": 0.7}, "warp_elastic must be at least 0 and below 0.5"),
+        ({"warp_elastic": 0.7}, "warp_elastic must lie between 0 and 0.49"),
+        ({"warp_degrees": float("nan")}, "warp_degrees must lie between 0 and 180"),
+        ({"warp_scale": 1.0}, "warp_scale must lie between 0 and 0.95"),
+        (
+            {"corruption": ["warp"], "warp_degrees": 0, "warp_shift": 0, "warp_scale": 0, "warp_shear": 0},
+            "corruption 'warp' moves nothing",
+        ),
+        ({"corruption": ["mask"], "mask_ratio": float("nan")}, "mask_ratio must lie between 0 and 1"),
+        ({"noise_std": float("inf")}, "noise_std be a finite number above 0"),
+        ({"kl_warmup_steps": 5}, "kl_warmup_steps is of a variational code"),
         ({"kl_weight": -1.0}, "kl_weight must be a finite number, 0 or larger"),
     ],
 )

@@ -91,6 +91,8 @@ def test_every_option_trains_and_is_without_chance_when_judged(options, tmp_path
     ae.eval()
     first, second = ae(x), ae(x)
     assert torch.equal(first.loss, second.loss) and torch.equal(first.latents, ae.encode(x))
+    with torch.inference_mode():
+        torch.testing.assert_close(ae(x).loss, first.loss)
     ae.save_pretrained(tmp_path)
     again = AutoencoderModel.from_pretrained(tmp_path).eval()
     assert torch.equal(again(x).loss, first.loss)
