@@ -88,13 +88,17 @@ def mean_image(images: np.ndarray) -> np.ndarray:
     return total / len(images) / 255
 
 
-def mean_image_error(images: np.ndarray, mean: np.ndarray) -> float:
-    """Mean squared error, over pixels and images, of answering every (N, C, H, W) uint8 image with `mean`."""
+def mean_image_error(images: np.ndarray, mean: np.ndarray, where: np.ndarray | None = None) -> float:
+    """Mean squared error, over pixels and images, of answering every (N, C, H, W) uint8 image with `mean`.
+
+    Args:
+        where: (H, W), True for the pixels that count; None: all.
+    """
     total = 0.0
     for start in range(0, len(images), 1024):
-        total += float(
-            np.square(images[start : start + 1024] / np.float32(255) - mean.astype(np.float32)).mean((1, 2, 3)).sum()
-        )
+        error = np.square(images[start : start + 1024] / np.float32(255) - mean.astype(np.float32))
+        error = error if where is None else error[..., where]  # (N, C, H, W) or (N, C, pixels)
+        total += float(error.reshape(len(error), -1).mean(1).sum())
     return total / len(images)
 
 

@@ -43,7 +43,7 @@ class ImageDecoder:
             if not self.fit:
                 raise InputError(_misfit(name, "images", images.shape[1:], shape))
             pictures = (PIL.Image.fromarray(i[0] if len(i) == 1 else i.transpose(1, 2, 0)) for i in images)
-            images = np.stack([_pixels(picture, shape) for picture in pictures])
+            images = np.ascontiguousarray(np.stack([_pixels(picture, shape) for picture in pictures]))
         return images, hashlib.sha256(images).hexdigest()[:16]
 
     def from_column(self, rows: Any, column: str, name: str) -> tuple[np.ndarray, list[int], str]:

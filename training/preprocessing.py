@@ -7,9 +7,11 @@ import torch
 from transformers import AutoImageProcessor, PreTrainedConfig
 
 from ..auto import FAMILIES
+from ..configuration.backbones import channels_of
 from .errors import InputError, one_line
 
 AT_ONCE = 1024  # images resized at once
+GREY = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue: ITU-R 601-2, as PIL's "L"
 
 
 class Preprocessing:
@@ -18,7 +20,8 @@ class Preprocessing:
     Args:
         name, revision: checkpoint whose image processor is used; of our families the config says all.
         config: of the model.
-        fit_images: resize and convert images for one of our models too, if they have another size.
+        fit_images: resize and convert images for one of our models too, if they have another size, and make colour
+            grey for a model of transformers that takes grey.
 
     Raises:
         InputError: a model of transformers without an image processor.
@@ -34,7 +37,7 @@ class Preprocessing:
             self.processor = rows[type(config)][3].for_config(config)
             return
         try:
-            self.processor: Any = AutoImageProcessor.from_pretrained(name, revision=revision or "main", use_fast=False)
+            self.processor: Any = AutoImageProcessor.from_pretrained(name, revision=revision or "main", backend="pil")
         except (OSError, ValueError, ImportError) as error:
             raise InputError(
                 f"model {name} has no image processor that can be loaded: {one_line(error)} Save one beside it "
@@ -48,7 +51,8 @@ class Preprocessing:
         """8-bit images (N, C, H, W) at this model's size and channels.
 
         Raises:
-            InputError: one of our models takes another size or number of channels, and not `fit_images`.
+            InputError: one of our models takes another size or number of channels, or a model of transformers takes
+                grey and these are in colour, and not `fit_images`.
         """
         if self.ours and images.shape[1:] == self._shape():
             return images
@@ -68,8 +72,21 @@ class Preprocessing:
                 f"model {self.name} takes images of {'x'.join(map(str, self._shape()))} (channels x height x width), "
                 f"these are {'x'.join(map(str, images.shape[1:]))}. Pass --fit_images to resize and convert them."
             )
-        if not self.ours and images.shape[1] == 1:  # transformers' processors take colour as it comes
-            images = images.repeat(getattr(self.config, "num_channels", 3), 1)
+        if not self.ours:  # transformers' processors take colour as it comes
+            images = self._converted(images)
         plain = {"do_rescale": False, "do_normalize": False, "return_tensors": "np"}
         pixels = self.processor(list(images), input_data_format="channels_first", **plain)["pixel_values"]
         return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+    def _converted(self, images: np.ndarray) -> np.ndarray:
+        """8-bit images in as many channels as a model of transformers takes."""
+        channels = channels_of(self.config)
+        if images.shape[1] == 1:
+            return images.repeat(channels, 1)
+        if channels == 1:
+            if not self.fit_images:
+                raise InputError(
+                    f"model {self.name} takes grey images, these are in colour. Pass --fit_images to convert them."
+                )
+            return np.rint(np.tensordot(images, GREY, (1, 0))).astype(np.uint8)[:, None]
+        return images

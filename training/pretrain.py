@@ -8,13 +8,16 @@ The first word, optional, is a recipe (a YAML file, or the name of a shipped one
 OUTPUT_DIR receives the model in Hugging Face form, run.json, metrics.jsonl and pictures.
 """
 
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from transformers import PreTrainedConfig
 
+from pretune.configuration.backbones import channels_of
 from pretune.training.arguments import PretrainArguments
 from pretune.training.batches import Batches, Columns, evaluating
 from pretune.training.command import run_command
@@ -35,11 +38,13 @@ from pretune.training.models import build_autoencoder, family_of, load_config, l
 from pretune.training.parsing import build_arguments
 from pretune.training.pictures import draw_images, draw_latents, draw_losses, draw_reconstructions
 from pretune.training.probes import nearest_neighbour
+from pretune.training.published import published_config, published_normalisation
 from pretune.training.randomness import generator
 from pretune.training.run import Run, RunResult, start_run
 
 logger = logging.getLogger("pretune.training.pretrain")
 SHOWN = 24  # images in a grid
+START_IMAGES = 5000  # training images that first weights may come from
 KNN_REFERENCES, KNN_QUERIES = 5000, 1000  # labelled training images that --eval_knn looks at
 
 
@@ -68,12 +73,15 @@ def run(args: PretrainArguments) -> RunResult:
         base = load_config(args.init_from, args.revision) if args.init_from is not None else None
         given = args.config if base is None else {"image_size": base.image_size, "num_channels": base.num_channels}
         if args.backbone is not None:
-            backbone = load_config(args.backbone, args.revision, of_transformers=True)
-            given = {"num_channels": backbone.num_channels, **given}
+            given = {"num_channels": channels_of(published_config(args.backbone, args.revision)), **given}
         train_data, eval_data = load_data(args, given.get("image_size"), given.get("num_channels"))
         train_data = subset(train_data, args.max_train_samples, None, args.seed)
         this.timings["data_seconds"] = this.seconds()
-        model = build_autoencoder(args, base or new_config(args, train_data))
+        model = build_autoencoder(args, base or _new_config(args, train_data))
+        if hasattr(model, "start_from_images") and args.init_from is None:  # some first weights come from the data
+            rows = torch.randperm(len(train_data), generator=generator(args.seed, "start"))[:START_IMAGES].numpy()
+            images = torch.from_numpy(train_data.images[np.sort(rows)]).float() / 255
+            model.start_from_images(images, generator(args.seed, "filters"))
         logger.info("%s", model.loading_report)
         this.record["loading_report"] = model.loading_report
         this.record["base_source"] = model_source(args.init_from)
@@ -105,6 +113,22 @@ def run(args: PretrainArguments) -> RunResult:
         return result
 
 
+def _new_config(args: PretrainArguments, data: ImageData) -> PreTrainedConfig:
+    """The config of a new network; one around published weights normalises as they were trained, unless told else."""
+    if args.backbone is None or {"image_mean", "image_std"} <= args.config.keys():
+        return new_config(args, data)
+    channels = args.config.get("num_channels", data.images.shape[1])
+    found = published_normalisation(args.backbone, args.revision, channels)
+    if isinstance(found, str):
+        logger.warning(
+            "warning: %s does not say what its pixels were normalised with (%s): give --config.image_mean and "
+            "--config.image_std if you know; else they are the same as for a new network.",
+            args.backbone, found,
+        )  # fmt: skip
+        found = {}
+    return new_config(dataclasses.replace(args, config={**found, **args.config}), data)
+
+
 class _Watch:
     """What pretraining looks at between epochs: evaluation, the mean image's error, live units."""
 
@@ -113,7 +137,7 @@ class _Watch:
         self.evaluation = eval_data and Columns({"pixel_values": eval_data.images}, this.accelerator.device)
         mean = mean_image(train_data.images)
         judged = eval_data or train_data
-        self.mean_error = mean_image_error(judged.images, mean)
+        self.mean_error = mean_image_error(judged.images, mean, self.judged_pixels())
         self.labels = train_data.labels
         if this.args.eval_knn and (self.labels is None or self.labels.ndim != 1):
             raise InputError(f"eval_knn needs one label for each image, and {train_data.name} has none or several.")
@@ -131,7 +155,8 @@ class _Watch:
         if hasattr(model, "generate"):
             with evaluating(model):
                 output = model(self.columns[slice(0, SAMPLE)]["pixel_values"])
-            warn_of_lost_game(output.discriminator_loss.item(), output.diversity.item())
+            if {"discriminator_loss", "diversity"} <= output.keys():  # not every family that generates plays a game
+                warn_of_lost_game(output.discriminator_loss.item(), output.diversity.item())
             if self.this.accelerator.is_main_process:
                 draw_images(self.this.folder / "samples.png", _samples(model, args.seed))
                 _draw_reconstructions(self.this, self.evaluation or self.columns)
@@ -151,6 +176,12 @@ class _Watch:
                 **health,
             }
         return line
+
+    def judged_pixels(self) -> np.ndarray | None:
+        """(H, W), True where reconstructions are judged: what a masked image model hides in eval mode. None: all."""
+        with evaluating(self.this.model):
+            mask = self.this.model(self.columns[slice(0, 1)]["pixel_values"]).get("mask")
+        return None if mask is None else mask[0, 0].cpu().numpy()
 
     def encode(self, count: int) -> np.ndarray:
         """The code (count, D) of the first training images."""

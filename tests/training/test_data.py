@@ -156,6 +156,12 @@ def test_images_that_differ_are_refused_or_fitted(tmp_path, blobs):
         load_data(arguments("digits"), size=28)
 
 
+def test_colour_arrays_are_fitted(tmp_path):
+    np.save(tmp_path / "colour.npy", np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8))
+    fitted, _ = load_data(arguments(tmp_path / "colour.npy", fit_images=True, eval_split="none"), size=16)
+    assert fitted.images.shape == (20, 3, 16, 16) and fitted.fingerprint
+
+
 def test_a_damaged_image_is_named_or_skipped_and_counted(tmp_path, blobs):
     for k, (image, label) in enumerate(zip(*blobs, strict=True)):
         folder = tmp_path / "abc"[label]

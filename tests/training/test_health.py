@@ -3,6 +3,8 @@ import pytest
 import torch
 
 from pretune import AutoencoderConfig, AutoencoderModel
+from pretune.training.arguments import PretrainArguments
+from pretune.training.data import load_data
 from pretune.training.health import code_health, live_units, mean_image, mean_image_error, warn_of_lost_game
 
 
@@ -25,6 +27,35 @@ def test_mean_image_and_its_error():
     mean = mean_image(images)
     assert mean == pytest.approx(images.mean(0) / 255)
     assert mean_image_error(images, mean) == pytest.approx((images / 255).var(0).mean(), rel=1e-5)
+    where = np.zeros((4, 4), bool)
+    where[1, 2:] = True
+    assert mean_image_error(images, mean, where) == pytest.approx((images / 255).var(0)[:, 1, 2:].mean(), rel=1e-5)
+
+
+def test_a_masked_model_is_judged_where_it_was_asked_to_predict(tiny):
+    import pretune
+
+    network = {"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    options = {"model_type": "masked_image_model", "config": {"backbone_config": network, "mask_patch_size": 2}}
+    run = pretune.pretrain(**{**tiny, **options})
+    pixels = torch.rand(2, 1, 8, 8)
+    hidden = run.model.eval()(pixels).mask[0, 0].numpy()
+    train, test = load_data(PretrainArguments(dataset=tiny["dataset"], output_dir="unused"))
+    expected = mean_image_error(test.images, mean_image(train.images), hidden)
+    assert run.metrics["eval_mean_image_loss"] == pytest.approx(expected)
+    with torch.no_grad():
+        loss = run.model(torch.from_numpy(test.images) / 255).squared_error.mean() / 64
+    assert run.metrics["eval_squared_error"] / 64 == pytest.approx(float(loss), rel=1e-3)
+
+
+def test_a_family_that_generates_need_not_be_a_game(tiny, monkeypatch):
+    import pretune
+
+    def generate(self, count, generator=None):
+        return self.decode(torch.rand(count, self.config.latent_size, generator=generator))
+
+    monkeypatch.setattr(AutoencoderModel, "generate", generate, raising=False)
+    assert (pretune.pretrain(**tiny).output_dir / "samples.png").is_file()
 
 
 def test_code_health_of_codes_whose_health_is_known():

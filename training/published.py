@@ -1,0 +1,57 @@
+"""What `--backbone` takes: the config of a published encoder, and what its pixels were normalised with."""
+
+from pathlib import Path
+
+from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
+
+from ..configuration.backbones import WORKING
+from .errors import InputError, one_line
+from .models import LOADING_ERRORS, is_ours
+
+
+def published_config(name: str, revision: str | None) -> PreTrainedConfig:
+    """The config of an encoder of transformers, a folder or Hub id.
+
+    Raises:
+        InputError: there is none, or it is of a kind that cannot be a backbone.
+    """
+    folder = Path(name)
+    looks_like_folder = folder.is_absolute() or name.count("/") > 1 or name.startswith((".", "~"))
+    if looks_like_folder and not folder.exists():
+        raise InputError(f"backbone {name} was not found: it is neither a folder nor a Hub id (NAME or OWNER/NAME).")
+    try:
+        config = AutoConfig.from_pretrained(name, revision=revision or "main")
+    except LOADING_ERRORS as error:
+        raise InputError(
+            f"backbone {name} cannot be loaded: {one_line(error)} Expected a folder with the config.json of an image "
+            f"encoder of transformers, or a Hub id."
+        ) from None
+    if is_ours(config):
+        found = (
+            f"Pass --backbone {folder / 'backbone'}" if (folder / "backbone").is_dir() else "Go on with --init_from"
+        )
+        raise InputError(f"backbone {name} is a model of pretune, expected one of transformers. {found}.")
+    if config.model_type not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES:
+        raise InputError(f"backbone {name} is of type {config.model_type!r}, {WORKING}.")
+    return config
+
+
+def published_normalisation(name: str, revision: str | None, channels: int) -> dict[str, list[float]] | str:
+    """`image_mean` and `image_std` for pixels in [0, 1], as the encoder's image processor has them; or, in words, why
+    there are none."""
+    try:
+        processor = AutoImageProcessor.from_pretrained(name, revision=revision or "main", backend="pil")
+    except (OSError, ValueError, ImportError) as error:
+        return one_line(error)
+    # what it multiplies 8-bit pixels by, as a share of what makes them [0, 1]
+    scale = round(255 * processor.rescale_factor, 6) if getattr(processor, "do_rescale", False) else 255
+    if hasattr(processor, "data_config"):  # timm's own, after pixels are in [0, 1]
+        scale, mean, std = 1, list(processor.data_config["mean"]), list(processor.data_config["std"])
+    elif processor.do_normalize:
+        mean, std = list(processor.image_mean), list(processor.image_std)
+    else:
+        mean, std = [0.0] * channels, [1.0] * channels
+    if len(mean) != channels or len(std) != channels:
+        return f"its image processor has {len(mean)} channels, the encoder {channels}"
+    return {"image_mean": [m / scale for m in mean], "image_std": [s / scale for s in std]}
