@@ -3,7 +3,8 @@
 Loads neither torch nor transformers, so `pretune VERB --help` answers at once.
 """
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, fields
 
 from .errors import InputError
 from .parsing import argument, coerce_all
@@ -40,8 +41,15 @@ class TrainingArguments(DataArguments):
     recipe: str | None = argument(None, "YAML file, or name of a shipped recipe", positional=True)
     output_dir: str | None = argument(None, "folder for the model, its record and pictures")
     max_train_samples: int | None = argument(None, "train on a seeded random subset of this size")
-    model_type: str = argument("autoencoder", "family of a new network")
-    config: dict = argument({}, "fields of a new network's config, also as --config.FIELD VALUE")
+    model_type: str = argument(
+        "autoencoder", "family of a new network: autoencoder, conv_autoencoder, masked_image_model or bigan"
+    )
+    config: dict = argument(
+        {},
+        "fields of a new network's config, also as --config.FIELD VALUE; they are listed with the family's config, as "
+        "by python -c 'import pretune; help(pretune.AutoencoderConfig)' (ConvAutoencoderConfig, "
+        "MaskedImageModelConfig, BiGANConfig)",
+    )
     num_train_epochs: float = argument(100, "passes over the training samples")
     max_steps: int | None = argument(None, "number of optimizer steps, instead of num_train_epochs")
     per_device_train_batch_size: int = argument(
@@ -133,19 +141,27 @@ class FinetuneArguments(TrainingArguments):
     freeze_encoder: bool = argument(False, "train only the classifier")
     freeze_batch_norm: bool = argument(
         False,
-        "batch norms keep the statistics of pretraining, which corrupted input made unlike those of clean images",
+        "batch norms keep the statistics they have from pretraining; else they follow the labelled images, which may "
+        "be few, or unlike those of pretraining (whose input may have been corrupted)",
     )
     encoder_learning_rate: float | None = argument(None, "peak learning rate of the encoder, if another")
     layerwise_lr_decay: float = argument(
-        1.0, "each block of the encoder learns this much slower than the one after it"
+        1.0, "each block of the encoder learns this times as fast as the one after it (0.75)"
     )
     gradual_unfreezing: bool = argument(False, "wake the encoder's blocks one after another, the last one first")
-    augmentation: list[str] = argument([], "change training images at random: some of crop, flip, affine, elastic")
+    augmentation: list[str] = argument(
+        [],
+        "change training images at random: some of crop (shift by up to an eighth of the side), flip (left to right), "
+        "affine (rotate up to 30 degrees, shift, scale, shear), elastic (bend smoothly)",
+    )
     label_smoothing: float = argument(0.0, "share of the target that is spread over all classes")
     mixup_alpha: float = argument(0.0, "blend pairs of images and their labels, share from Beta(alpha, alpha)")
     reconstruction_weight: float | None = argument(None, "keep the pretraining loss beside, times this (our families)")
     unlabelled_dataset: str | None = argument(
         None, "images to learn from without labels while fine-tuning, by pseudo-labels (FixMatch)"
+    )
+    unlabelled_split: str | None = argument(
+        None, "split of the unlabelled images (default: train_split of the same dataset, train of another)"
     )
     consistency_weight: float = argument(1.0, "weight of the loss on unlabelled images")
     confidence_threshold: float = argument(0.95, "pseudo-labels count where the model is at least this sure")
@@ -155,7 +171,9 @@ class FinetuneArguments(TrainingArguments):
     unlabelled_batch_size: int = argument(256, "unlabelled images in a step on each device")
     ema_decay: float = argument(0.0, "keep an average of the weights over steps, such as 0.99, and save that")
     early_stopping_patience: int | None = argument(
-        None, "stop after so many epochs without a better accuracy on held-out labelled samples, and keep the best"
+        None,
+        "stop after so many epochs (passes over the labelled samples) without a better accuracy on held-out ones, and "
+        "keep the best weights",
     )
     validation_share: float = argument(0.2, "share of the labelled samples held out for early stopping")
     lora_rank: int | None = argument(None, "train only low-rank additions of this rank to the encoder (needs peft)")
@@ -170,8 +188,13 @@ class FinetuneArguments(TrainingArguments):
         ):  # fmt: skip
             if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise InputError(f"{name} must be larger than 0, got {getattr(self, name):g}.")
+        if not 0 < self.layerwise_lr_decay <= 1:
+            raise InputError(
+                f"layerwise_lr_decay must be larger than 0 and at most 1, got {self.layerwise_lr_decay:g}; for an "
+                f"encoder that stays as it is pass --freeze_encoder."
+            )
         for name, low, high in (
-            ("layerwise_lr_decay", 0, 1), ("label_smoothing", 0, 0.999), ("ema_decay", 0, 0.99999),
+            ("label_smoothing", 0, 0.999), ("ema_decay", 0, 0.99999),
             ("confidence_threshold", 0, 1), ("validation_share", 0.01, 0.9), ("mixup_alpha", 0, 100),
             ("consistency_weight", 0, 1e9),
         ):  # fmt: skip
@@ -185,8 +208,21 @@ class FinetuneArguments(TrainingArguments):
                 raise InputError(
                     f"{name} with from_scratch would freeze what was never trained; leave one of them out."
                 )
+        self._check_ignored()
         if self.lora_rank is not None and (self.freeze_encoder or self.from_scratch):
             raise InputError("lora_rank adds to a pretrained encoder that stays; drop freeze_encoder or from_scratch.")
+
+    def _check_ignored(self):
+        """Raise InputError for an option that another one, or its absence, would leave without effect."""
+        defaults = {f.name: f.default for f in fields(self)}
+        if self.freeze_encoder:
+            for name in ("gradual_unfreezing", "layerwise_lr_decay", "encoder_learning_rate", "reconstruction_weight"):
+                if getattr(self, name) not in (defaults[name], 0):
+                    raise InputError(f"{name} is about an encoder that learns, and freeze_encoder stops it; drop one.")
+        if self.unlabelled_dataset is None:
+            for name in ("consistency_weight", "distribution_alignment", "unlabelled_split"):
+                if getattr(self, name) != defaults[name]:
+                    raise InputError(f"{name} is about unlabelled images: pass --unlabelled_dataset, or leave it out.")
 
 
 @dataclass(kw_only=True)
@@ -222,11 +258,14 @@ class EvaluateArguments(DataArguments):
         super().__post_init__()
         if not self.model:
             raise InputError("model is missing: pass --model with a run folder or Hub id.")
-        if len(set(self.model)) < len(self.model):
+        if len(set(map(os.path.realpath, self.model))) < len(self.model):
             raise InputError(f"--model names the same model twice: {', '.join(self.model)}.")
         for name in ("draws", "per_device_eval_batch_size", "max_train_samples", "max_eval_samples"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise InputError(f"{name} must be larger than 0, got {getattr(self, name)}.")
+        for name in ("labels_per_class", "methods"):
+            if getattr(self, name) == []:
+                raise InputError(f"{name} is empty: name at least one, or leave it out for the default.")
         for text in self.labels_per_class or []:
             if text != "all" and not (text.isdecimal() and int(text) > 0):
                 raise InputError(f"labels_per_class must be numbers larger than 0, or 'all', got {text!r}.")

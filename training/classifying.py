@@ -1,7 +1,7 @@
 """What fine-tuning minimises: the classifier's loss on augmented images, and what unlabelled images can add to it."""
 
 import copy
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,7 +11,20 @@ from transformers.utils import ModelOutput
 
 from .arguments import FinetuneArguments
 from .augmentation import augment, mixup, strengthen, weaken
-from .batches import Batches
+
+
+@dataclass
+class ClassifyingOutput(ModelOutput):
+    """
+    Args:
+        loss: scalar.
+        logits: (B, L), of the labelled images.
+        pseudo_labelled: scalar, the share of unlabelled images that count; None without such images.
+    """
+
+    loss: torch.FloatTensor | None = None
+    logits: torch.FloatTensor | None = None
+    pseudo_labelled: torch.FloatTensor | None = None
 
 
 class Classifying(nn.Module):
@@ -26,7 +39,7 @@ class Classifying(nn.Module):
     Augmentation, mixup and label smoothing (Szegedy et al. 2016) change what it learns from; in eval mode there is
     none of them. With unlabelled images: pseudo-labels from weakly changed ones, where the model is sure, are to be
     found again in strongly changed ones (Sohn et al. 2020, FixMatch). `averaged` is the mean of the weights over
-    the last steps, which then gives the pseudo-labels and is what is kept.
+    the last steps, which then gives the pseudo-labels and is what is kept; `follow` keeps it up to date.
     """
 
     def __init__(
@@ -43,6 +56,11 @@ class Classifying(nn.Module):
             self.register_buffer("std", std, persistent=False)
         else:
             self.mean = self.std = None
+
+    @property
+    def logged_outputs(self) -> tuple[str, ...]:
+        """Fields of the output that metrics.jsonl shows beside the loss."""
+        return ("pseudo_labelled",) if self.args.unlabelled_dataset is not None else ()
 
     @property
     def kept(self) -> nn.Module:
@@ -72,8 +90,6 @@ class Classifying(nn.Module):
         """(B, C, H, W) labelled and, while training, (U, C, H, W) unlabelled pixels -> `loss` and (B, L) `logits`."""
         if not self.training:
             return self.kept(pixel_values=self.normalise(pixel_values), labels=labels)
-        if self.averaged is not None:
-            self.average()
         x = augment(pixel_values, self.args.augmentation)
         if self.args.label_smoothing == 0 and self.args.mixup_alpha == 0:
             output = self.model(pixel_values=self.normalise(x), labels=labels)
@@ -82,12 +98,12 @@ class Classifying(nn.Module):
             loss, logits = self.softened(x, labels)
         if unlabelled is not None:
             consistency = self.consistency(unlabelled)
-            return ModelOutput(
+            return ClassifyingOutput(
                 loss=loss + self.args.consistency_weight * consistency["loss"],
                 logits=logits,
                 pseudo_labelled=consistency["share"],
             )
-        return ModelOutput(loss=loss, logits=logits)
+        return ClassifyingOutput(loss=loss, logits=logits)
 
     def softened(self, x: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss against smoothed and mixed targets."""
@@ -117,6 +133,11 @@ class Classifying(nn.Module):
         loss = (F.cross_entropy(logits, pseudo, reduction="none") * sure).mean()
         return {"loss": loss, "share": sure.mean()}
 
+    def follow(self, optimizer: torch.optim.Optimizer) -> None:
+        """Average the weights, if asked to, once after every step of `optimizer`."""
+        if self.averaged is not None:
+            optimizer.register_step_post_hook(lambda *_: self.average())
+
     @torch.no_grad()
     def average(self) -> None:
         """Move the averaged weights towards the present ones."""
@@ -140,17 +161,3 @@ def align(guess: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
     """
     guess = guess * shares / guess.mean(0).clamp(min=1e-6)
     return guess / guess.sum(1, keepdim=True)
-
-
-class WithUnlabelled:
-    """Batches of labelled samples, each with a batch of unlabelled ones; a function of the step, as `Batches` is."""
-
-    def __init__(self, labelled: Batches, unlabelled: Batches):
-        self.labelled, self.unlabelled = labelled, unlabelled
-        self.accumulation, self.steps_per_epoch = labelled.accumulation, labelled.steps_per_epoch
-        self.samples_per_step = labelled.samples_per_step + unlabelled.samples_per_step
-
-    def __call__(self, step: int) -> Iterator[dict[str, torch.Tensor]]:
-        """This process's batches for optimizer step `step`."""
-        for labelled, unlabelled in zip(self.labelled(step), self.unlabelled(step), strict=True):
-            yield {**labelled, "unlabelled": unlabelled["pixel_values"]}

@@ -12,6 +12,7 @@ import numpy as np
 from .arguments import DataArguments
 from .errors import InputError, one_line
 from .images import ImageDecoder
+from .same_images import also_in
 
 logger = logging.getLogger(__name__)
 HOLDOUT_SHARE, HOLDOUT_SEED = 0.2, 0  # which samples are held out depends on no run's seed: none ever trains on them
@@ -28,6 +29,7 @@ class ImageData:
         name: the dataset and split, for people.
         fingerprint: changes whenever the samples do.
         skipped: damaged images left out.
+        rows: (N,) where each sample stands in its split; None: one after another from 0.
     """
 
     images: np.ndarray
@@ -36,15 +38,22 @@ class ImageData:
     name: str
     fingerprint: str
     skipped: int = 0
+    rows: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a run's record says of it."""
+        return {"name": self.name, "samples": len(self), "fingerprint": self.fingerprint}
 
     def select(self, rows: np.ndarray) -> "ImageData":
         """The samples at `rows`, in their order."""
         key = hashlib.sha256(np.ascontiguousarray(rows, dtype=np.int64)).hexdigest()[:16]
         labels = None if self.labels is None else self.labels[rows]
-        return replace(self, images=self.images[rows], labels=labels, fingerprint=f"{self.fingerprint}-{key}")
+        mine, places = self.images[rows], rows if self.rows is None else self.rows[rows]
+        return replace(self, images=mine, labels=labels, fingerprint=f"{self.fingerprint}-{key}", rows=places)
 
     def resized_by(self, resize: Callable[[np.ndarray], np.ndarray]) -> "ImageData":
         """The same samples with their images as `resize` gives them."""
@@ -90,19 +99,30 @@ def load_data(args: DataArguments, size: int | None = None, channels: int | None
     return train, evaluation
 
 
-def load_split(args: DataArguments, split: str, size: int | None = None, channels: int | None = None) -> ImageData:
-    """One whole split, nothing held out of it. Arguments and errors are those of `load_data`."""
+def load_split(
+    args: DataArguments,
+    split: str,
+    size: int | None = None,
+    channels: int | None = None,
+    with_labels: bool = True,
+    argument: str = "split",
+) -> ImageData:
+    """One whole split, nothing held out of it. Arguments and errors are those of `load_data`.
+
+    Args:
+        with_labels: False does not look at labels: they may be missing, or -1 as is usual where there are none.
+        argument: the one that names the split, for the error.
+    """
     splits = _splits(args)
     if split not in splits:
-        raise InputError(f"{args.dataset} has no split {split!r}: it has {', '.join(splits)}. Pass --split.")
+        raise InputError(f"{args.dataset} has no split {split!r}: it has {', '.join(splits)}. Pass --{argument}.")
     decoder = ImageDecoder(size, channels, args.fit_images, args.skip_damaged)
-    return _read_split(splits[split], f"{args.dataset} [{split}]", args, decoder)
+    return _read_split(splits[split], f"{args.dataset} [{split}]", args, decoder, with_labels)
 
 
 def overlap(train: ImageData, test: ImageData) -> int:
     """How many test images are also training images, pixel for pixel."""
-    seen = {hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest() for image in train.images}
-    return sum(hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest() in seen for image in test.images)
+    return int(also_in(test.images, train.images).sum())
 
 
 def source_of(dataset: str) -> str:
@@ -289,12 +309,14 @@ def _checked_labels(labels: np.ndarray, names: list[str] | None, name: str) -> t
     return labels.astype(np.int64), names or [str(i) for i in range(int(labels.max()) + 1)]
 
 
-def _read_split(raw: Any, name: str, args: DataArguments, decoder: ImageDecoder) -> ImageData:
+def _read_split(
+    raw: Any, name: str, args: DataArguments, decoder: ImageDecoder, with_labels: bool = True
+) -> ImageData:
     """A raw split, arrays or a `datasets` split, as `ImageData`."""
     if isinstance(raw, dict):
         images, fingerprint = decoder.from_arrays(raw["image"], name)
         labels, names = None, None
-        if raw["label"] is not None:
+        if with_labels and raw["label"] is not None:
             labels, names = _checked_labels(np.asarray(raw["label"]), raw["names"], name)
             if len(labels) != len(images):
                 raise InputError(f"{name} has {len(images)} images and {len(labels)} labels; expected as many.")
@@ -306,10 +328,11 @@ def _read_split(raw: Any, name: str, args: DataArguments, decoder: ImageDecoder)
         kinds = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in raw.features.items())
         what = "has no image column" if column is None else f"has no images in column {column!r}"
         raise InputError(f"{name} {what}; its columns are {kinds}. Pass --image_column.")
-    label_column = _column(raw.features, args.label_column, _is_label, "label", name)
+    label_column = _column(raw.features, args.label_column, _is_label, "label", name) if with_labels else None
     labels, names = _labels(raw, label_column, name) if label_column else (None, None)
     images, skipped, fingerprint = decoder.from_column(raw, column, name)
     if skipped:
         logger.warning("%d of %d images of %s are damaged and left out", len(skipped), len(raw), name)
         labels = None if labels is None else np.delete(labels, skipped, axis=0)
-    return ImageData(images, labels, names, name, fingerprint, len(skipped))
+    left = np.delete(np.arange(len(raw)), skipped)
+    return ImageData(images, labels, names, name, fingerprint, len(skipped), left)

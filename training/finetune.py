@@ -9,7 +9,6 @@ OUTPUT_DIR receives the model in Hugging Face form, run.json, metrics.jsonl, a t
 """
 
 import csv
-import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ import torch
 from pretune.training.arguments import FinetuneArguments
 from pretune.training.batches import Batches, Columns, evaluating
 from pretune.training.best_weights import BestWeights
-from pretune.training.classifying import Classifying, WithUnlabelled
+from pretune.training.classifying import Classifying
 from pretune.training.command import run_command
 from pretune.training.data import ImageData, load_data, split_off, subset
 from pretune.training.errors import InputError
@@ -35,12 +34,14 @@ from pretune.training.models import (
     load_finished,
     model_source,
     new_config,
+    train_head_only,
 )
 from pretune.training.parameter_groups import parameter_groups
 from pretune.training.parsing import build_arguments
 from pretune.training.pictures import draw_confusion, draw_losses
 from pretune.training.preprocessing import Preprocessing
 from pretune.training.run import Run, RunResult, start_run
+from pretune.training.unlabelled import WithUnlabelled, load_unlabelled
 
 logger = logging.getLogger("pretune.training.finetune")
 
@@ -83,28 +84,29 @@ def run(args: FinetuneArguments) -> RunResult:
         train_data, eval_data, validation = (
             d and d.resized_by(fit.resized) for d in (train_data, eval_data, validation)
         )
-        unlabelled = _unlabelled(args, config, fit)
+        unlabelled = _unlabelled(args, config, fit, eval_data)
         this.timings["data_seconds"] = this.seconds()
         model = build_classifier(args, config)
         logger.info("%s", model.loading_report)
         if args.freeze_encoder:
-            model.base_model.requires_grad_(False)
+            train_head_only(model)
         if args.lora_rank is not None:
             add_lora(model, args.lora_rank)
         this.record["loading_report"] = model.loading_report
         this.record["base_source"] = model_source(args.model)
         classifying = Classifying(model, args, fit.mean, fit.std, _class_shares(train_data))
-        this.open(classifying.kept, fit.processor, train_data, eval_data, classifying)
+        this.open(classifying.kept, fit.processor, train_data, eval_data, classifying, unlabelled)
 
         accelerator = this.accelerator
         prepared = prepare_model(this)
         optimizer = make_optimizer(args, parameter_groups(model, args), accelerator.device)
+        classifying.follow(optimizer)
         this.resume(optimizer)
         columns = Columns({"pixel_values": train_data.images, "labels": train_data.labels}, accelerator.device)
         processes = (accelerator.num_processes, accelerator.process_index, args.seed)
         batches = Batches(columns, args.per_device_train_batch_size, args.gradient_accumulation_steps, *processes)
         if unlabelled is not None:
-            other = Columns({"pixel_values": unlabelled}, accelerator.device)
+            other = Columns({"pixel_values": unlabelled.images}, accelerator.device)
             size, parts = args.unlabelled_batch_size, args.gradient_accumulation_steps
             batches = WithUnlabelled(batches, Batches(other, size, parts, *processes))
         watch = _Watch(this, classifying, columns, eval_data, validation)
@@ -131,20 +133,18 @@ def _input_size(args: FinetuneArguments, base: Any) -> tuple[int | None, int | N
     return (getattr(base, "image_size", None), None) if args.fit_images else (None, None)
 
 
-def _unlabelled(args: FinetuneArguments, config: Any, fit: Preprocessing) -> np.ndarray | None:
-    """The images to learn from without labels; labels they may have are not looked at."""
+def _unlabelled(
+    args: FinetuneArguments, config: Any, fit: Preprocessing, evaluation: ImageData | None
+) -> ImageData | None:
+    """The images to learn from without labels, if there are to be any."""
     if args.unlabelled_dataset is None:
         return None
     if config.problem_type != "single_label_classification":
         raise InputError(
             "unlabelled_dataset gives pseudo-labels, one for each image; these images have several labels."
         )
-    other = dataclasses.replace(
-        args, dataset=args.unlabelled_dataset, eval_split="none", label_column=None, image_column=None
-    )
     size = (config.image_size, config.num_channels) if fit.ours else _input_size(args, config)
-    images = fit.resized(load_data(other, *size)[0].images)
-    return images
+    return load_unlabelled(args, evaluation, fit, *size)
 
 
 def _class_shares(data: ImageData) -> torch.Tensor | None:
@@ -153,6 +153,17 @@ def _class_shares(data: ImageData) -> torch.Tensor | None:
         return None
     counts = torch.bincount(torch.as_tensor(data.labels).long(), minlength=len(data.label_names))
     return counts.float() / counts.sum()
+
+
+def _classes(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """What (N, L) logits say, in the form of the labels: (N,) class numbers, or (N, L) zeros and ones."""
+    return (logits > 0).astype(np.int64) if labels.ndim == 2 else logits.argmax(1)
+
+
+def _accuracy(labels: np.ndarray, predicted: np.ndarray) -> float:
+    """In per cent; with several labels at once the share of images with every label right."""
+    right = predicted == labels
+    return 100 * float((right.all(1) if right.ndim == 2 else right).mean())
 
 
 class _Watch:
@@ -177,6 +188,11 @@ class _Watch:
         return Columns({"pixel_values": data.images, "labels": data.labels}, self.this.accelerator.device)
 
     @property
+    def every_epoch(self) -> bool:
+        """Early stopping judges each epoch, however short."""
+        return self.best is not None
+
+    @property
     def stop(self) -> bool:
         """True once the accuracy on held-out labelled samples has not risen for long enough."""
         return self.best is not None and self.best.epochs_since >= self.this.args.early_stopping_patience
@@ -187,8 +203,8 @@ class _Watch:
         line = {}
         if self.best is not None and not (last and self.stop):
             loss, logits = self.predict(self.validation)
-            right = logits.argmax(1) == self.validation.tensors["labels"].cpu().numpy()
-            line = {"validation_loss": loss, "validation_accuracy": 100 * float(right.mean())}
+            labels = self.validation.tensors["labels"].cpu().numpy()
+            line = {"validation_loss": loss, "validation_accuracy": _accuracy(labels, _classes(logits, labels))}
             self.best.add(line["validation_accuracy"], self.this.model, self.this.accelerator.is_main_process)
         if last and self.best is not None:
             self.this.accelerator.wait_for_everyone()
@@ -201,14 +217,12 @@ class _Watch:
         """Metrics on the evaluation split."""
         loss, logits = self.predict(self.judged)
         labels = self.judged.tensors["labels"].cpu().numpy()
-        several = labels.ndim == 2
-        self.predicted = (logits > 0).astype(np.int64) if several else logits.argmax(1)
-        from sklearn.metrics import accuracy_score, f1_score
+        self.predicted = _classes(logits, labels)
+        from sklearn.metrics import f1_score
 
         scores = {
             "loss": loss,
-            # with several labels at once: the share of images with every label right
-            "accuracy": 100 * float(accuracy_score(labels, self.predicted)),
+            "accuracy": _accuracy(labels, self.predicted),
             "macro_f1": 100 * float(f1_score(labels, self.predicted, average="macro", zero_division=0)),
         }
         self.metrics = {f"{self.prefix}{name}": value for name, value in scores.items()}

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -39,7 +40,8 @@ def train(
         optimizer: over the model's parameters.
         batches: the samples of each step.
         inspect: called after an epoch (after several, if they are shorter than `logging_steps`), with True at the
-            end of training; what it returns is logged. If it has an attribute `stop` that is true, training ends.
+            end of training; what it returns is logged. If it has an attribute `every_epoch` that is true, it is
+            called after each epoch; if it has an attribute `stop` that is true, training ends.
 
     Returns:
         The last step.
@@ -54,8 +56,9 @@ def train(
     checkpoint_every = {"no": 0, "epoch": batches.steps_per_epoch}.get(args.checkpointing_steps)
     checkpoint_every = int(args.checkpointing_steps) if checkpoint_every is None else checkpoint_every
     meter = Meter(run, batches.samples_per_step)
-    looked = run.start_step
-    set_train_mode(run.trained)
+    looked, look_after = run.start_step, 0 if getattr(inspect, "every_epoch", False) else args.logging_steps
+    set_train_mode(run.trained, optimizer)
+    waking = {math.ceil(group["still_until"] * total_steps) for group in optimizer.param_groups if is_timed(group)}
     progress = {
         "desc": run.verb,
         "unit": " samples",
@@ -71,6 +74,8 @@ def train(
     ):
         for step in range(run.start_step, total_steps):
             seed_step(args.seed, step, accelerator.process_index, accelerator.device)
+            if step in waking:
+                set_train_mode(run.trained, optimizer)
             for part, batch in enumerate(batches(step)):
                 last = part == batches.accumulation - 1
                 with contextlib.nullcontext() if last else accelerator.no_sync(model):
@@ -91,7 +96,7 @@ def train(
                 learning_rate = scheduler.get_last_lr()[0]
                 bar.set_postfix(meter.log(done, done / batches.steps_per_epoch, learning_rate), refresh=False)
             bar.update(size)
-            if epoch_ends and (done == total_steps or done - looked >= args.logging_steps):
+            if epoch_ends and (done == total_steps or done - looked >= look_after):
                 looked = done
                 began = time.perf_counter()
                 extra = inspect(done == total_steps)
@@ -110,7 +115,9 @@ def train(
                     stop.signal,
                 )
     if stopped_early or run.start_step >= total_steps:  # resumed from a checkpoint of the last step
-        inspect(True)
+        extra = inspect(True)
+        if extra and stopped_early:
+            run.log({"step": done, "epoch": round(done / batches.steps_per_epoch, 4), **extra})
     run.timings["train_seconds"] = round(time.perf_counter() - meter.began, 3)  # without `inspect`
     run.timings["first_step_seconds"] = round(meter.first_step_seconds or 0.0, 3)
     return done
@@ -142,7 +149,7 @@ def make_scheduler(
     warmup = args.warmup_steps if args.warmup_steps >= 1 else args.warmup_steps * total_steps
     scheduler = get_scheduler(args.lr_scheduler_type, optimizer, math.ceil(warmup), total_steps)
     for number, group in enumerate(optimizer.param_groups):
-        if group.get("still_until"):
+        if is_timed(group):
             scheduler.lr_lambdas[number] = _still_until(
                 group["still_until"] * total_steps, scheduler.lr_lambdas[number]
             )
@@ -160,12 +167,20 @@ def _still_until(begin: float, rule: Callable[[int], float]) -> Callable[[int], 
     return lambda step: rule(step) if step >= begin else 0.0
 
 
-def set_train_mode(model: torch.nn.Module) -> None:
-    """Training mode, but frozen parts stay in eval mode: their norms keep their statistics."""
+def is_timed(group: dict[str, Any]) -> bool:
+    """True for a group of parameters that stands still for a part of the run."""
+    return group.get("still_until", 0) > 0
+
+
+def set_train_mode(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Training mode, but parts that are frozen, or stand still by now, stay in eval mode: their norms keep their
+    statistics."""
+    waiting = [group for group in optimizer.param_groups if is_timed(group) and group["lr"] == 0]
+    still = {id(p) for group in waiting for p in group["params"]}
     model.train()
     for module in model.modules():
         parameters = list(module.parameters())
-        if parameters and not any(p.requires_grad for p in parameters):
+        if parameters and not any(p.requires_grad and id(p) not in still for p in parameters):
             module.eval()
 
 

@@ -3,7 +3,9 @@
 from torch import nn
 
 from .errors import InputError
-from .models import head_of
+from .models import heads_of
+
+READ_FROM_OUTSIDE = ("stride", "kernel_size", "dilation")  # MobileNets pad by what they read off a convolution
 
 
 def add_lora(model: nn.Module, rank: int) -> None:
@@ -16,20 +18,32 @@ def add_lora(model: nn.Module, rank: int) -> None:
         rank: of the additions.
 
     Raises:
-        InputError: peft is not installed.
+        InputError: peft is not installed, or no layer is of a kind that can be added to.
     """
     try:
         from peft import LoraConfig, inject_adapter_in_model
+        from peft.tuners.tuners_utils import BaseTunerLayer
     except ImportError:
         raise InputError("lora_rank needs peft: install it with: pip install 'pretune[lora]'") from None
-    head = {id(module) for module in head_of(model).modules()}
+    heads = heads_of(model)
+    inside = {module for head in heads for module in head.modules()}
     names = [
         name for name, module in model.named_modules()
-        if isinstance(module, (nn.Linear, nn.Conv2d)) and id(module) not in head and getattr(module, "groups", 1) == 1
+        if isinstance(module, (nn.Linear, nn.Conv2d)) and module not in inside and getattr(module, "groups", 1) == 1
     ]  # fmt: skip
+    if not names:
+        raise InputError(
+            f"lora_rank adds to linear layers and to convolutions without groups, and the encoder of "
+            f"{type(model).__name__} has none. Leave out --lora_rank."
+        )
     model.requires_grad_(False)
     inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names), model)
-    head_of(model).requires_grad_(True)
+    for head in heads:
+        head.requires_grad_(True)
+    for module in model.modules():
+        if isinstance(module, BaseTunerLayer) and isinstance(module.get_base_layer(), nn.Conv2d):
+            for name in READ_FROM_OUTSIDE:
+                setattr(module, name, getattr(module.get_base_layer(), name))
 
 
 def merge_lora(model: nn.Module) -> None:

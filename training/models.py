@@ -3,6 +3,8 @@
 import copy
 import dataclasses
 import difflib
+import inspect
+import types
 import typing
 from pathlib import Path
 from typing import Any
@@ -57,8 +59,9 @@ def make_config(config_class: type, values: dict[str, Any]) -> PreTrainedConfig:
             public = [n for n in config_class.__annotations__ if not n.startswith("_")]
             near = difflib.get_close_matches(name, public, n=1, cutoff=0)[0]
             raise InputError(f"unknown field of {config_class.__name__}: {name!r}. Did you mean {near!r}?")
-        kinds = [typing.get_origin(kind) or kind for kind in (own[name], *typing.get_args(own[name]))]
-        if list in kinds and value is not None and type(value) not in kinds:
+        of_union = isinstance(own[name], types.UnionType)
+        kinds = [typing.get_origin(k) or k for k in (typing.get_args(own[name]) if of_union else (own[name],))]
+        if list in kinds and value is not None and type(value) not in kinds:  # one value from the command line
             values = {**values, name: [value]}
     try:
         return config_class(**values)
@@ -88,6 +91,8 @@ def load_config(name: str, revision: str | None, of_transformers: bool = False) 
         config = AutoConfig.from_pretrained(name, revision=revision or "main")
     except LOADING_ERRORS as error:
         raise InputError(f"model {name} cannot be loaded: {one_line(error)} {MODEL_HINT}") from None
+    if any(kind.endswith("WithTeacher") for kind in getattr(config, "architectures", None) or []):
+        config.architectures = []  # two heads and no loss (DeiT, LeViT): the plain classifier on the same encoder
     if hasattr(config, "auto_map"):  # names code files of the repository it came from, which a new run does not have
         del config.auto_map
     if is_ours(config) or (of_transformers and type(config) in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING):
@@ -106,15 +111,60 @@ def is_ours(config: PreTrainedConfig) -> bool:
     return type(config) in [row[0] for row in FAMILIES]
 
 
+HEAD_NAMES = ("classifier", "fc", "head", "dist_head", "score")  # what our and transformers' classifiers call it
+
+
+def heads_of(model: nn.Module) -> list[nn.Module]:
+    """What lies between the features of an image classifier, ours or of transformers, and its logits: one module, or
+    several side by side (SwiftFormer has two) that all see the same features.
+
+    Raises:
+        InputError: no part of it looks like a classifier.
+    """
+    if hasattr(model, "timm_model"):
+        return [model.timm_model.get_classifier()]
+    named = [getattr(model, name) for name in HEAD_NAMES if isinstance(getattr(model, name, None), nn.Module)]
+    found = [module for module in named if any(True for _ in module.parameters())]  # HGNetV2's `classifier` only pools
+    if not found:
+        labels = model.config.num_labels
+        found = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == labels][-1:]
+    if not found:
+        raise InputError(
+            f"{type(model).__name__} has no classifier that pretune can find: expected a part called one of "
+            f"{', '.join(HEAD_NAMES)}, or a linear layer to its {model.config.num_labels} labels. Use another model."
+        )
+    return found
+
+
 def head_of(model: nn.Module) -> nn.Module:
-    """The classifier at the end of an image classification model, ours or of transformers."""
-    return model.timm_model.get_classifier() if hasattr(model, "timm_model") else model.classifier
+    """The classifier at the end of an image classification model; the first where there are several."""
+    return heads_of(model)[0]
+
+
+def head_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """Those of all heads."""
+    return [parameter for head in heads_of(model) for parameter in head.parameters()]
+
+
+def train_head_only(model: nn.Module) -> None:
+    """Freeze all but the head, which may lie inside of `model.base_model` (timm, CLIP)."""
+    model.requires_grad_(False)
+    for head in heads_of(model):
+        head.requires_grad_(True)
+
+
+def renew_head(model: nn.Module) -> None:
+    """New weights for the head, by the default generator."""
+    for head in heads_of(model):
+        for module in head.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
 
 
 def head_prefixes(model: nn.Module) -> tuple[str, ...]:
     """What the names of the head's tensors begin with."""
-    head = head_of(model)
-    return tuple(f"{name}." for name, module in model.named_modules() if module is head)
+    heads = heads_of(model)
+    return tuple(f"{name}." for name, module in model.named_modules() if any(module is head for head in heads))
 
 
 def load_classifier(name: str, revision: str | None, config: PreTrainedConfig) -> PreTrainedModel:
@@ -126,6 +176,10 @@ def load_classifier(name: str, revision: str | None, config: PreTrainedConfig) -
     model, info = _load(
         AutoModelForImageClassification, name, revision, config, ignore_mismatched_sizes=True, output_loading_info=True
     )
+    if "pixel_values" not in inspect.signature(model.forward).parameters:  # ImageGPT takes numbers of colours
+        raise InputError(
+            f"model {name} takes {model.main_input_name}, expected one that takes pixel_values. Use another."
+        )
     missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     lost = sorted(key for key in missing if not key.startswith(head_prefixes(model)))
     if lost:
@@ -174,9 +228,7 @@ def build_classifier(args: FinetuneArguments, config: PreTrainedConfig) -> PreTr
     same_labels = load_config(args.model, args.revision, of_transformers=True).id2label == config.id2label
     model = load_classifier(args.model, args.revision, config)
     if not same_labels and "classifier is new" not in model.loading_report:
-        for module in head_of(model).modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
+        renew_head(model)
         model.loading_report += "; classifier is new, since the labels are other ones"
     return model
 

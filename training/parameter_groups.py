@@ -6,22 +6,46 @@ from typing import Any
 from torch import nn
 
 from .arguments import FinetuneArguments
-from .models import head_of
+from .models import head_parameters, is_ours
 
-# encoder.stages.0.layers.1.layer.0.weight -> encoder.stages.0.layers.1
-# encoder.layer.3.mlp.fc.weight -> encoder.layer.3
-BLOCK = re.compile(r"^(.*?\.\d+(?:\.[a-z_]+\.\d+)?)\.")
+# stages.0.layers.1.layer.0.weight -> stages.0.layers.1; layers.3.mlp.fc1.weight -> layers.3; 4.weight -> 4
+NUMBERED = re.compile(r"^((?:.*?\.)??\d+(?:\.(?:layers|layer|blocks|stage)\.\d+)?)\.")
+PRETRAINING_PARTS = ("decoder", "discriminator")  # of our families: what `reconstruction_weight` keeps
 
 
 def blocks_of(model: nn.Module) -> list[list[nn.Parameter]]:
-    """The encoder's parameters, block by block, in the order in which an image meets them."""
-    head = {id(p) for p in head_of(model).parameters()}
-    blocks: dict[str, list[nn.Parameter]] = {}
+    """The encoder's parameters, block by block, in the order in which an image meets them.
+
+    A block is what has a number (a residual block, a transformer layer, a layer of a plain chain) or, where names
+    have none, a whole part of the encoder (the stem, the embeddings, an Inception module with all its branches).
+    Norms alone are no block: they belong to the one before them.
+    """
+    left_out = {id(p) for p in [*head_parameters(model), *pretraining_parameters(model)]}
+    prefix, blocks = _encoder_prefix(model, left_out), {}
     for name, parameter in model.named_parameters():
-        if id(parameter) not in head:
-            found = BLOCK.match(name)
-            blocks.setdefault(found[1] if found else name.rpartition(".")[0], []).append(parameter)
-    return list(blocks.values())
+        if id(parameter) not in left_out:
+            name = name.removeprefix(prefix)
+            found = NUMBERED.match(name)
+            key = found[1] if found else name.partition(".")[0] if "." in name else ""
+            blocks.setdefault(key, []).append(parameter)
+    joined: list[list[nn.Parameter]] = []
+    waiting: list[nn.Parameter] = []  # class tokens and norms that come before every block
+    for key, parameters in blocks.items():
+        slight = key == "" or all(p.dim() <= 1 for p in parameters)
+        if not slight:
+            joined.append([*waiting, *parameters])
+            waiting = []
+        elif joined:
+            joined[-1] += parameters
+        else:
+            waiting += parameters
+    return [*joined, waiting] if waiting else joined
+
+
+def pretraining_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """What a classifier of ours carries for the loss of its pretraining alone."""
+    parts = [getattr(model.base_model, name, None) for name in PRETRAINING_PARTS] if is_ours(model.config) else []
+    return [parameter for part in parts if part is not None for parameter in part.parameters()]
 
 
 def parameter_groups(model: nn.Module, args: FinetuneArguments) -> list[dict[str, Any]]:
@@ -30,17 +54,52 @@ def parameter_groups(model: nn.Module, args: FinetuneArguments) -> list[dict[str
     The head learns at `learning_rate`, the encoder at `encoder_learning_rate` (default: the same), each of its blocks
     `layerwise_lr_decay` times as fast as the one after it (Bao et al. 2022, BEiT). With `gradual_unfreezing` a group
     stands still for the share of all steps in its "still_until" (Howard and Ruder 2018, ULMFiT): the blocks wake one
-    after another, the last one first, evenly over the first half of training.
+    after another, the last one first, evenly over the first half of training. What `reconstruction_weight` keeps
+    learns from the start, as fast as the encoder before any decay.
     """
     base = args.learning_rate if args.encoder_learning_rate is None else args.encoder_learning_rate
-    groups: list[dict[str, Any]] = [{"params": list(head_of(model).parameters())}]
+    rate = {} if args.encoder_learning_rate is None else {"lr": base}
+    groups: list[dict[str, Any]] = [{"params": head_parameters(model)}]
     blocks = blocks_of(model)
     if args.layerwise_lr_decay == 1 and not args.gradual_unfreezing:
-        rate = {} if args.encoder_learning_rate is None else {"lr": base}
-        return [*groups, {"params": [p for block in blocks for p in block], **rate}]
-    for depth, block in enumerate(reversed(blocks)):
-        group = {"params": block, "lr": base * args.layerwise_lr_decay ** (depth + 1)}
-        if args.gradual_unfreezing:
-            group["still_until"] = 0.5 * (depth + 1) / len(blocks)
-        groups.append(group)
-    return groups
+        groups.append({"params": [p for block in blocks for p in block], **rate})
+    else:
+        for depth, block in enumerate(reversed(blocks)):
+            group = {"params": block, "lr": base * args.layerwise_lr_decay ** (depth + 1)}
+            if args.gradual_unfreezing:
+                group["still_until"] = 0.5 * (depth + 1) / len(blocks)
+            groups.append(group)
+    kept = pretraining_parameters(model)
+    if not kept:
+        return groups
+    if not hasattr(model.base_model, "parameter_groups"):
+        return [*groups, {"params": kept, **rate}]
+    return _as_family_trains(groups, model.base_model.parameter_groups(base), kept)
+
+
+def _as_family_trains(
+    groups: list[dict[str, Any]], of_family: list[dict[str, Any]], kept: list[nn.Parameter]
+) -> list[dict[str, Any]]:
+    """The encoder's `groups` with the settings its family has for it (a BiGAN's betas), and those of what is `kept`
+    at rates of their own (its discriminator's)."""
+    outside = {id(p) for p in kept}
+    for group in of_family:
+        members = {id(p) for p in group["params"]}
+        settings = {name: value for name, value in group.items() if name not in ("params", "lr")}
+        groups = [{**g, **(settings if members.intersection(map(id, g["params"])) else {})} for g in groups]
+    return [*groups, *(g for g in of_family if outside.issuperset(map(id, g["params"])))]
+
+
+def _encoder_prefix(model: nn.Module, left_out: set[int]) -> str:
+    """What all names in the encoder begin with: wrappers around a single part are passed through."""
+    module, prefix = model, ""
+    if model.base_model is not model:
+        module, prefix = model.base_model, f"{model.base_model_prefix}."
+    while True:
+        parts = [
+            (name, part) for name, part in module.named_children()
+            if any(id(p) not in left_out for p in part.parameters())
+        ]  # fmt: skip
+        if len(parts) != 1 or parts[0][0].isdecimal():
+            return prefix
+        module, prefix = parts[0][1], f"{prefix}{parts[0][0]}."

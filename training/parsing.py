@@ -21,6 +21,7 @@ from .errors import InputError
 
 RECIPES = Path(__file__).parent / "recipes"
 A = TypeVar("A")
+NAMED = "first word by name"
 
 
 def argument(default: Any, help: str, choices: tuple[str, ...] | None = None, positional: bool = False) -> Any:
@@ -154,11 +155,12 @@ def parse_arguments(cls: type[A], argv: list[str] | None = None, prog: str | Non
     if first is not None:
         parser.add_argument(first.name, nargs="?", help=first.metadata["help"])
     for f in dataclasses.fields(cls):
-        if f is first:
+        if f is first and f.name == "recipe":
             continue
         default = "" if f.default in (None, MISSING) else f" (default: {f.default})"
         parser.add_argument(
             f"--{f.name}",
+            dest=NAMED if f is first else f.name,  # the first word may be given by its name, as in the other verbs
             metavar="{" + ",".join(f.metadata["choices"]) + "}" if f.metadata["choices"] else _metavar(f),
             help=f.metadata["help"].replace("%", "%%") + default,
             **({"nargs": "?", "const": True} if f.type is bool else {}),
@@ -172,6 +174,10 @@ def parse_arguments(cls: type[A], argv: list[str] | None = None, prog: str | Non
     if unknown:
         what = f"one {first.name} and " if first is not None else ""
         raise InputError(f"{unknown[0]!r} stands where no value was expected; give {what}--name value pairs.")
+    if NAMED in given:
+        if first.name in given:
+            raise InputError(f"{first.name} is given twice: {given[first.name]} and {given[NAMED]}. Leave one out.")
+        given[first.name] = given.pop(NAMED)
     if first is None or first.name != "recipe":
         return cls(**given)
     recipe = given.pop("recipe", None)

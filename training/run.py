@@ -116,20 +116,23 @@ class Run:
             )
 
     def open(
-        self, model: Any, processor: Any, train: ImageData, evaluation: ImageData | None, trained: Any = None
-    ) -> None:
+        self, model: Any, processor: Any, train: ImageData, evaluation: ImageData | None, trained: Any = None,
+        unlabelled: ImageData | None = None,
+    ) -> None:  # fmt: skip
         """Lock the folder, remove what is to be overwritten and write the first record.
 
         Args:
             model: what is evaluated and saved, with its image processor.
             train, evaluation: what it learns from and is judged by.
             trained: the module that the loop trains, if it is one around the model.
+            unlabelled: what it learns from beside `train`.
         """
         self.model, self.processor, self.trained = model, processor, model if trained is None else trained
         config = {k: v for k, v in model.config.to_dict().items() if k not in ("transformers_version", "dtype")}
         self._identity = {
             "config": config,
             "dataset": train.fingerprint,
+            "unlabelled_dataset": unlabelled and unlabelled.fingerprint,
             "seed": self.args.seed,
             "optim": self.args.optim,
             "batch": [self.args.per_device_train_batch_size, self.args.gradient_accumulation_steps],
@@ -138,13 +141,12 @@ class Run:
         self.record["dataset"] = {
             "name": self.args.dataset,
             "source": source_of(self.args.dataset),
-            "train": {"name": train.name, "samples": len(train), "fingerprint": train.fingerprint},
+            "train": train.facts,
             "damaged_and_skipped": train.skipped + (evaluation.skipped if evaluation else 0),
         }
-        if evaluation is not None:
-            self.record["dataset"]["evaluation"] = {
-                "name": evaluation.name, "samples": len(evaluation), "fingerprint": evaluation.fingerprint
-            }  # fmt: skip
+        for role, data in (("evaluation", evaluation), ("unlabelled", unlabelled)):
+            if data is not None:
+                self.record["dataset"][role] = data.facts
         self.record["model"] = {
             "class": type(model).__name__,
             "model_type": model.config.model_type,

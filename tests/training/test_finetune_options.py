@@ -14,7 +14,6 @@ from pretune.training.arguments import FinetuneArguments
 from pretune.training.augmentation import augment, mixup, strengthen, weaken
 from pretune.training.best_weights import BestWeights
 from pretune.training.classifying import Classifying, align
-from pretune.training.parameter_groups import blocks_of, parameter_groups
 
 TINY = {"hidden_sizes": [16, 8], "latent_size": 4}
 RESNET = ResNetConfig(layer_type="basic", num_labels=4, embedding_size=8, hidden_sizes=[8, 12], depths=[1, 1])
@@ -93,37 +92,6 @@ def test_our_config_fields_do_not_apply_to_other_models(resnet, quick):
         pretune.finetune(model=resnet, reconstruction_weight=1.0, **quick)
 
 
-# --- rates -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("model", [network(), ResNetForImageClassification(RESNET)], ids=["ours", "resnet"])
-def test_groups_hold_every_parameter_once_and_slow_down_towards_the_pixels(model):
-    groups = parameter_groups(model, arguments(layerwise_lr_decay=0.5, gradual_unfreezing=True, learning_rate=1.0))
-    held = [id(p) for group in groups for p in group["params"]]
-    assert sorted(held) == sorted(id(p) for p in model.parameters())
-    assert "lr" not in groups[0] and [g["lr"] for g in groups[1:]] == [0.5**k for k in range(1, len(groups))]
-    waits = [g["still_until"] for g in groups[1:]]
-    assert waits == sorted(waits) and 0 < waits[0] and waits[-1] == 0.5
-    assert len(blocks_of(model)) >= 3 and len(parameter_groups(model, arguments())) == 2
-
-
-def test_gradual_unfreezing_keeps_early_blocks_still_until_their_turn(quick):
-    start = network().autoencoder.encoder
-    result = pretune.finetune(
-        from_scratch=True, config=TINY, gradual_unfreezing=True, checkpointing_steps="6", save_total_limit=None,
-        max_steps=24, overwrite_output_dir=True, **quick,
-    )  # fmt: skip
-    from safetensors.torch import load_file
-
-    early, late = (load_file(quick["output_dir"] / f"checkpoint-{k}/model.safetensors") for k in (6, 18))
-    first, last = "autoencoder.encoder.0.weight", "autoencoder.encoder.4.weight"
-    assert early[first].shape == start[0].weight.shape
-    assert not torch.equal(late[first], early[first])  # awake from step 12 on
-    middle = load_file(quick["output_dir"] / "checkpoint-12/model.safetensors")
-    assert torch.equal(middle[first], early[first]) and not torch.equal(middle[last], early[last])
-    assert result.metrics["eval_accuracy"] > 30
-
-
 # --- what is learnt from ---------------------------------------------------------------------------------------------
 
 
@@ -158,6 +126,13 @@ def test_label_smoothing_is_torchs():
     torch.testing.assert_close(wrapped.eval()(x, y).loss, model(x, y).loss)  # nothing of it when it is judged
 
 
+def test_a_compiled_classifier_gives_the_same_fields():
+    wrapped = Classifying(network(), arguments(unlabelled_dataset="digits")).train()
+    x, y, u = torch.rand(5, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1]), torch.rand(7, 1, 8, 8)
+    output = torch.compile(wrapped, backend="eager")(x, y, u)
+    assert output.loss.shape == output["pseudo_labelled"].shape == () and output.logits.shape == (5, 3)
+
+
 def test_reconstruction_weight_keeps_the_pretraining_loss(quick, tmp_path):
     base = pretune.pretrain(**{**quick, "output_dir": tmp_path / "base"}, config=TINY)
     kept = pretune.finetune(model=base.output_dir, reconstruction_weight=0.5, label_smoothing=0.1, **quick)
@@ -173,8 +148,9 @@ def test_consistency_counts_only_sure_pseudo_labels():
     never = Classifying(model, arguments(confidence_threshold=1.0)).train()
     output = never(x, y, u)
     torch.testing.assert_close(output.loss, model(x, y).loss)
-    assert output.pseudo_labelled == 0
-    always = Classifying(model, arguments(confidence_threshold=0.0, consistency_weight=2.0)).train()
+    assert output.pseudo_labelled == 0 and never.logged_outputs == ()
+    options = {"unlabelled_dataset": "digits", "confidence_threshold": 0.0, "consistency_weight": 2.0}
+    always = Classifying(model, arguments(**options)).train()
     output = always(x, y, u)
     assert output.pseudo_labelled == 1 and output.loss > model(x, y).loss
     output.loss.backward()
@@ -196,10 +172,15 @@ def test_averaged_weights_follow_and_are_what_is_kept():
     model = network()
     wrapped = Classifying(model, arguments(ema_decay=0.5)).train()
     before = wrapped.averaged.classifier.weight.clone()
-    with torch.no_grad():
-        model.classifier.weight += 1
-    wrapped(torch.rand(2, 1, 8, 8), torch.tensor([0, 1]))
-    torch.testing.assert_close(wrapped.averaged.classifier.weight, before + 0.5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    wrapped.follow(optimizer)
+    for _ in range(4):  # accumulated into one step
+        wrapped(torch.rand(2, 1, 8, 8), torch.tensor([0, 1])).loss.backward()
+    assert torch.equal(wrapped.averaged.classifier.weight, before)
+    optimizer.step()
+    now = model.classifier.weight.detach()  # the step itself enters
+    assert not torch.equal(now, before)
+    torch.testing.assert_close(wrapped.averaged.classifier.weight, (before + now) / 2)
     assert wrapped.kept is wrapped.averaged and not any(p.requires_grad for p in wrapped.averaged.parameters())
 
 
@@ -241,6 +222,28 @@ def test_early_stopping_keeps_the_best_weights(quick, tmp_path):
     assert not (tmp_path / "run/best.safetensors").exists()
 
 
+def test_early_stopping_judges_every_epoch_and_its_end_is_logged(quick, tmp_path):
+    options = {**quick, "num_train_epochs": 200, "logging_steps": 50}  # an epoch has 4 steps
+    result = pretune.finetune(from_scratch=True, config=TINY, early_stopping_patience=2, **options)
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    epochs = [line["epoch"] for line in lines if "validation_accuracy" in line]
+    assert epochs == list(range(1, len(epochs) + 1)) and result.record["global_step"] < 200 * 4
+    assert lines[-1]["eval_accuracy"] == result.metrics["eval_accuracy"]
+    assert lines[-1]["step"] == result.record["global_step"]
+
+
+def test_early_stopping_with_several_labels_an_image(quick, blobs, tmp_path):
+    images, labels = blobs
+    hot = np.eye(3, dtype=np.int64)[labels]
+    hot[:, 0] |= hot[:, 1]
+    np.savez(tmp_path / "several.npz", image=images, label=hot)
+    options = {**quick, "dataset": tmp_path / "several.npz", "num_train_epochs": 3}
+    pretune.finetune(from_scratch=True, config=TINY, early_stopping_patience=9, **options)
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    judged = [line["validation_accuracy"] for line in lines if "validation_accuracy" in line]
+    assert len(judged) == 3 and all(0 <= accuracy <= 100 for accuracy in judged)
+
+
 def test_best_weights_are_those_of_the_first_best_epoch(tmp_path):
     model = torch.nn.Linear(2, 2)
     best = BestWeights(tmp_path, [])
@@ -272,7 +275,11 @@ def test_lora_trains_little_and_leaves_a_plain_checkpoint(quick, resnet, tmp_pat
     [
         ({"augmentation": ["swirl"]}, "augmentation 'swirl' is unknown"),
         ({"label_smoothing": 1.5}, "label_smoothing must lie between 0 and 0.999"),
-        ({"layerwise_lr_decay": 2}, "layerwise_lr_decay must lie between 0 and 1"),
+        ({"layerwise_lr_decay": 2}, "layerwise_lr_decay must be larger than 0 and at most 1, got 2"),
+        (
+            {"layerwise_lr_decay": 0},
+            "larger than 0 and at most 1, got 0; for an encoder that stays .* --freeze_encoder",
+        ),
         ({"lora_rank": 2}, "lora_rank adds to a pretrained encoder"),
         ({"ema_decay": 1.0}, "ema_decay must lie between"),
     ],
@@ -280,6 +287,24 @@ def test_lora_trains_little_and_leaves_a_plain_checkpoint(quick, resnet, tmp_pat
 def test_what_makes_no_sense_is_refused(options, words):
     with pytest.raises(InputError, match=words):
         arguments(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"freeze_encoder": True, "gradual_unfreezing": True}, "gradual_unfreezing is about an encoder that learns"),
+        ({"freeze_encoder": True, "layerwise_lr_decay": 0.5}, "layerwise_lr_decay is about an encoder that learns"),
+        ({"freeze_encoder": True, "encoder_learning_rate": 1e-4}, "encoder_learning_rate is about an encoder"),
+        ({"freeze_encoder": True, "reconstruction_weight": 0.5}, "reconstruction_weight is about an encoder"),
+        ({"consistency_weight": 2.0}, "consistency_weight is about unlabelled images: pass --unlabelled_dataset"),
+        ({"distribution_alignment": True}, "distribution_alignment is about unlabelled images"),
+        ({"unlabelled_split": "extra"}, "unlabelled_split is about unlabelled images"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(options, words):
+    with pytest.raises(InputError, match=words):
+        FinetuneArguments(model="x", dataset="digits", output_dir="unused", **options)
+    FinetuneArguments(model="x", dataset="digits", output_dir="unused", freeze_encoder=True, reconstruction_weight=0)
 
 
 def test_a_missing_peft_names_the_extra(monkeypatch, quick, resnet):

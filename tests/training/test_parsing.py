@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import pytest
@@ -5,6 +6,7 @@ import yaml
 
 from pretune.training.arguments import FinetuneArguments, PretrainArguments
 from pretune.training.errors import InputError
+from pretune.training.models import family_of, make_config
 from pretune.training.parsing import RECIPES, build_arguments, parse_arguments
 
 NEEDED = ["--dataset", "digits", "--output_dir", "out"]
@@ -24,6 +26,22 @@ def test_command_line_wins_over_recipe_and_recipe_over_default(tmp_path):
 def test_lists_in_config(words):
     args = parse_arguments(PretrainArguments, [*NEEDED, "--config.hidden_sizes", *words, "--seed", "1"])
     assert args.config == {"hidden_sizes": [16, 8]} and args.seed == 1
+
+
+@pytest.mark.parametrize(
+    ("family", "words", "value"),
+    [
+        ("autoencoder", ["corruption", "gaussian"], ["gaussian"]),
+        ("autoencoder", ["hidden_sizes", "64"], [64]),
+        ("bigan", ["hidden_sizes", "64"], [64]),  # a list or None
+        ("masked_image_model", ["image_mean", "0"], 0),  # a number or a list: the number stays
+        ("masked_image_model", ["image_mean", "0.5"], 0.5),
+    ],
+)
+def test_one_value_for_a_list(family, words, value):
+    args = parse_arguments(PretrainArguments, [*NEEDED, f"--config.{words[0]}", words[1]])
+    config = make_config(family_of(family)[0], {"image_size": 32, "num_channels": 1, **args.config})
+    assert getattr(config, words[0]) == value
 
 
 def test_flags_take_a_value_or_none():
@@ -85,3 +103,11 @@ def test_every_shipped_recipe_is_read_by_its_verb(recipe):
     kind = {"pretrain": PretrainArguments, "finetune": FinetuneArguments}[command[0]]
     args = build_arguments(kind, recipe, {"output_dir": "out", **({"model": "x"} if "--model" in command[1] else {})})
     assert args.dataset
+
+
+def test_help_names_every_family():
+    from pretune.auto import FAMILIES
+
+    (field,) = (f for f in dataclasses.fields(PretrainArguments) if f.name == "model_type")
+    for row in FAMILIES:
+        assert row[0].model_type.removeprefix("pretune_") in field.metadata["help"]
