@@ -11,6 +11,8 @@ from typing import Any
 import jinja2
 from huggingface_hub import EvalResult, ModelCardData
 
+from pretune.training.verdict import labels_in_words, method_in_words
+
 PICTURES = {
     "few_labels.png": "accuracy against number of labels, beside floors",
     "reconstructions.png": "originals, and below each its reconstruction",
@@ -115,7 +117,7 @@ def _fields(record: dict[str, Any], model_id: str) -> dict[str, Any]:
         "from_scratch": bool(arguments.get("from_scratch")),
         "recipe": escape(arguments.get("recipe") or ""),
         "trained_on": f"{train['samples']:,} samples of {escape(_short(dataset, 'train'))}"
-        + (f", {few} labels per class" if few else "")
+        + (f", {labels_in_words(few)}" if few else "")
         + (f"; {dataset['damaged_and_skipped']} damaged ones left out" if dataset.get("damaged_and_skipped") else "")
         if train
         else "",
@@ -138,7 +140,7 @@ def _results(record: dict[str, Any]) -> list[tuple[str | None, str, float, str]]
     """(metric type, or None for a floor beside it; its name; its value; as shown) of the final metrics."""
     metrics, few = record.get("metrics", {}), record.get("arguments", {}).get("labels_per_class")
     prefix = "eval_" if "evaluation" in record.get("dataset", {}) else "train_"
-    suffix = f" with {few} labels per class" if few else ""
+    suffix = f" with {labels_in_words(few)}" if few else ""
     shown = []
     for key, kind, name, form in (
         ("accuracy", "accuracy", "accuracy in %", "{:.2f} %"),
@@ -174,7 +176,7 @@ def _evaluation(record: dict[str, Any]) -> dict[str, Any] | None:
         "samples": f"{found['dataset']['test']['samples']:,}",
         "counts": ["all labels" if c == "all" else f"{c} per class" for c in counts],
         "rows": [
-            (method.replace("_", " "), [_mean_and_sd(cells.get((method, count))) for count in counts])
+            (method_in_words(method), [_mean_and_sd(cells.get((method, count))) for count in counts])
             for method in dict.fromkeys(row["method"] for row in found["table"])
         ],
     }
@@ -202,8 +204,9 @@ def _evaluated(record: dict[str, Any]) -> list[EvalResult]:
             metric_type="accuracy",
             metric_value=round(row["mean"], 2),
             metric_name=f"accuracy in %, {METHODS_OF_THE_MODEL[row['method']]}, "
-            + ("all labels" if row["labels_per_class"] == "all" else f"{row['labels_per_class']} labels per class")
-            + (f" (mean of {row['draws']} draws)" if row["draws"] > 1 else ""),
+            + f"{labels_in_words(row['labels_per_class'])} ("
+            + f"mean of {row['draws']} draws, " * (row["draws"] > 1)
+            + f"protocol {found['protocol_version']})",
         )
         for row in found["table"]
         if row["method"] in METHODS_OF_THE_MODEL

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from .errors import InputError
+from .output_paths import require_folders
 from .protocol import PROTOCOL
 
 WORKING_FILE, FEATURES = "cells.jsonl", "features"
@@ -39,20 +41,26 @@ class Cells:
 
     Args:
         folder: made if missing.
-        dataset: fingerprints of the training and test split.
+        dataset: fingerprints of the images of the training and test split, and of their labels.
         overwrite: begin anew.
+        began: `time.perf_counter()` from which the time of this call counts.
+
+    Attributes:
+        accuracy: in per cent, by cell.
+        confusion: of every first draw, for whichever cell is to be shown: [true class, predicted class, images] for
+            each pair that occurs, which stays small with many classes.
 
     Raises:
-        InputError: the folder holds other files, another evaluation is running in it, or one of another protocol
-            version or of other data was begun there.
+        InputError: the folder holds other files or damaged cells, another evaluation is running in it, or one of
+            another protocol version or of other data was begun there.
     """
 
-    def __init__(self, folder: Path, dataset: dict[str, str], overwrite: bool):
+    def __init__(self, folder: Path, dataset: dict[str, str], overwrite: bool, began: float):
         self.folder, self.path = folder, folder / WORKING_FILE
         self.accuracy: dict[Cell, float] = {}
         self.confusion: dict[Cell, list[list[int]]] = {}
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"output_dir {folder} is a file, expected a folder. Choose another --output_dir.")
+        self._spent, self._mark = 0.0, began  # seconds of earlier calls and lines; when the last line was written
+        require_folders(folder, "output_dir")
         holds = sorted(path.name for path in folder.glob("*") if path.name != ".lock")
         if holds and not self.path.is_file():
             raise InputError(
@@ -84,30 +92,49 @@ class Cells:
                 whole.append(json.loads(line))
             except ValueError:  # the line that a kill cut off
                 break
-        found = whole[0].get("identity") if whole else identity
+        whole = whole or [{"identity": identity}]
+        try:
+            found = {name: whole[0]["identity"][name] for name in identity}
+        except (KeyError, TypeError):
+            raise self._damaged(1) from None
         for name, mine in identity.items():
-            if found.get(name) != mine:
+            if found[name] != mine:
                 raise InputError(
-                    f"{self.folder} holds an evaluation with another {name} ({found.get(name)}, now {mine}); their "
+                    f"{self.folder} holds an evaluation with another {name} ({found[name]}, now {mine}); their "
                     f"numbers must not be mixed. Choose another --output_dir, or pass --overwrite_output_dir."
                 )
+        for number, line in enumerate(whole[1:], 2):
+            try:
+                cell = Cell(**{field.name: line[field.name] for field in dataclasses.fields(Cell)})
+                self.accuracy[cell] = float(line["accuracy"])
+                if cell.draw == 0:
+                    self.confusion[cell] = line["confusion"]
+                self._spent += line["seconds"]
+            except (KeyError, TypeError, ValueError):
+                raise self._damaged(number) from None
         part = self.path.with_suffix(".tmp")
-        part.write_text("".join(json.dumps(line) + "\n" for line in whole or [{"identity": identity}]))
+        part.write_text("".join(json.dumps(line) + "\n" for line in whole))
         os.replace(part, self.path)
-        for line in whole[1:]:
-            confusion, accuracy = line.pop("confusion", None), line.pop("accuracy")
-            cell = Cell(**line)
-            self.accuracy[cell] = accuracy
-            if confusion is not None:
-                self.confusion[cell] = confusion
 
-    def add(self, cell: Cell, accuracy: float, confusion: list[list[int]] | None) -> None:
-        """Keep a cell, in memory and in the folder."""
+    def _damaged(self, line: int) -> InputError:
+        return InputError(
+            f"line {line} of {self.path} is not as evaluate writes it. Restore the file, choose another --output_dir, "
+            f"or pass --overwrite_output_dir."
+        )
+
+    def add(self, cell: Cell, accuracy: float, confusion: list[list[int]]) -> None:
+        """Keep a cell, in memory and in the folder, with the time it took."""
         self.accuracy[cell] = accuracy
         line = {**dataclasses.asdict(cell), "accuracy": accuracy}
-        if confusion is not None:
+        if cell.draw == 0:
             self.confusion[cell] = line["confusion"] = confusion
-        self._write_line(line)
+        spent = round(time.perf_counter() - self._mark, 3)
+        self._spent, self._mark = self._spent + spent, self._mark + spent
+        self._write_line({**line, "seconds": spent})
+
+    def seconds(self) -> float:
+        """Time spent on all cells, by every call that went on here, until now."""
+        return self._spent + time.perf_counter() - self._mark
 
     def close(self, finished: bool) -> None:
         """Give the folder free; features are of no more use once the report is whole."""

@@ -25,6 +25,7 @@ from pretune.training.command import run_command
 from pretune.training.data import ImageData, load_split
 from pretune.training.encoders import Encoder
 from pretune.training.errors import InputError
+from pretune.training.output_paths import require_folders
 
 logger = logging.getLogger("pretune.training.embed")
 
@@ -59,12 +60,16 @@ def embed(model: str, **arguments: Any) -> EmbedResult:
 def run(args: EmbedArguments) -> EmbedResult:
     """`embed` with arguments that are read already."""
     path = Path(args.output_file)
+    require_folders(path.parent, "output_file")
+    if path.is_dir():
+        raise InputError(f"output_file {path} is a folder, expected a file. Choose another --output_file.")
     if path.exists() and not args.overwrite:
         raise InputError(f"output_file {path} exists. Choose another, or pass --overwrite.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder = Encoder(args.model, args.revision, 2, device, args.per_device_eval_batch_size, args.fit_images)
     size = (encoder.config.image_size, encoder.config.num_channels) if encoder.ours else (None, None)
     data = load_split(args, args.split or args.train_split, *size)
+    encoder.check(data.images)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     pace = 0.1 if sys.stderr.isatty() else 10
@@ -85,6 +90,11 @@ def _codes(encoder: Encoder, data: ImageData, bar: tqdm) -> Iterator[np.ndarray]
         bar.update(len(code))
 
 
+def _ids(data: ImageData) -> np.ndarray:
+    """Row numbers in the split as it is: damaged images that were left out keep theirs."""
+    return np.arange(len(data)) if data.rows is None else data.rows
+
+
 def _write_parquet(path: Path, parts: Iterator[np.ndarray], data: ImageData) -> int:
     """One row group for each part. Returns the width of the code."""
     import pyarrow as pa
@@ -95,7 +105,7 @@ def _write_parquet(path: Path, parts: Iterator[np.ndarray], data: ImageData) -> 
         for code in parts:
             stop = row + len(code)
             columns = {
-                "id": pa.array(np.arange(row, stop)),
+                "id": pa.array(_ids(data)[row:stop]),
                 "latents": pa.FixedSizeListArray.from_arrays(pa.array(code.ravel()), code.shape[1]),
             }
             if data.labels is not None:
@@ -124,7 +134,7 @@ def _write_npz(path: Path, parts: Iterator[np.ndarray], data: ImageData) -> int:
             while code is not None:
                 file.write(np.ascontiguousarray(code, dtype="<f4").tobytes())
                 code = next(parts, None)
-        for name, array in (("id", np.arange(len(data))), ("label", data.labels)):
+        for name, array in (("id", _ids(data)), ("label", data.labels)):
             if array is not None:
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                     np.lib.format.write_array(file, array, allow_pickle=False)

@@ -6,16 +6,26 @@ of an autoencoder, the class token of a ViT, the mean over a ResNet's last map.
 
 import copy
 import hashlib
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from transformers import AutoModelForImageClassification
 
+from .bare_encoders import bare_config, load_bare, new_bare
 from .batches import Columns, evaluating
-from .models import head_of, head_prefixes, load_classifier, load_config
+from .errors import InputError, one_line
+from .models import head_of, head_prefixes, load_classifier, load_config, renew_head
 from .preprocessing import AT_ONCE, Preprocessing
+
+# Of a config: what is set here for every model, and what says where it came from but not what it computes.
+NOT_IDENTITY = {
+    "num_labels", "id2label", "label2id", "problem_type", "reconstruction_weight",
+    "_name_or_path", "name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype", "auto_map",
+}  # fmt: skip
 
 
 class Encoder:
@@ -28,6 +38,9 @@ class Encoder:
         device: where features are computed.
         batch_size: images at once.
         fit_images: resize and convert images for one of our models too, if they have another size.
+
+    Attributes:
+        fingerprint: changes with all that its features depend on: weights, config, image processor and `fit_images`.
 
     Raises:
         InputError: it cannot be loaded whole, is no image model, or has no image processor.
@@ -43,19 +56,38 @@ class Encoder:
         fit_images: bool = False,
     ):
         self.name, self.device, self.batch_size = name, device, batch_size
-        self.config = load_config(name, revision, of_transformers=True)
+        bare = bare_config(name, revision)
+        self.config, self.bare = bare or load_config(name, revision, of_transformers=True), bare is not None
         self.config.num_labels, self.config.problem_type = num_labels, "single_label_classification"
         if hasattr(self.config, "reconstruction_weight"):
             self.config.reconstruction_weight = 0.0  # encoder and head alone
         self.preprocessing = Preprocessing(name, revision, self.config, fit_images)
         self.ours, self.mean, self.std = self.preprocessing.ours, self.preprocessing.mean, self.preprocessing.std
-        self.pretrained = load_classifier(name, revision, self.config).eval()
+        self.pretrained = (load_bare if self.bare else load_classifier)(name, revision, self.config).eval()
         state = self.pretrained.state_dict()
         head = head_prefixes(self.pretrained)
-        digest = hashlib.sha256()
+        settings = [_identity(self.config.to_dict()), _identity(self.preprocessing.processor.to_dict()), fit_images]
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
         for key in sorted(key for key in state if not key.startswith(head)):
             digest.update(key.encode() + state[key].reshape(-1).view(torch.uint8).numpy().tobytes())
         self.fingerprint = digest.hexdigest()[:16]
+
+    def check(self, images: np.ndarray) -> None:
+        """Encode the first of `images` (N, C, H, W).
+
+        Raises:
+            InputError: it does not go through: found now, not after an hour.
+        """
+        try:
+            self.features(self.classifier(True, 0), images[:1])
+        except InputError:
+            raise
+        except (ValueError, RuntimeError, IndexError) as error:
+            raise InputError(
+                f"model {self.name} does not take images of {'x'.join(map(str, images.shape[1:]))} (channels x height "
+                f"x width) as its image processor gives them: {one_line(error)} Set size and channels in its "
+                f"preprocessor_config.json to those of its network, or convert the images."
+            ) from None
 
     def resized(self, images: np.ndarray) -> np.ndarray:
         """8-bit images (N, C, H, W) as this model takes them; see `Preprocessing`."""
@@ -68,9 +100,10 @@ class Encoder:
             torch.manual_seed(seed)
             if pretrained:
                 model = copy.deepcopy(self.pretrained)
-                _reset(head_of(model))
+                renew_head(model)
             else:
-                model = AutoModelForImageClassification.from_config(copy.deepcopy(self.config))
+                make = new_bare if self.bare else AutoModelForImageClassification.from_config
+                model = make(copy.deepcopy(self.config))
         model = model if self.mean is None else Normalised(model, self.mean, self.std)
         return model.to(self.device).eval()
 
@@ -123,7 +156,8 @@ class Normalised(nn.Module):
         return self.model(pixel_values=(pixel_values - self.mean) / self.std, labels=labels)
 
 
-def _reset(head: nn.Module) -> None:
-    for module in head.modules():
-        if hasattr(module, "reset_parameters"):
-            module.reset_parameters()
+def _identity(settings: Any) -> Any:
+    """Settings as a config or image processor writes them, without NOT_IDENTITY at any depth."""
+    if isinstance(settings, dict):
+        return {str(key): _identity(value) for key, value in settings.items() if key not in NOT_IDENTITY}
+    return [_identity(value) for value in settings] if isinstance(settings, (list, tuple)) else settings

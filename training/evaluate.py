@@ -7,7 +7,6 @@ OUTPUT_DIR receives report.json, report.md, a figure and a confusion matrix. Sto
 constants stand in `protocol.py`; a model may be one of ours or any image encoder of transformers.
 """
 
-import json
 import logging
 import sys
 import time
@@ -22,14 +21,15 @@ from tqdm import tqdm
 from pretune.training.arguments import EvaluateArguments
 from pretune.training.cells import FEATURES, Cell, Cells
 from pretune.training.command import run_command
-from pretune.training.data import ImageData, load_data, overlap, source_of, subset
-from pretune.training.draws import check_count, draw_rows, draws_of
+from pretune.training.data import ImageData
+from pretune.training.draws import draw_rows, draws_of
 from pretune.training.encoders import Encoder
 from pretune.training.errors import InputError, Interrupted
 from pretune.training.features import EncoderFeatures, Pixels
 from pretune.training.health import code_health
+from pretune.training.labelled_splits import counts_of, load_splits
+from pretune.training.output_paths import require_folders
 from pretune.training.parsing import command_of
-from pretune.training.pictures import draw_confusion
 from pretune.training.probes import linear_probe, nearest_neighbour
 from pretune.training.protocol import FLOORS, METHODS, PROTOCOL, TRAINED
 from pretune.training.report import add_to_card, check_card, write_report
@@ -74,19 +74,24 @@ def run(args: EvaluateArguments) -> EvaluationResult:
     if args.update_card:
         for name in args.model:
             check_card(Path(name))
-    train, test = _data(args)
-    counts = _counts(args, train)
+    splits = load_splits(args)
+    train, test = splits.train, splits.test
+    counts = counts_of(args, train)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     labels, batch = len(train.label_names), args.per_device_eval_batch_size
     encoders = [Encoder(name, args.revision, labels, device, batch, args.fit_images) for name in args.model]
     for encoder in encoders:
-        encoder.resized(train.images[:1])  # images that do not fit are known now, not after an hour
+        encoder.check(train.images)
     methods = [name for name in METHODS + FLOORS if args.methods is None or name in args.methods]
     shown = _confusion_cell(args, methods, counts)
-    cells = Cells(folder, {"train": train.fingerprint, "test": test.fingerprint}, args.overwrite_output_dir)
+    warnings = splits.warnings() + _few_draws(args.draws, counts)
+    for warning in warnings:
+        logger.warning("warning: %s", warning)
+    cells = Cells(folder, splits.identity(), args.overwrite_output_dir, began)
     finished = False
     try:
-        work = _Work(cells, train, test, methods, {count: draws_of(count, args.draws) for count in counts}, shown)
+        draws = {count: draws_of(count, args.draws) for count in counts}
+        work = _Work(cells, train, test, methods, draws)
         models, results = {}, []
         pace = 0.1 if sys.stderr.isatty() else 10
         with tqdm(
@@ -100,15 +105,21 @@ def run(args: EvaluateArguments) -> EvaluationResult:
                 models[encoder.name], rows = work.do(encoder, bar)
                 results += rows
         report = {
-            "protocol": {**PROTOCOL.record(), "draws_used": args.draws},
-            "dataset": _describe(args, train, test),
+            "protocol": {
+                **PROTOCOL.record(),
+                "labels_per_class_used": counts,
+                "draws_used": args.draws,
+                "n": {str(count): len(draws[count]) for count in counts},
+            },
+            "dataset": splits.record(args),
             "models": models,
             "results": results,
-            "timings": {"total_seconds": round(time.perf_counter() - began, 1)},
+            "confusion": work.confusion(shown, encoders),
+            "warnings": warnings,
+            "timings": {"total_seconds": round(cells.seconds(), 1)},
             "command": command_of("evaluate", args),
         }
         report = write_report(folder, report, 100 * float(np.bincount(test.labels).max()) / len(test))
-        work.draw_confusion(folder / "confusion.png", encoders[0])
         finished = True
     except KeyboardInterrupt:
         raise Interrupted(
@@ -134,11 +145,8 @@ class _Work:
         test: ImageData,
         methods: list[str],
         draws: dict[int | str, range],
-        shown: tuple[str, int | str],
     ):
-        self.cells, self.train, self.test, self.methods, self.draws, self.shown = (
-            cells, train, test, methods, draws, shown
-        )  # fmt: skip
+        self.cells, self.train, self.test, self.methods, self.draws = cells, train, test, methods, draws
         self.pixels = Pixels(train, test)
         self.widths: dict[str, int] = {}
         self.size = len(methods) * sum(map(len, draws.values()))
@@ -160,17 +168,17 @@ class _Work:
         }
         for (method, count, draw), cell in cells.items():
             if method not in TRAINED:
-                if not self._known(cell):
+                if cell not in self.cells.accuracy:
                     self._add(cell, self._probe(method, count, draw, features, code.shape[1]))
                 bar.update()
         for count in self.draws if set(TRAINED) & set(self.methods) else []:
             for group in groups_of(encoder, self.draws[count]):
                 todo = {(m, draw): cells[m, count, draw] for m in TRAINED if m in self.methods for draw in group}
-                if not all(map(self._known, todo.values())):
-                    trained = predictions_of_networks(encoder, self.train, self.test, count, group)
-                    for key, cell in todo.items():
-                        if not self._known(cell):
-                            self._add(cell, trained[key])
+                missing = [key for key, cell in todo.items() if cell not in self.cells.accuracy]
+                if missing:
+                    trained = predictions_of_networks(encoder, self.train, self.test, count, missing)
+                    for key in missing:
+                        self._add(todo[key], trained[key])
                 bar.update(len(todo))
         facts = {
             "fingerprint": encoder.fingerprint,
@@ -205,26 +213,27 @@ class _Work:
     def _rows(self, count: int | str, draw: int) -> np.ndarray:
         return draw_rows(self.train.labels, self.train.label_names, count, draw)
 
-    def _known(self, cell: Cell) -> bool:
-        """True if nothing of this cell is left to compute, its confusion matrix included if that is to be shown."""
-        return cell in self.cells.accuracy and (not self._is_shown(cell) or cell in self.cells.confusion)
-
-    def _is_shown(self, cell: Cell) -> bool:
-        return (cell.method, cell.labels_per_class, cell.draw) == (*self.shown, 0)
-
     def _add(self, cell: Cell, predicted: np.ndarray) -> None:
-        confusion = None
-        if self._is_shown(cell):
-            from sklearn.metrics import confusion_matrix
+        pairs, images = np.unique(np.stack([self.test.labels, predicted], 1), axis=0, return_counts=True)
+        accuracy = 100 * float((predicted == self.test.labels).mean())
+        self.cells.add(cell, accuracy, np.column_stack([pairs, images]).tolist())
 
-            numbers = range(len(self.test.label_names))
-            confusion = confusion_matrix(self.test.labels, predicted, labels=list(numbers)).tolist()
-        self.cells.add(cell, 100 * float((predicted == self.test.labels).mean()), confusion)
-
-    def draw_confusion(self, path: Path, encoder: Encoder) -> None:
-        """The confusion matrix of the chosen cell, first draw, of one encoder."""
-        cell = Cell(_source(self.shown[0], encoder, self.widths[encoder.name]), *self.shown, 0)
-        draw_confusion(path, np.array(self.cells.confusion[cell]), self.test.label_names)
+    def confusion(self, shown: tuple[str, int | str], encoders: list[Encoder]) -> dict[str, Any]:
+        """The confusion matrices of the chosen method and number of labels, first draw, of every encoder."""
+        names, matrices = self.test.label_names, {}
+        for encoder in encoders:
+            cell = Cell(_source(shown[0], encoder, self.widths[encoder.name]), *shown, 0)
+            matrix = np.zeros((len(names), len(names)), int)
+            for true, predicted, images in self.cells.confusion[cell]:
+                matrix[true, predicted] = images
+            matrices[encoder.name] = matrix.tolist()
+        return {
+            "method": shown[0],
+            "labels_per_class": shown[1],
+            "draw": 0,
+            "label_names": names,
+            "matrices": matrices,
+        }
 
 
 def _source(method: str, encoder: Encoder, width: int) -> str:
@@ -233,6 +242,7 @@ def _source(method: str, encoder: Encoder, width: int) -> str:
 
 def _folder(args: EvaluateArguments) -> Path:
     if args.output_dir:
+        require_folders(Path(args.output_dir), "output_dir")
         return Path(args.output_dir)
     if not Path(args.model[0]).is_dir():
         raise InputError(
@@ -241,57 +251,11 @@ def _folder(args: EvaluateArguments) -> Path:
     return Path(args.model[0]) / "evaluation"
 
 
-def _data(args: EvaluateArguments) -> tuple[ImageData, ImageData]:
-    """Labelled training and test split, checked."""
-    own = next((c for c in map(_own_config, args.model) if c is not None), None) if args.fit_images else None
-    train, test = load_data(args, own and own["image_size"], own and own["num_channels"])
-    if test is None:
-        raise InputError("eval_split none leaves nothing to measure on: name a split, or leave it out.")
-    train = subset(train, args.max_train_samples, None, PROTOCOL.seed)
-    test = subset(test, args.max_eval_samples, None, PROTOCOL.seed)
-    for split in (train, test):
-        if split.labels is None:
-            raise InputError(f"{split.name} has no labels, and evaluation needs them. Pass --label_column.")
-        if split.labels.ndim != 1:
-            raise InputError(f"{split.name} has several labels an image; evaluation takes one for each.")
-    unknown = sorted(set(np.unique(test.labels)) - set(np.unique(train.labels)))
-    if unknown:
-        names = ", ".join(repr(test.label_names[label]) for label in unknown)
-        raise InputError(
-            f"{test.name} holds images labelled {names}, and {train.name} has none of them to learn from. "
-            f"Pass another --eval_split, or remove them."
-        )
-    common = overlap(train, test)
-    if common:
-        logger.warning(
-            "warning: %d of %d test images are also training images, pixel for pixel: accuracies are too good",
-            common, len(test),
-        )  # fmt: skip
-    return train, test
-
-
-def _own_config(name: str) -> dict[str, Any] | None:
-    """Image size and channels of one of our own models in a local folder."""
-    path = Path(name) / "config.json"
-    config = json.loads(path.read_text()) if path.is_file() else {}
-    return config if str(config.get("model_type", "")).startswith("pretune_") else None
-
-
-def _counts(args: EvaluateArguments, train: ImageData) -> list[int | str]:
-    """Numbers of labels per class, ascending: those asked for, which must be possible, or the protocol's that are."""
-    if args.labels_per_class is not None:
-        counts = sorted({int(text) for text in args.labels_per_class if text != "all"})
-        for count in counts:
-            check_count(train.labels, train.label_names, count)
-        return counts + ["all"] * ("all" in args.labels_per_class)
-    counts = list(PROTOCOL.labels_per_class)
-    for count in [c for c in counts if c != "all"]:
-        try:
-            check_count(train.labels, train.label_names, count)
-        except InputError as error:
-            logger.warning("left out: %s", error)
-            counts.remove(count)
-    return counts
+def _few_draws(draws: int, counts: list[int | str]) -> list[str]:
+    if counts == ["all"] or draws >= PROTOCOL.draws:
+        return []
+    many = "one draw says" if draws == 1 else f"{draws} draws say"
+    return [f"{many} little of chance, and a verdict takes a wide interval; the protocol has {PROTOCOL.draws} draws"]
 
 
 def _confusion_cell(args: EvaluateArguments, methods: list[str], counts: list) -> tuple[str, int | str]:
@@ -305,16 +269,6 @@ def _confusion_cell(args: EvaluateArguments, methods: list[str], counts: list) -
             f"one of {', '.join(map(str, counts))}."
         )
     return found
-
-
-def _describe(args: EvaluateArguments, train: ImageData, test: ImageData) -> dict[str, Any]:
-    splits = {"train": train, "test": test}
-    return {
-        "name": args.dataset,
-        "source": source_of(args.dataset),
-        "labels_all": round(len(train) / len(np.unique(train.labels))),
-        **{k: {"name": v.name, "samples": len(v), "fingerprint": v.fingerprint} for k, v in splits.items()},
-    }
 
 
 if __name__ == "__main__":

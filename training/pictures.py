@@ -81,19 +81,35 @@ def draw_losses(path: Path, lines: list[dict[str, Any]], floor: float | None = N
 
 def draw_confusion(path: Path, matrix: np.ndarray, names: list[str]) -> None:
     """Confusion matrix (L, L): true classes down, predictions across; shade is the share of the true class."""
-    share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    draw_confusions(path, {"": matrix}, names)
+
+
+def draw_confusions(
+    path: Path, matrices: dict[str, np.ndarray], names: list[str], title: str = "", note: str | None = None
+) -> None:
+    """Confusion matrices of several models beside each other, each under its name; see `draw_confusion`.
+
+    Args:
+        title: above them.
+        note: what they are of, kept in the file.
+    """
     side = min(3 + 0.35 * len(names), 12)
-    figure = _figure(side + 0.8, side)
-    axes = figure.add_subplot()
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    if len(names) <= 30:
-        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
-        axes.set_yticks(range(len(names)), names, fontsize=7)
-        for row, column in np.argwhere(matrix > 0):
-            colour = "white" if share[row, column] > 0.5 else "black"
-            axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=6, color=colour)
-    axes.set(xlabel="predicted", ylabel="true")
-    _save(figure, path)
+    figure = _figure((side + 0.8) * len(matrices), side)
+    panels = figure.subplots(1, len(matrices), squeeze=False)[0]
+    for axes, (model, matrix) in zip(panels, matrices.items(), strict=True):
+        share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+        axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        if len(names) <= 30:
+            axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+            axes.set_yticks(range(len(names)), names, fontsize=7)
+            for row, column in np.argwhere(matrix > 0):
+                colour = "white" if share[row, column] > 0.5 else "black"
+                axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=6, color=colour)
+        axes.set(xlabel="predicted", ylabel="true")
+        axes.set_title(model, fontsize=9)
+    if title:
+        figure.suptitle(title, fontsize=9, wrap=True)
+    _save(figure, path, note)
 
 
 # Told apart without colour: filled markers and solid lines for the model, open ones and dashes for the floors.
@@ -118,6 +134,7 @@ def draw_few_labels(
     chance: float,
     labels_all: int,
     title: str,
+    note: str | None = None,
 ) -> None:
     """Accuracy against number of labels: a panel for each model, bands of one sd over the draws.
 
@@ -127,6 +144,7 @@ def draw_few_labels(
         chance: accuracy of the most frequent class.
         labels_all: labels per class that "all" stands for.
         title: above it.
+        note: what it is of, kept in the file.
     """
     figure = _figure(6.2 * len(found) + 2.6, 5)
     places = [labels_all if count == "all" else count for count in counts]
@@ -139,7 +157,7 @@ def draw_few_labels(
             if not points:
                 continue
             x, means = [p[0] for p in points], np.array([np.mean(p[1]) for p in points])
-            sds = np.array([np.std(p[1], ddof=1) if len(p[1]) > 1 else 0.0 for p in points])
+            sds = np.array([np.std(p[1], ddof=1) if len(p[1]) > 1 else np.nan for p in points])  # NaN: no band there
             floor = "floor" in label
             panel.fill_between(x, means - sds, means + sds, color=colour, alpha=0.08 if floor else 0.18, linewidth=0)
             panel.plot(
@@ -151,11 +169,12 @@ def draw_few_labels(
         panel.set_xticks(places, ["all" if c == "all" else str(c) for c in counts])
         panel.minorticks_off()
         panel.set_xlabel("labels per class")
-        panel.set_title(model if len(found) > 1 else title, fontsize=10)
+        panel.set_title(model if len(found) > 1 else "", fontsize=10)
         panel.grid(alpha=0.25)
+    figure.suptitle(title, fontsize=10)
     panels[0].set_ylabel("test accuracy in %")
     panels[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    _save(figure, path)
+    _save(figure, path, note)
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -164,5 +183,5 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+def _save(figure: Figure, path: Path, note: str | None = None) -> None:
+    figure.savefig(path, dpi=110, metadata={"Software": None, **({"Description": note} if note else {})})

@@ -1,7 +1,8 @@
 """The protocol of `pretune evaluate`: every constant that a number depends on, in one place.
 
 A changed constant is a new protocol: raise `version`. The version stands in every file `evaluate` writes, and numbers
-of different versions are never compared (`tests/training/test_protocol.py` holds the constants to their version).
+of different versions are never compared (`tests/training/test_protocol.py` holds the constants to their version). The
+rule by which accuracies become a verdict has a version of its own, beside it in `verdict.py`.
 """
 
 import dataclasses
@@ -26,7 +27,7 @@ class Protocol:
         version: raised with any change below, or of what the words here mean.
         labels_per_class, draws: what is reported unless the user asks for other ones.
         seed: of the draws, of held-out parts, initial weights and the order of batches.
-        test_split: which images are counted.
+        test_split: which images are counted; share and seed of the held-out part stand in `data.py`.
         neighbours, distance: of the nearest-neighbour vote, on features as they are.
         standardisation: of features before the linear probe; their statistics come from the reference images.
         reference_images: training images, without labels, for these statistics and the health of the code.

@@ -10,12 +10,13 @@ import numpy as np
 
 from .card import write_card
 from .errors import InputError
-from .pictures import draw_few_labels
+from .pictures import draw_confusions, draw_few_labels
 from .protocol import FLOORS, METHODS
 from .run_folder import card_was_edited, read_record
-from .verdict import WORDS, Accuracies, differences, ranking, verdict
+from .verdict import WORDS, Accuracies, differences, labels_in_words, method_in_words, ranking, verdict
 
-FIGURE = "few_labels.png"
+FIGURE, CONFUSION = "few_labels.png", "confusion.png"
+DEFAULTS = {"labels_per_class": "labels_per_class, if not chosen", "draws": "draws, if not chosen"}
 
 
 def accuracies_of(results: list[dict[str, Any]], model: str) -> Accuracies:
@@ -28,11 +29,12 @@ def accuracies_of(results: list[dict[str, Any]], model: str) -> Accuracies:
 
 
 def write_report(folder: Path, report: dict[str, Any], chance: float) -> dict[str, Any]:
-    """Add verdict, comparisons and ranking to a report and write report.json, report.md and the figure.
+    """Add verdict, comparisons and ranking to a report and write report.json, report.md and the pictures.
 
     Args:
         folder: where to.
-        report: "protocol", "dataset", "models" ({name: {"latent_size", "health"}}), "results", "timings", "command".
+        report: "protocol", "dataset", "models" ({name: {"latent_size", "health"}}), "results", "confusion",
+            "warnings", "timings", "command".
         chance: accuracy of the most frequent class, in per cent.
 
     Returns:
@@ -40,27 +42,44 @@ def write_report(folder: Path, report: dict[str, Any], chance: float) -> dict[st
     """
     counts = list(dict.fromkeys(row["labels_per_class"] for row in report["results"]))
     found = {model: accuracies_of(report["results"], model) for model in report["models"]}
-    verdicts = {model: verdict(of_model, counts) for model, of_model in found.items()}
+    verdicts = {model: verdict(of_model, counts, len(found)) for model, of_model in found.items()}
     first = next(iter(verdicts.values()))
     if len(verdicts) > 1:
         report["verdict"] = {
             "helped": any(v["helped"] for v in verdicts.values()),
             "sentence": " ".join(f"{model}: {v['sentence']}" for model, v in verdicts.items()),
             "rule": first["rule"],
+            "rule_version": first["rule_version"],
         }
     else:
         report["verdict"] = first
     for model, of_model in found.items():
         report["models"][model]["verdict"] = verdicts[model]
-        report["models"][model]["differences"] = [d.record() for d in differences(of_model, counts)]
+        report["models"][model]["differences"] = [d.record() for d in differences(of_model, counts, len(found))]
         report["models"][model]["table"] = table(of_model, counts)
     report["ranking"] = ranking(found, counts)
-    draw_few_labels(folder / FIGURE, found, counts, chance, report["dataset"]["labels_all"], _title(report))
+    _draw(folder, report, found, counts, chance)
     (folder / "report.md").write_text(render(report, counts))
     part = folder / ".report.json.tmp"
     part.write_text(json.dumps(report, indent=1) + "\n")
     os.replace(part, folder / "report.json")
     return report
+
+
+def _draw(folder: Path, report: dict[str, Any], found: dict[str, Accuracies], counts: list, chance: float) -> None:
+    """Both pictures; that they are of this protocol stands in their titles and in their files."""
+    data, version = report["dataset"], f"protocol {report['protocol']['version']}"
+    title = f"{Path(data['name']).name}, {data['test']['samples']:,} test images; {version}"
+    note = f"pretune evaluate, {version}: {report['command']}"
+    draw_few_labels(folder / FIGURE, found, counts, chance, data["labels_all"], title, note)
+    shown = report["confusion"]
+    matrices = {model: np.array(matrix) for model, matrix in shown["matrices"].items()}
+    title = f"{_confusion_in_words(shown)}; {version}"
+    draw_confusions(folder / CONFUSION, matrices, shown["label_names"], title, note)
+
+
+def _confusion_in_words(shown: dict[str, Any]) -> str:
+    return f"{shown['method']}, {labels_in_words(shown['labels_per_class'])}, draw {shown['draw']}"
 
 
 def table(found: Accuracies, counts: list[int | str]) -> list[dict[str, Any]]:
@@ -87,8 +106,7 @@ def markdown_table(rows: list[dict[str, Any]]) -> str:
     for method in dict.fromkeys(row["method"] for row in rows):
         cells = {row["labels_per_class"]: row for row in rows if row["method"] == method}
         shown = [_cell(cells.get(count), best[count]) for count in counts]
-        floor = "floor: " if method in FLOORS else ""
-        lines.append(f"| {floor}{WORDS[method]} | {' | '.join(shown)} |")
+        lines.append(f"| {method_in_words(method)} | {' | '.join(shown)} |")
     return "\n".join(lines)
 
 
@@ -103,13 +121,10 @@ def _cell(row: dict[str, Any] | None, best: float) -> str:
     return f"**{text}**" if row["mean"] == best else text
 
 
-def _title(report: dict[str, Any]) -> str:
-    return f"{Path(report['dataset']['name']).name}, {report['dataset']['test']['samples']:,} test images"
-
-
 def render(report: dict[str, Any], counts: list[int | str]) -> str:
     """The text of report.md."""
     data, draws = report["dataset"], report["protocol"]["draws_used"]
+    one_run = "; with all labels one run" if "all" in counts else ""
     lines = [
         f"# What pretraining is worth on {Path(data['name']).name}",
         "",
@@ -117,10 +132,12 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         "",
         f"![accuracy against number of labels]({FIGURE})",
         "",
-        f"Mean +- sd over {draws} draws of labelled samples, the same for every method; with all labels one run. "
+        f"Mean +- sd over {draws} draws of labelled samples, the same for every method{one_run}. "
         f"Test: {data['test']['samples']:,} images of {data['test']['name']}; labelled samples are drawn from "
-        f"{data['train']['samples']:,} of {data['train']['name']}.",
+        f"{data['train']['samples']:,} of {data['train']['name']}. Every method and draw has a new head: a classifier "
+        f"that came with a model is not used.",
     ]
+    lines += [line for warning in report["warnings"] for line in ("", f"Warning: {warning}.")]
     for model, facts in report["models"].items():
         health = facts["health"]
         lines += ["", f"## {model}", "", markdown_table(facts["table"]), "", "Paired differences in points:", ""]
@@ -138,6 +155,7 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         ]
     if report["ranking"]:
         lines += ["", "## The models beside each other", ""]
+        lines += ["Intervals of the mean over draws: of these very models, not of how they were pretrained.", ""]
         told = [row for row in report["ranking"] if row["better"]]
         lines += [
             f"- {WORDS[row['method']]}, {_column(row['labels_per_class'])}: {row['better']} is better than "
@@ -146,9 +164,12 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         ]
         if len(told) < len(report["ranking"]):
             lines.append(f"- {len(report['ranking']) - len(told)} other comparisons do not tell them apart.")
+    shown = _confusion_in_words(report["confusion"])
+    lines += ["", f"![confusion matrix: {shown}]({CONFUSION})", "", f"Confusion matrix: {shown}."]
     protocol = {k: v for k, v in report["protocol"].items() if k != "version"}
-    lines += ["", f"## Protocol, version {report['protocol']['version']}", "", report["verdict"]["rule"], ""]
-    lines += [f"- {name}: {value}" for name, value in protocol.items()]
+    lines += ["", f"## Protocol, version {report['protocol']['version']}", ""]
+    lines += [f"Rule of the verdict, version {report['verdict']['rule_version']}: {report['verdict']['rule']}", ""]
+    lines += [f"- {DEFAULTS.get(name, name)}: {value}" for name, value in protocol.items()]
     lines += ["", "```sh", report["command"], "```"]
     return "\n".join(lines) + "\n"
 

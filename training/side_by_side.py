@@ -22,8 +22,10 @@ class Job:
 
 
 def can_stack(model: nn.Module) -> bool:
-    """True for a small network without buffers (batch statistics) and without dropout."""
+    """True for a small network without buffers (batch statistics), dropout or parts that never learn."""
     parameters = sum(p.numel() for p in model.parameters())
+    if not all(p.requires_grad for p in model.parameters()):
+        return False
     dropout = any(isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0 for m in model.modules())
     return parameters <= STACKED_PARAMETERS and not dropout and not any(True for _ in model.buffers())
 

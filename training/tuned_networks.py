@@ -9,11 +9,12 @@ from .batches import Batches, Columns
 from .data import ImageData
 from .draws import draw_rows, hold_out
 from .encoders import Encoder
-from .protocol import PROTOCOL, TRAINED, default_first
+from .protocol import PROTOCOL, default_first
 from .randomness import seed_for
 from .side_by_side import Job, can_stack, fit
 
-Chosen = dict[tuple[str, int], float]  # (method, draw) -> learning rate
+Network = tuple[str, int]  # (method, draw)
+Chosen = dict[Network, float]  # learning rates
 
 
 def groups_of(encoder: Encoder, draws: range) -> list[range]:
@@ -22,28 +23,28 @@ def groups_of(encoder: Encoder, draws: range) -> list[range]:
 
 
 def predictions_of_networks(
-    encoder: Encoder, train: ImageData, test: ImageData, count: int | str, draws: range
-) -> dict[tuple[str, int], np.ndarray]:
-    """Train "finetune" and "scratch" networks on each draw and classify the test images.
+    encoder: Encoder, train: ImageData, test: ImageData, count: int | str, networks: list[Network]
+) -> dict[Network, np.ndarray]:
+    """Train "finetune" and "scratch" networks, each on its draw, and classify the test images.
 
-    Both see the same batches of the same samples for the same number of steps; for each the learning rate is chosen
-    on a held-out part of the draw.
+    Those of one draw see the same batches of the same samples for the same number of steps; for each the learning
+    rate is chosen on a held-out part of the draw. No network's training depends on which others are asked for.
 
     Returns:
         {(method, draw): classes of the test images}.
     """
     drawn = {}
-    for draw in draws:
+    for draw in dict.fromkeys(draw for _, draw in networks):
         part = train.select(draw_rows(train.labels, train.label_names, count, draw)) if count != "all" else train
         drawn[draw] = (encoder.resized(part.images), part.labels)
-    rates = _choose_rates(encoder, drawn, count)
+    rates = _choose_rates(encoder, drawn, count, networks)
     trained = _train(encoder, drawn, count, rates)
     return {key: encoder.classes(model, test.images) for key, model in trained.items()}
 
 
-def _choose_rates(encoder: Encoder, drawn: dict[int, tuple], count: int | str) -> Chosen:
+def _choose_rates(encoder: Encoder, drawn: dict[int, tuple], count: int | str, networks: list[Network]) -> Chosen:
     grid = default_first(PROTOCOL.learning_rates)
-    chosen = {(method, draw): grid[0] for method in TRAINED for draw in drawn}
+    chosen = dict.fromkeys(networks, grid[0])
     parts = {draw: hold_out(labels, draw) for draw, (_, labels) in drawn.items()}
     if any(part is None for part in parts.values()):
         return chosen
@@ -59,9 +60,7 @@ def _choose_rates(encoder: Encoder, drawn: dict[int, tuple], count: int | str) -
     return chosen
 
 
-def _train(
-    encoder: Encoder, drawn: dict[int, tuple], count: int | str, rates: Chosen
-) -> dict[tuple[str, int], object]:
+def _train(encoder: Encoder, drawn: dict[int, tuple], count: int | str, rates: Chosen) -> dict[Network, object]:
     size = PROTOCOL.batch_size_all if count == "all" else PROTOCOL.batch_size
     batches = {
         draw: Batches(

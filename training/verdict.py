@@ -18,16 +18,23 @@ WORDS = {
     "pca_linear": "a linear model on principal components", "untrained_knn": "1-NN on an untrained encoder",
     "untrained_linear": "a linear probe on an untrained encoder",
 }  # fmt: skip
+MUST_BE_BEATEN = ("raw_knn", "raw_linear", "pca_knn", "pca_linear")  # without these no count says that it helped
+RULE_VERSION = 2  # raised with any change of RULE; accuracies do not depend on it, they have the protocol's version
 RULE = (
     "Pretraining helped if, at some number of labels, fine-tuning beats the same network from scratch, or a linear "
-    "probe on the code beats one on an untrained encoder, by an interval of the paired differences that excludes zero "
-    "after correction for the number of comparisons, and no floor, nor the network from scratch, has a higher mean "
-    "there than the model's best."
+    "probe on the code beats one on an untrained encoder, and no floor, nor the network from scratch, has a higher "
+    "mean there than the model's best; the floors on raw pixels and on principal components must all be measured "
+    "there. The model is one run of pretraining, and what it is compared with has new initial weights in each draw: "
+    "it must lie outside what one more such network would reach by chance, however many draws there are. So the "
+    "interval of the n paired differences is Student's for a further draw (their mean +- t sd sqrt(1 + 1/n)); it must "
+    "exclude zero after correction for all comparisons of the report, those of all models and numbers of labels "
+    "together (Bonferroni)."
 )
 
-UNMEASURED = (
-    "Whether pretraining helped was not measured: it takes at least two draws of fine-tuning and from scratch, or "
-    "of a linear probe on the code and on an untrained encoder."
+UNMEASURED = "Whether pretraining helped was not measured: "
+TOO_LITTLE = (
+    "it takes at least two draws of fine-tuning and from scratch, or of a linear probe on the code and on an "
+    "untrained encoder."
 )
 
 
@@ -65,11 +72,21 @@ class Difference:
 
 
 def paired_difference(
-    first: str, second: str, count: int | str, a: list[float], b: list[float], comparisons: int
+    first: str,
+    second: str,
+    count: int | str,
+    a: list[float],
+    b: list[float],
+    comparisons: int,
+    one_more: bool = False,
 ) -> Difference | None:
     """Mean of a - b over draws with the interval of Student's t, corrected for `comparisons` (Bonferroni).
 
-    None with fewer than two draws: one pair says nothing of chance.
+    Args:
+        one_more: the interval of one further draw of b's initial weights, not of the mean: see RULE.
+
+    Returns:
+        None with fewer than two draws: one pair says nothing of chance.
     """
     from scipy.stats import t
 
@@ -77,40 +94,49 @@ def paired_difference(
         return None
     gains = np.subtract(a, b)
     quantile = t.ppf(1 - (1 - PROTOCOL.confidence) / (2 * comparisons), len(gains) - 1)
-    half = float(quantile * gains.std(ddof=1) / len(gains) ** 0.5)
+    half = float(quantile * gains.std(ddof=1) * (one_more + 1 / len(gains)) ** 0.5)
     return Difference(first, second, count, float(gains.mean()), half, len(gains))
 
 
-def differences(found: Accuracies, counts: list[int | str]) -> list[Difference]:
-    """The two comparisons of the rule at every count that has draws for them."""
+def differences(found: Accuracies, counts: list[int | str], models: int = 1) -> list[Difference]:
+    """The two comparisons of the rule at every count that has draws for them, corrected for as many `models`."""
     wanted = [
         (a, b, count)
         for count in counts
         for a, b in COMPARISONS
         if len(found.get((a, count), [])) > 1 and len(found.get((b, count), [])) > 1
     ]
-    return [paired_difference(a, b, c, found[a, c], found[b, c], len(wanted)) for a, b, c in wanted]
+    return [paired_difference(a, b, c, found[a, c], found[b, c], models * len(wanted), True) for a, b, c in wanted]
 
 
-def verdict(found: Accuracies, counts: list[int | str]) -> dict[str, Any]:
+def verdict(found: Accuracies, counts: list[int | str], models: int = 1) -> dict[str, Any]:
     """`helped` and a sentence, by RULE.
 
     Args:
         found: accuracies in per cent by method and number of labels; lists run over draws.
         counts: numbers of labels, ascending.
+        models: how many are judged in the same report, this one included.
 
     Returns:
-        {"helped": bool, "sentence": str, "rule": RULE}.
+        {"helped": bool, "sentence": str, "rule": RULE, "rule_version": RULE_VERSION}.
     """
-    measured = differences(found, counts)
+    helped, sentence = _judge(found, counts, models)
+    return {"helped": helped, "sentence": sentence, "rule": RULE, "rule_version": RULE_VERSION}
+
+
+def _judge(found: Accuracies, counts: list[int | str], models: int) -> tuple[bool, str]:
+    measured = differences(found, counts, models)
+    if not measured:
+        return False, UNMEASURED + TOO_LITTLE
     rivals = {d.labels_per_class: _best(found, d.labels_per_class, (*FLOORS, "scratch")) for d in measured}
-    models = {d.labels_per_class: _best(found, d.labels_per_class, OF_THE_MODEL) for d in measured}
+    own_best = {d.labels_per_class: _best(found, d.labels_per_class, OF_THE_MODEL) for d in measured}
     gains = [d for d in measured if d.low > 0]
-    fair = [d for d in gains if rivals[d.labels_per_class][0] <= models[d.labels_per_class][0]]
+    unbeaten = [d for d in gains if rivals[d.labels_per_class][0] <= own_best[d.labels_per_class][0]]
+    fair = [d for d in unbeaten if not _missing_floors(found, d.labels_per_class)]
     if fair:
         best = max(fair, key=_weight)
-        sentence = f"With {_labels(best.labels_per_class)} pretraining adds {_points(best)}."
-        (own, method), (floor, rival) = models[best.labels_per_class], rivals[best.labels_per_class]
+        sentence = f"With {labels_in_words(best.labels_per_class)} pretraining adds {_points(best)}."
+        (own, method), (floor, rival) = own_best[best.labels_per_class], rivals[best.labels_per_class]
         if rival not in ("", best.second):
             sentence += (
                 f" Its best there, {WORDS[method]} with {own:.1f} %, stands beside {WORDS[rival]} with {floor:.1f} %."
@@ -122,34 +148,40 @@ def verdict(found: Accuracies, counts: list[int | str]) -> dict[str, Any]:
         ]
         if elsewhere:
             sentence += f" With {_list(elsewhere)} it is not shown to help."
-        return {"helped": True, "sentence": sentence, "rule": RULE}
-    if not measured:
-        return {"helped": False, "sentence": UNMEASURED, "rule": RULE}
-    why = _why(measured, gains, rivals, models)
-    return {"helped": False, "sentence": f"Pretraining did not help here: {why}", "rule": RULE}
+        return True, sentence
+    if unbeaten:
+        best = max(unbeaten, key=_weight)
+        missing = _missing_floors(found, best.labels_per_class)
+        return False, (
+            f"{UNMEASURED}with {labels_in_words(best.labels_per_class)} it adds {_points(best)}, but of the floors "
+            f"{', '.join(WORDS[m] for m in missing)} {'is' if len(missing) == 1 else 'are'} missing there. "
+            f"Add {' '.join(missing)} to --methods."
+        )
+    return False, f"Pretraining did not help here: {_why(measured, gains, rivals, own_best)}"
 
 
-def _why(measured: list[Difference], gains: list[Difference], rivals: dict, models: dict) -> str:
+def _why(measured: list[Difference], gains: list[Difference], rivals: dict, own_best: dict) -> str:
     if gains:
         best = max(gains, key=_weight)
         accuracy, method = rivals[best.labels_per_class]
-        own, own_method = models[best.labels_per_class]
+        own, own_method = own_best[best.labels_per_class]
         return (
-            f"with {_labels(best.labels_per_class)} it adds {_points(best)}, but {WORDS[method]} reaches "
+            f"with {labels_in_words(best.labels_per_class)} it adds {_points(best)}, but {WORDS[method]} reaches "
             f"{accuracy:.1f} %, more than the model's best ({WORDS[own_method]}, {own:.1f} %)."
         )
     harmed = [d for d in measured if d.high < 0]
     if harmed:
         worst = min(harmed, key=lambda d: d.mean)
         return (
-            f"with {_labels(worst.labels_per_class)} {WORDS[worst.first]} is {-worst.mean:.1f} +- "
+            f"with {labels_in_words(worst.labels_per_class)} {WORDS[worst.first]} is {-worst.mean:.1f} +- "
             f"{worst.half_width:.1f} points worse than {WORDS[worst.second]} ({_how(worst)})."
         )
     best = max(measured, key=lambda d: d.mean)
-    return (
-        f"the largest gain, {best.mean:+.1f} points over {WORDS[best.second]} with {_labels(best.labels_per_class)}, "
-        f"has an interval from {best.low:+.1f} to {best.high:+.1f} ({_how(best)})."
-    )
+    where = f"{best.mean:+.1f} points over {WORDS[best.second]} with {labels_in_words(best.labels_per_class)}"
+    interval = f"an interval from {best.low:+.1f} to {best.high:+.1f} ({_how(best)})."
+    if best.mean <= 0:
+        return f"nothing gained: the best difference is {where}, with {interval}"
+    return f"the largest gain, {where}, has {interval}"
 
 
 def _weight(d: Difference) -> tuple[bool, float]:
@@ -175,12 +207,22 @@ def _best(found: Accuracies, count: int | str, methods: tuple[str, ...]) -> tupl
     return max(means, default=(float("-inf"), ""))
 
 
-def _labels(count: int | str) -> str:
+def _missing_floors(found: Accuracies, count: int | str) -> list[str]:
+    return [method for method in MUST_BE_BEATEN if not found.get((method, count))]
+
+
+def method_in_words(method: str) -> str:
+    """A method's row in a table; floors are named as such."""
+    return "floor: " * (method in FLOORS) + WORDS[method]
+
+
+def labels_in_words(count: int | str) -> str:
+    """A number of labels, as in "with 1 label per class"."""
     return "all labels" if count == "all" else f"{count} label{'s' * (count != 1)} per class"
 
 
 def _list(counts: list[int | str]) -> str:
-    return ", ".join(map(str, counts[:-1])) + " and " * (len(counts) > 1) + f"{_labels(counts[-1])}"
+    return ", ".join(map(str, counts[:-1])) + " and " * (len(counts) > 1) + f"{labels_in_words(counts[-1])}"
 
 
 def ranking(found: Mapping[str, Accuracies], counts: list[int | str]) -> list[dict[str, Any]]:
@@ -192,7 +234,8 @@ def ranking(found: Mapping[str, Accuracies], counts: list[int | str]) -> list[di
 
     Returns:
         One row for each pair of models, method and count: `better` and `worse` are None where the interval of the
-        paired difference, corrected for the number of rows, includes zero.
+        paired difference, corrected for the number of rows, includes zero. They are intervals of the mean over
+        draws, for it is these very models that are compared, not how they were pretrained.
     """
     names = list(found)
     wanted = [

@@ -91,6 +91,26 @@ def test_a_missing_processor_and_models_of_other_kinds_are_one_line_errors(forei
         Encoder(str(tmp_path / "nothing"), None, 3, CPU, 2)
 
 
+def test_a_grey_model_refuses_colour_or_makes_it_grey(tmp_path):
+    ResNetForImageClassification(ResNetConfig(**{**RESNET.to_dict(), "num_channels": 1})).save_pretrained(tmp_path)
+    ViTImageProcessorPil(size={"height": 16, "width": 16}, image_mean=[0.4], image_std=[0.3]).save_pretrained(tmp_path)
+    colour = IMAGES.repeat(3, 1)
+    with pytest.raises(InputError, match="takes grey images, these are in colour. Pass --fit_images"):
+        Encoder(str(tmp_path), None, 3, CPU, 2).resized(colour)
+    encoder = Encoder(str(tmp_path), None, 3, CPU, 2, fit_images=True)
+    assert np.array_equal(encoder.resized(colour), encoder.resized(IMAGES))
+    assert encoder.features(encoder.classifier(True, 0), colour).shape == (5, 12)
+
+
+def test_loading_a_processor_says_nothing_of_deprecations(foreign, caplog):
+    from transformers.utils import logging
+
+    logging.enable_propagation()
+    Encoder(str(foreign[0]), None, 3, CPU, 2)
+    logging.disable_propagation()
+    assert "deprecated" not in caplog.text
+
+
 @pytest.mark.parametrize("family", list(ROWS))
 def test_ours_give_their_code_and_take_other_sizes_only_when_asked(family, tmp_path):
     model = tiny_model(family).eval()

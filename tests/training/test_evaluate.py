@@ -9,7 +9,11 @@ from sklearn.datasets import load_digits
 import pretune
 from pretune import AutoencoderConfig, AutoencoderForImageClassification, AutoencoderModel, InputError
 from pretune.training import evaluate as evaluate_module
+from pretune.training import tuned_networks
+from pretune.training.encoders import Encoder
 from pretune.training.protocol import FLOORS, METHODS, PROTOCOL
+from pretune.training.report import accuracies_of
+from pretune.training.verdict import paired_difference
 
 PROBES = [m for m in METHODS + FLOORS if m not in ("finetune", "scratch")]
 WIDE = {"image_size": 8, "hidden_sizes": [64, 32], "latent_size": 16}
@@ -19,6 +23,43 @@ QUICK = {"disable_tqdm": True, "labels_per_class": ["1", "5", "all"]}
 def save_arrays(path, images, labels):
     np.savez(path, image=np.asarray(images, np.uint8), label=labels)
     return str(path)
+
+
+def save_splits(folder, images, **labels):
+    """A folder in Hub layout: the first 40 images train, the others test; one column for each of `labels`."""
+    from datasets import ClassLabel, Dataset, Features, Image
+
+    kinds = {
+        name: ClassLabel(names=[str(label) for label in range(max(values) + 1)]) for name, values in labels.items()
+    }
+    folder.mkdir()
+    for split, rows in (("train", slice(40)), ("test", slice(40, None))):
+        columns = {"image": list(images[rows]), **{name: values[rows] for name, values in labels.items()}}
+        data = Dataset.from_dict(columns, features=Features({"image": Image(), **kinds}))
+        data.to_parquet(folder / f"{split}.parquet")
+    return str(folder)
+
+
+def save_resnet(folder, **processor):
+    """A model of transformers, with an image processor that takes `processor`."""
+    from transformers import ResNetConfig, ResNetForImageClassification
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    config = ResNetConfig(layer_type="basic", embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1])
+    ResNetForImageClassification(config).save_pretrained(folder)
+    ViTImageProcessorPil(**{"size": {"height": 16, "width": 16}, **processor}).save_pretrained(folder)
+    return str(folder)
+
+
+def save_misfit(folder):
+    """A model of transformers whose image processor gives another size than it takes."""
+    from transformers import ViTConfig, ViTModel
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    ViTModel(ViTConfig(**sizes, image_size=16, patch_size=4)).save_pretrained(folder)
+    ViTImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return str(folder)
 
 
 @pytest.fixture
@@ -89,16 +130,25 @@ def test_the_verdict_with_whole_networks(case, knowing, untrained, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_model_of_transformers_beside_ours_with_whole_networks(untrained, tmp_path):
+def test_more_draws_make_no_lucky_initial_weights_significant(tmp_path):
     import torch
-    from transformers import ResNetConfig, ResNetForImageClassification
-    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-    torch.manual_seed(0)
-    config = ResNetConfig(layer_type="basic", embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1])
-    ResNetForImageClassification(config).save_pretrained(tmp_path / "resnet")
-    ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(tmp_path / "resnet")
-    models = [untrained, str(tmp_path / "resnet")]
+    torch.manual_seed(107)  # better than most initial weights, as one of so many must be
+    AutoencoderModel(AutoencoderConfig(**WIDE)).save_pretrained(tmp_path / "lucky")
+    model = str(tmp_path / "lucky")
+    result = pretune.evaluate(
+        model=model, dataset="digits", methods=["linear", "untrained_linear", "raw_knn", "raw_linear", "pca_knn",
+        "pca_linear"], labels_per_class=[5], draws=12, output_dir=tmp_path / "r", disable_tqdm=True,
+    )  # fmt: skip
+    found = accuracies_of(result.report["results"], model)
+    assert paired_difference("", "", 5, found["linear", 5], found["untrained_linear", 5], 1).low > 0
+    (told,) = result.report["models"][model]["differences"]
+    assert told["mean"] < told["half_width"] and not result.helped
+
+
+@pytest.mark.slow
+def test_a_model_of_transformers_beside_ours_with_whole_networks(untrained, tmp_path):
+    models = [untrained, save_resnet(tmp_path / "resnet")]
     result = pretune.evaluate(
         model=models, dataset="digits", labels_per_class=[2], draws=2, output_dir=tmp_path / "r", disable_tqdm=True
     )
@@ -142,6 +192,54 @@ def test_interrupted_it_goes_on_without_doing_anything_twice(untrained, npz, tmp
     assert fresh.report["results"] == result.report["results"]
 
 
+def test_only_networks_that_are_missing_are_trained(untrained, npz, tmp_path, monkeypatch):
+    trained = []
+
+    def fit(jobs, rate, steps):  # counts, and leaves the networks as they start
+        trained.append(len(jobs))
+        if stop_at is not None and sum(trained) > stop_at:
+            raise KeyboardInterrupt
+
+    def networks(**more):
+        trained.clear()
+        args = {"model": untrained, "dataset": npz, "labels_per_class": [1], "output_dir": tmp_path / "r", **more}
+        return pretune.evaluate(**args, disable_tqdm=True), sum(trained)
+
+    stop_at = None
+    monkeypatch.setattr(tuned_networks, "fit", fit)
+    assert networks(methods=["finetune"], draws=3)[1] == 3  # with one label per class no learning rate is chosen
+    assert networks(methods=["finetune", "scratch"], draws=3)[1] == 3
+    assert networks(methods=["finetune", "scratch"], draws=5)[1] == 4
+    assert networks(methods=["finetune", "scratch"], draws=5, confusion_cell="scratch:1")[1] == 0
+    assert networks(methods=["finetune", "scratch"], draws=2)[1] == 0
+    stop_at = 0
+    with pytest.raises(pretune.Interrupted):
+        networks(methods=["finetune"], draws=5, labels_per_class=[1, 2])
+    stop_at = None
+    result, count = networks(methods=["finetune"], draws=5, labels_per_class=[1, 2])
+    assert count == 5 * (3 + 1) and len(result.report["results"]) == 10  # three learning rates, then the best one
+    monkeypatch.setattr(tuned_networks, "can_stack", lambda model: False)  # one draw after another
+    stop_at = 3 * 4
+    with pytest.raises(pretune.Interrupted):
+        networks(methods=["scratch"], draws=5, labels_per_class=[2])
+    stop_at = None
+    resumed, count = networks(methods=["scratch"], draws=5, labels_per_class=[2])
+    assert count == 2 * 4  # three of five draws were kept
+    fresh, count = networks(methods=["scratch"], draws=5, labels_per_class=[2], output_dir=tmp_path / "fresh")
+    assert count == 5 * 4 and fresh.report["results"] == resumed.report["results"]
+
+
+def test_time_is_that_of_all_calls(untrained, npz, tmp_path):
+    args = {"model": untrained, "dataset": npz, "methods": ["knn"], "output_dir": tmp_path / "r", "disable_tqdm": True}
+    pretune.evaluate(**args, labels_per_class=[1])
+    path = tmp_path / "r/cells.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[-1]["seconds"] += 1000
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    longer = pretune.evaluate(**args, labels_per_class=[1, 5])
+    assert 1000 < longer.report["timings"]["total_seconds"] < 1100
+
+
 def test_several_models_see_the_same_draws_and_share_their_floors(knowing, untrained, tmp_path):
     result = pretune.evaluate(
         model=[knowing, untrained], dataset="digits", labels_per_class=[5], methods=["knn", "raw_knn", "pca_knn"],
@@ -163,6 +261,11 @@ def test_numbers_of_other_versions_or_data_are_not_mixed(untrained, npz, tmp_pat
     with pytest.raises(InputError, match="another dataset.*--overwrite_output_dir"):
         pretune.evaluate(dataset="digits", disable_tqdm=True, **args)
     lines = (tmp_path / "r/cells.jsonl").read_text().splitlines()
+    for number, damaged in ((1, "[]"), (1, "{}"), (2, '{"source": "x", "method": "knn"}'), (2, "7")):
+        kept = [damaged if place == number else line for place, line in enumerate(lines, 1)]
+        (tmp_path / "r/cells.jsonl").write_text("\n".join(kept))
+        with pytest.raises(InputError, match=f"line {number} of .*cells.jsonl is not as evaluate writes it"):
+            pretune.evaluate(dataset=npz, disable_tqdm=True, **args)
     first = json.loads(lines[0])
     first["identity"]["protocol"] = 0
     (tmp_path / "r/cells.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]))
@@ -175,6 +278,77 @@ def test_numbers_of_other_versions_or_data_are_not_mixed(untrained, npz, tmp_pat
         pretune.evaluate(dataset=npz, **{**args, "output_dir": tmp_path / "mine"}, overwrite_output_dir=True)
 
 
+def test_numbers_of_other_labels_of_the_same_images_are_not_mixed(untrained, blobs, tmp_path):
+    images, labels = blobs
+    dataset = save_splits(tmp_path / "d", images, good=labels, bad=np.random.default_rng(0).permutation(labels))
+    args = {
+        "model": untrained, "dataset": dataset, "labels_per_class": ["all"], "methods": ["knn"],
+        "output_dir": tmp_path / "r", "disable_tqdm": True,
+    }  # fmt: skip
+    pretune.evaluate(label_column="good", **args)
+    with pytest.raises(InputError, match="another dataset"):
+        pretune.evaluate(label_column="bad", **args)
+
+
+def test_cells_are_of_the_processor_and_config_too(blobs, tmp_path):
+    import torch
+
+    folder = tmp_path / "resnet"
+    dataset = save_splits(tmp_path / "d", blobs[0], label=blobs[1])
+    args = {
+        "model": save_resnet(folder), "dataset": dataset, "labels_per_class": ["all"], "methods": ["knn", "raw_knn"],
+        "output_dir": tmp_path / "r", "disable_tqdm": True,
+    }  # fmt: skip
+
+    def fingerprint(**options):
+        return Encoder(str(folder), None, 3, torch.device("cpu"), 8, **options).fingerprint
+
+    pretune.evaluate(**args)
+    first = fingerprint()
+    settings = json.loads((folder / "preprocessor_config.json").read_text())
+    moved = {**settings, "image_mean": [5.0, 5.0, 5.0], "image_std": [0.01, 0.5, 3.0]}
+    (folder / "preprocessor_config.json").write_text(json.dumps(moved))
+    after = pretune.evaluate(**args).report["results"]
+    assert fingerprint() != first
+    assert len((tmp_path / "r/cells.jsonl").read_text().splitlines()) == 1 + 2 + 1  # knn again, raw_knn kept
+    assert pretune.evaluate(**{**args, "output_dir": tmp_path / "fresh"}).report["results"] == after
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+    assert fingerprint() == first != fingerprint(fit_images=True)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "transformers_version": "0", "_name_or_path": "else"}))
+    assert fingerprint() == first  # these two change nothing
+    (folder / "config.json").write_text(json.dumps({**config, "hidden_act": "gelu"}))
+    assert fingerprint() != first
+
+
+def test_numbers_do_not_depend_on_which_other_models_are_listed(untrained, blobs, tmp_path):
+    large = blobs[0].repeat(2, 1).repeat(2, 2) ^ np.random.default_rng(0).integers(0, 99, (60, 16, 16), np.uint8)
+    AutoencoderModel(AutoencoderConfig(image_size=4, hidden_sizes=[8], latent_size=3)).save_pretrained(tmp_path / "4")
+    small, resnet = str(tmp_path / "4"), save_resnet(tmp_path / "resnet")
+    args = {
+        "dataset": save_arrays(tmp_path / "large.npz", large, blobs[1]), "labels_per_class": [1], "fit_images": True,
+        "methods": ["knn", "raw_knn"], "disable_tqdm": True,
+    }  # fmt: skip
+    alone = [pretune.evaluate(model=m, output_dir=tmp_path / f"r{i}", **args) for i, m in enumerate((small, resnet))]
+    every = pretune.evaluate(model=[untrained, resnet, small], output_dir=tmp_path / "r", **args)
+    for result in alone:
+        for row in result.report["results"]:
+            assert row in every.report["results"]
+    assert every.report["dataset"]["image_shape"] == [1, 16, 16] and every.report["warnings"] == []
+
+
+def test_images_of_different_sizes_are_brought_to_one_that_the_report_names(untrained, blobs, tmp_path):
+    images = [image if k % 2 else image.repeat(2, 0).repeat(2, 1) for k, image in enumerate(blobs[0])]
+    args = {"model": untrained, "dataset": save_splits(tmp_path / "d", images, label=blobs[1]), "disable_tqdm": True}
+    more = {"labels_per_class": [1], "methods": ["knn"], "output_dir": tmp_path / "r"}
+    with pytest.raises(InputError, match="--fit_images"):
+        pretune.evaluate(**args, **more)
+    report = pretune.evaluate(**args, **more, fit_images=True).report
+    assert report["dataset"]["image_shape"] == [1, 8, 8] and report["dataset"]["fitted_to_one_size"] is True
+    text = (tmp_path / "r/report.md").read_text()
+    assert "brought to 1x8x8 (channels x height x width), which is also what the floors on raw pixels" in text
+
+
 def test_what_does_not_fit_is_a_one_line_error(untrained, tmp_path, blobs):
     images, labels = blobs
     ok = {"model": untrained, "output_dir": tmp_path / "r", "methods": ["knn"], "disable_tqdm": True}
@@ -182,9 +356,17 @@ def test_what_does_not_fit_is_a_one_line_error(untrained, tmp_path, blobs):
     np.savez(tmp_path / "none.npz", image=images)
     np.savez(tmp_path / "large.npz", image=images.repeat(2, 1).repeat(2, 2), label=labels)
     np.savez(tmp_path / "several.npz", image=images, label=np.eye(3, dtype=np.int64)[labels])
+    np.savez(tmp_path / "one.npz", image=images, label=np.ones(60, np.int64))
+    misfit = save_misfit(tmp_path / "misfit")
     for dataset, more, words in (
         (tmp_path / "none.npz", {}, "has no labels"),
         (tmp_path / "several.npz", {}, "several labels an image"),
+        (tmp_path / "one.npz", {}, "all images of .* are labelled '1', expected more classes"),
+        (plain, {"model": misfit}, "misfit does not take images of 1x8x8 .* as its image processor gives them: Input"),
+        (plain, {"model": [untrained, untrained + "/"]}, "names the same model twice"),
+        (plain, {"output_dir": tmp_path / "plain.npz/r"}, "plain.npz is a file, expected a folder"),
+        (plain, {"labels_per_class": ""}, "labels_per_class is empty"),
+        (plain, {"methods": []}, "methods is empty"),
         (
             plain,
             {"labels_per_class": [17]},
@@ -200,6 +382,7 @@ def test_what_does_not_fit_is_a_one_line_error(untrained, tmp_path, blobs):
         with pytest.raises(InputError, match=words) as raised:
             pretune.evaluate(dataset=dataset, **{**ok, **more})
         assert "\n" not in str(raised.value)
+    assert not (tmp_path / "r").exists()
     fitted = pretune.evaluate(dataset=tmp_path / "large.npz", labels_per_class=[1], fit_images=True, **ok)
     assert len(fitted.report["results"]) == 5
 
@@ -224,8 +407,63 @@ def test_labels_that_training_never_shows_and_images_in_both_splits(untrained, t
     args = {"model": untrained, "methods": ["knn"], "labels_per_class": [1], "disable_tqdm": True}
     with pytest.raises(InputError, match="labelled 'c', and .* none of them to learn from"):
         pretune.evaluate(dataset=tmp_path / "lacks", output_dir=tmp_path / "r", **args)
-    pretune.evaluate(dataset=tmp_path / "both", output_dir=tmp_path / "r", **args)
+    report = pretune.evaluate(dataset=tmp_path / "both", output_dir=tmp_path / "r", **args).report
     assert "3 of 33 test images are also training images" in caplog.text
+    assert report["dataset"]["test_images_in_training"] == 3
+    assert "3 of 33 test images are also training images" in (tmp_path / "r/report.md").read_text()
+
+
+def test_the_report_says_what_it_is_of(untrained, npz, tmp_path, caplog):
+    import PIL.Image
+
+    other = str(tmp_path / "other")
+    AutoencoderModel(AutoencoderConfig(**WIDE)).save_pretrained(other)
+    report = pretune.evaluate(
+        model=[untrained, other], dataset=npz, labels_per_class=[1, 5], draws=3, methods=["knn", "raw_knn"],
+        confusion_cell="knn:5", output_dir=tmp_path / "r", disable_tqdm=True,
+    ).report  # fmt: skip
+    text = (tmp_path / "r/report.md").read_text()
+    assert "3 draws say little of chance" in text and "3 draws say little of chance" in caplog.text
+    assert "all labels" not in text and "has a new head" in text and "- n: {'1': 3, '5': 3}" in text
+    assert "![confusion matrix: knn, 5 labels per class, draw 0](confusion.png)" in text
+    assert "Rule of the verdict, version 2: Pretraining helped if" in text
+    shown = report["confusion"]
+    assert (shown["method"], shown["labels_per_class"], shown["draw"]) == ("knn", 5, 0)
+    for model in (untrained, other):
+        matrix = np.array(shown["matrices"][model])
+        (row,) = [
+            r for r in report["results"]
+            if (r["model"], r["method"], r["labels_per_class"], r["draw"]) == (model, "knn", 5, 0)
+        ]  # fmt: skip
+        assert matrix.sum() == 12 and 100 * matrix.trace() / 12 == pytest.approx(row["accuracy"])
+    for name in ("few_labels.png", "confusion.png"):
+        assert (
+            "pretune evaluate, protocol 1: pretune evaluate "
+            in PIL.Image.open(tmp_path / "r" / name).info["Description"]
+        )
+    again = pretune.evaluate(
+        model=untrained, dataset=npz, labels_per_class=[1, "all"], draws=1, methods=["knn"], output_dir=tmp_path / "r",
+        disable_tqdm=True,
+    )  # fmt: skip
+    assert again.sentence.startswith("Whether pretraining helped was not measured") and not again.helped
+    assert "with all labels one run" in (tmp_path / "r/report.md").read_text()
+
+
+def test_titles_name_the_protocol_and_one_draw_has_no_band(tmp_path, monkeypatch):
+    from matplotlib.axes import Axes
+
+    from pretune.training import pictures
+
+    figures, bands = [], []
+    save, band = pictures._save, Axes.fill_between
+    monkeypatch.setattr(pictures, "_save", lambda figure, *rest: (figures.append(figure), save(figure, *rest)))
+    monkeypatch.setattr(Axes, "fill_between", lambda self, x, *y, **k: (bands.append(y), band(self, x, *y, **k))[1])
+    found = {"a": {("knn", 5): [50.0, 60.0], ("knn", "all"): [90.0]}}
+    pictures.draw_few_labels(tmp_path / "f.png", {**found, "b": found["a"]}, [5, "all"], 10.0, 50, "d; protocol 1")
+    pictures.draw_confusions(tmp_path / "c.png", {"a": np.eye(2, dtype=int)}, ["0", "1"], "knn; protocol 1")
+    assert [figure.get_suptitle() for figure in figures] == ["d; protocol 1", "knn; protocol 1"]
+    assert figures[1].axes[0].get_title() == "a"
+    assert all(np.isfinite(low[0]) and np.isnan([low[1], high[1]]).all() for low, high in bands) and len(bands) == 2
 
 
 def test_the_protocols_counts_that_do_not_fit_are_left_out_aloud(untrained, npz, tmp_path, caplog):
@@ -247,8 +485,11 @@ def test_update_card_puts_the_evidence_into_the_runs_card(knowing, tmp_path):
     )  # fmt: skip
     assert result.output_dir == run / "evaluation"
     card = (run / "README.md").read_text()
-    assert "## What pretraining is worth" in card and "| raw knn |" in card and "(few_labels.png)" in card
-    assert "accuracy in %, linear probe, 5 labels per class (mean of 5 draws)" in card
+    assert "## What pretraining is worth" in card and "| floor: 1-NN on raw pixels |" in card
+    assert "(few_labels.png)" in card
+    flat = " ".join(card.split())
+    assert "accuracy in %, linear probe, 5 labels per class (mean of 5 draws, protocol 1)" in flat
+    assert "accuracy in %, linear probe, 1 label per class (mean of 5 draws, protocol 1)" in flat
     assert (run / "few_labels.png").is_file()
     (run / "README.md").write_text(card + "my own words")
     with pytest.raises(InputError, match="edited by hand"):
@@ -293,6 +534,47 @@ def test_embed_writes_codes_labels_and_row_ids(untrained, npz, blobs, tmp_path):
         pretune.embed(untrained, dataset=npz, output_file=tmp_path / "codes.npz")
     with pytest.raises(InputError, match="must end in .parquet or .npz"):
         pretune.embed(untrained, dataset=npz, output_file=tmp_path / "codes.csv")
+    (tmp_path / "folder.npz").mkdir()
+    with pytest.raises(InputError, match="folder.npz is a folder, expected a file"):
+        pretune.embed(untrained, dataset=npz, output_file=tmp_path / "folder.npz", overwrite=True)
+    with pytest.raises(InputError, match="codes.npz is a file, expected a folder"):
+        pretune.embed(untrained, dataset=npz, output_file=tmp_path / "codes.npz/x.npz")
+    with pytest.raises(InputError, match="does not take images of 1x8x8"):
+        pretune.embed(save_misfit(tmp_path / "misfit"), dataset=npz, output_file=tmp_path / "new/x.npz")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("suffix", ["npz", "parquet"])
+def test_row_ids_are_those_of_the_split_where_damaged_images_are_left_out(suffix, untrained, blobs, tmp_path):
+    import io
+
+    import PIL.Image
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = []
+    for image in blobs[0][:10]:
+        PIL.Image.fromarray(image).save(stream := io.BytesIO(), "PNG")
+        rows.append({"bytes": stream.getvalue(), "path": None})
+    rows[3]["bytes"] = b"broken"
+    pq.write_table(pa.table({"image": rows, "label": blobs[1][:10]}), tmp_path / "damaged.parquet")
+    path = tmp_path / f"codes.{suffix}"
+    args = {"dataset": tmp_path / "damaged.parquet", "output_file": path, "skip_damaged": True, "disable_tqdm": True}
+    pretune.embed(untrained, **args)
+    table = np.load(path) if suffix == "npz" else pq.read_table(path).to_pydict()
+    assert list(table["id"]) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert list(table["label"]) == [blobs[1][row] for row in table["id"]]
+
+
+def test_embed_takes_its_model_by_name_too():
+    from pretune.training.arguments import EmbedArguments
+    from pretune.training.parsing import parse_arguments
+
+    rest = ["--dataset", "digits", "--output_file", "x.npz"]
+    assert parse_arguments(EmbedArguments, ["ae", *rest]).model == "ae"
+    assert parse_arguments(EmbedArguments, ["--model", "ae", *rest]).model == "ae"
+    with pytest.raises(InputError, match="model is given twice: ae and vit"):
+        parse_arguments(EmbedArguments, ["ae", "--model", "vit", *rest])
 
 
 def test_embed_in_parts_is_embed_at_once_and_a_fault_leaves_no_file(untrained, npz, tmp_path, monkeypatch):

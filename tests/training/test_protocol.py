@@ -3,15 +3,21 @@
 import hashlib
 import json
 
+from pretune.training.data import HOLDOUT_SEED, HOLDOUT_SHARE
 from pretune.training.protocol import PROTOCOL, default_first
+from pretune.training.verdict import MUST_BE_BEATEN, RULE, RULE_VERSION
 
 # version -> hash of the constants it stands for. Never edit a line: a change of protocol.py adds one.
 VERSIONS = {1: "8e2656883a5d195f"}
+HELD_OUT = {1: (0.2, 0)}  # share and seed of the images counted where there is no test split: of the protocol too
+RULES = {2: "7a086c23fd6339b9"}  # the same of the verdict's rule, which has a version of its own
 
 
 def test_changed_constants_change_the_version():
     constants = json.dumps(PROTOCOL.record(), sort_keys=True).encode()
     assert hashlib.sha256(constants).hexdigest()[:16] == VERSIONS[PROTOCOL.version]
+    assert HELD_OUT[PROTOCOL.version] == (HOLDOUT_SHARE, HOLDOUT_SEED)
+    assert hashlib.sha256(json.dumps([RULE, MUST_BE_BEATEN]).encode()).hexdigest()[:16] == RULES[RULE_VERSION]
 
 
 def test_the_default_of_a_grid_is_its_middle_and_comes_first():

@@ -1,8 +1,9 @@
 """The sentence follows from the numbers by the stated rule."""
 
+import numpy as np
 import pytest
 
-from pretune.training.verdict import differences, paired_difference, ranking, verdict
+from pretune.training.verdict import MUST_BE_BEATEN, differences, paired_difference, ranking, verdict
 
 
 def accuracies(**by_method):
@@ -12,7 +13,7 @@ def accuracies(**by_method):
 BASE = {
     "finetune": {10: [70, 71, 69, 70, 72]}, "scratch": {10: [60, 61, 60, 59, 62]},
     "linear": {10: [65, 66, 64, 65, 66]}, "untrained_linear": {10: [50, 52, 49, 51, 50]},
-    "raw_knn": {10: [55, 56, 54, 55, 55]},
+    **{floor: {10: [55, 56, 54, 55, 55]} for floor in MUST_BE_BEATEN},
 }  # fmt: skip
 
 
@@ -22,7 +23,42 @@ def test_a_gain_that_no_floor_beats_is_help():
     assert found["sentence"].startswith("With 10 labels per class pretraining adds 10.0 +-")
     only_probes = {k: v for k, v in BASE.items() if k not in ("finetune", "scratch")}
     sentence = verdict(accuracies(**only_probes), [10])["sentence"]
-    assert "adds 14.8 +- 1.0 points to a linear probe over an untrained encoder" in sentence
+    assert "adds 14.8 +- 2.5 points to a linear probe over an untrained encoder" in sentence
+
+
+@pytest.mark.parametrize("draws", [5, 40])
+def test_a_lucky_untrained_network_is_none_however_many_draws_there_are(draws):
+    rng = np.random.default_rng(0)
+    floors = {floor: {5: [30.0] * draws} for floor in MUST_BE_BEATEN}
+    helped = old_rule = 0
+    for _ in range(200):  # untrained encoders: each one of the initial weights it is compared with
+        labels = rng.normal(0, 2, draws)  # what the drawn labels are worth, to everyone
+        own, others = 60 + rng.normal(0, 3), 60 + rng.normal(0, 3, draws)
+        linear, untrained = (a + labels + rng.normal(0, 1, draws) for a in (own, others))
+        found = accuracies(linear={5: list(linear)}, untrained_linear={5: list(untrained)}, **floors)
+        helped += verdict(found, [5])["helped"]
+        old_rule += paired_difference("linear", "untrained_linear", 5, linear, untrained, 1).low > 0
+        better = accuracies(linear={5: list(linear + 30)}, untrained_linear={5: list(untrained)}, **floors)
+        assert verdict(better, [5])["helped"]  # and what plainly helps still does
+    assert helped <= 0.04 * 200
+    assert old_rule > 0.1 * 200 if draws == 5 else old_rule > 0.3 * 200  # the interval of the mean shrinks to nothing
+
+
+@pytest.mark.parametrize("missing", MUST_BE_BEATEN)
+def test_without_a_floor_that_must_be_beaten_nothing_is_said(missing):
+    found = verdict(accuracies(**{k: v for k, v in BASE.items() if k != missing}), [10])
+    assert found["helped"] is False and found["sentence"].startswith("Whether pretraining helped was not measured")
+    assert "with 10 labels per class it adds 10.0 +-" in found["sentence"]
+    assert found["sentence"].endswith(f"is missing there. Add {missing} to --methods.")
+    beaten = {**{k: v for k, v in BASE.items() if k != missing}, "untrained_knn": {10: [90, 90, 90, 90, 91]}}
+    assert verdict(accuracies(**beaten), [10])["sentence"].startswith("Pretraining did not help here")
+
+
+def test_comparisons_are_counted_over_all_models():
+    alone, of_ten = (differences(accuracies(**BASE), [10], models)[0].half_width for models in (1, 10))
+    assert of_ten > 1.5 * alone
+    close = accuracies(**{**BASE, "finetune": {10: [64, 65, 63, 64, 65]}, "linear": {10: [51, 53, 49, 51, 50]}})
+    assert verdict(close, [10])["helped"] is True and verdict(close, [10], 30)["helped"] is False
 
 
 @pytest.mark.parametrize("floor", ["raw_knn", "raw_linear", "pca_knn", "pca_linear", "untrained_knn", "scratch"])
@@ -42,7 +78,11 @@ def test_one_draw_or_nothing_to_compare_with_is_no_verdict():
 
 def test_a_gain_within_chance_is_none_and_a_loss_is_named():
     noisy = {"finetune": {10: [70, 60, 75, 58, 66]}, "scratch": {10: [66, 62, 68, 61, 60]}}
+    assert "the largest gain, +2.4 points over the same network" in verdict(accuracies(**noisy), [10])["sentence"]
     assert "has an interval from -" in verdict(accuracies(**noisy), [10])["sentence"]
+    worse = {"finetune": noisy["scratch"], "scratch": noisy["finetune"]}
+    sentence = verdict(accuracies(**worse), [10])["sentence"]
+    assert "nothing gained: the best difference is -2.4 points over" in sentence and "largest gain" not in sentence
     harmed = {"finetune": {10: [50, 51, 50, 49, 50]}, "scratch": {10: [60, 61, 60, 60, 60]}}
     found = verdict(accuracies(**harmed), [10])
     assert found["helped"] is False and "10.2 +- " in found["sentence"] and "worse than" in found["sentence"]
@@ -55,6 +95,7 @@ def test_one_draw_shows_nothing():
 
 def test_counts_where_it_is_not_shown_are_named():
     both = {
+        **{floor: {1: [30] * 5, 10: [50] * 5} for floor in MUST_BE_BEATEN},
         "finetune": {1: [50, 40, 60, 45, 52], 10: [70, 71, 69, 70, 72]},
         "scratch": {1: [48, 44, 55, 47, 50], 10: [60, 61, 60, 59, 62]},
     }

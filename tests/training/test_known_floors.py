@@ -1,0 +1,25 @@
+"""Floors of the report against numbers that were measured independently of it, on whole datasets."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pretune.training.arguments import EvaluateArguments
+from pretune.training.data import load_data
+from pretune.training.features import Pixels
+from pretune.training.probes import nearest_neighbour
+
+DATA = Path(__file__).resolve().parents[3] / "shared/data"  # beside the repository
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (DATA / "mnist").is_dir(), reason=f"needs MNIST in {DATA / 'mnist'}")
+def test_nearest_neighbours_on_all_of_mnist():
+    args = EvaluateArguments(model=["none"], dataset=str(DATA / "mnist"), output_dir="unused")
+    train, test = load_data(args)
+    pixels = Pixels(train, test)
+    for kind, width, expected in (("raw", 0, 96.91), ("pca", 50, 97.34)):
+        rows, others, _ = pixels(kind, width)
+        right = nearest_neighbour(rows, train.labels, others) == test.labels
+        assert 100 * np.mean(right) == pytest.approx(expected, abs=0.1)

@@ -1,0 +1,90 @@
+"""Encoders of transformers that have no class for image classification (CLIP's vision tower, SigLIP's, DINOv3,
+ViT-MAE): with a linear head on the features that they pool."""
+
+import copy
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, PreTrainedConfig
+from transformers.modeling_outputs import BaseModelOutput, ImageClassifierOutput
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING, MODEL_MAPPING
+
+from .errors import InputError, one_line
+from .models import LOADING_ERRORS, is_ours
+
+
+class WithHead(nn.Module):
+    """An encoder and a new linear classifier, as transformers' image classifiers are.
+
+    Args:
+        encoder: of transformers.
+        num_labels: classes.
+    """
+
+    def __init__(self, encoder: nn.Module, num_labels: int):
+        super().__init__()
+        self.encoder, self.config = encoder, encoder.config
+        size = self.config.image_size
+        with torch.no_grad():
+            width = pooled(encoder(pixel_values=torch.zeros(1, self.config.num_channels, size, size)), encoder).shape[
+                1
+            ]
+        self.classifier = nn.Linear(width, num_labels)
+
+    def forward(self, pixel_values: torch.Tensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
+        """(B, C, H, W) normalised pixels and (B,) class numbers -> logits (B, L) and, with labels, the loss."""
+        logits = self.classifier(pooled(self.encoder(pixel_values=pixel_values), self.encoder))
+        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
+        return ImageClassifierOutput(loss=loss, logits=logits)
+
+
+def pooled(output: BaseModelOutput, encoder: nn.Module) -> torch.Tensor:
+    """(B, D): what the encoder itself pools, or its class token."""
+    if getattr(output, "pooler_output", None) is not None:
+        return output.pooler_output.flatten(1)
+    if any(name.endswith("cls_token") for name, _ in encoder.named_parameters()):
+        return output.last_hidden_state[:, 0]
+    raise ValueError(f"{type(encoder).__name__} neither pools its features nor has a class token")
+
+
+def bare_config(name: str, revision: str | None) -> PreTrainedConfig | None:
+    """The config of checkpoint `name` if it is such an encoder; None if it is anything else, or cannot be read."""
+    try:
+        config = AutoConfig.from_pretrained(name, revision=revision or "main")
+    except LOADING_ERRORS:
+        return None
+    if is_ours(config) or type(config) in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING or type(config) not in MODEL_MAPPING:
+        return None
+    if getattr(MODEL_MAPPING[type(config)], "main_input_name", None) != "pixel_values" or not _is_square(config):
+        return None
+    if hasattr(config, "mask_ratio"):
+        config.mask_ratio = 0.0  # ViT-MAE hides three quarters of an image while it is pretrained
+    return config
+
+
+def _is_square(config: PreTrainedConfig) -> bool:
+    return isinstance(getattr(config, "image_size", None), int) and hasattr(config, "num_channels")
+
+
+def load_bare(name: str, revision: str | None, config: PreTrainedConfig) -> WithHead:
+    """Checkpoint `name` with a new head.
+
+    Raises:
+        InputError: it cannot be loaded whole, or says nowhere how its features are pooled.
+    """
+    try:
+        encoder, info = AutoModel.from_pretrained(
+            name, revision=revision or "main", config=copy.deepcopy(config), output_loading_info=True
+        )
+        model = WithHead(encoder.eval(), config.num_labels)
+    except LOADING_ERRORS as error:
+        raise InputError(f"model {name} cannot be loaded: {one_line(error)}") from None
+    lost = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
+    if lost:
+        raise InputError(f"model {name} lacks {len(lost)} tensors of its network, among them {', '.join(lost[:3])}.")
+    return model
+
+
+def new_bare(config: PreTrainedConfig) -> WithHead:
+    """The same network with weights of its own that were never trained."""
+    return WithHead(AutoModel.from_config(copy.deepcopy(config)).eval(), config.num_labels)
