@@ -10,7 +10,7 @@ from transformers.modeling_outputs import BaseModelOutput, ImageClassifierOutput
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING, MODEL_MAPPING
 
 from .errors import InputError, one_line
-from .models import LOADING_ERRORS, is_ours
+from .models import LOADING_ERRORS, is_ours, load_quietly
 
 
 class WithHead(nn.Module):
@@ -26,9 +26,8 @@ class WithHead(nn.Module):
         self.encoder, self.config = encoder, encoder.config
         size = self.config.image_size
         with torch.no_grad():
-            width = pooled(encoder(pixel_values=torch.zeros(1, self.config.num_channels, size, size)), encoder).shape[
-                1
-            ]
+            pixels = torch.zeros(1, self.config.num_channels, size, size)
+            width = pooled(encoder(pixel_values=pixels), encoder).shape[1]
         self.classifier = nn.Linear(width, num_labels)
 
     def forward(self, pixel_values: torch.Tensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
@@ -72,10 +71,8 @@ def load_bare(name: str, revision: str | None, config: PreTrainedConfig) -> With
     Raises:
         InputError: it cannot be loaded whole, or says nowhere how its features are pooled.
     """
+    encoder, info = load_quietly(AutoModel, name, revision, copy.deepcopy(config), output_loading_info=True)
     try:
-        encoder, info = AutoModel.from_pretrained(
-            name, revision=revision or "main", config=copy.deepcopy(config), output_loading_info=True
-        )
         model = WithHead(encoder.eval(), config.num_labels)
     except LOADING_ERRORS as error:
         raise InputError(f"model {name} cannot be loaded: {one_line(error)}") from None

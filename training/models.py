@@ -173,7 +173,7 @@ def load_classifier(name: str, revision: str | None, config: PreTrainedConfig) -
     Raises:
         InputError: it cannot be loaded, or lacks part of its network.
     """
-    model, info = _load(
+    model, info = load_quietly(
         AutoModelForImageClassification, name, revision, config, ignore_mismatched_sizes=True, output_loading_info=True
     )
     if "pixel_values" not in inspect.signature(model.forward).parameters:  # ImageGPT takes numbers of colours
@@ -240,7 +240,7 @@ def build_autoencoder(args: PretrainArguments, config: PreTrainedConfig) -> PreT
             raise InputError(f"config.{next(iter(args.config))} cannot be changed on the network of --init_from.")
         if not config.has_decoder:
             raise InputError(f"model {args.init_from} has no decoder to train: name the autoencoder it was made from.")
-        return _load(AutoModelForPreTraining, args.init_from, args.revision, config)
+        return load_quietly(AutoModelForPreTraining, args.init_from, args.revision, config)
     try:
         model = family_of(config.model_type)[1](config)
         model.loading_report = "all weights are new"
@@ -260,7 +260,8 @@ def load_finished(folder: Path, record: dict[str, Any]) -> PreTrainedModel:
     return model_class.from_pretrained(folder).eval()
 
 
-def _load(auto_class: Any, name: str, revision: str | None, config: PreTrainedConfig, **options: Any) -> Any:
+def load_quietly(auto_class: Any, name: str, revision: str | None, config: PreTrainedConfig, **options: Any) -> Any:
+    """`auto_class.from_pretrained`, without transformers' own table of weights; InputError where it fails."""
     level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()  # its table of missing weights is one line here, or an error
     transformers_logging.disable_progress_bar()

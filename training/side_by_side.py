@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
+from .bare_encoders import WithHead
 from .batches import Batches
 from .randomness import seed_step
 
@@ -22,10 +23,10 @@ class Job:
 
 
 def can_stack(model: nn.Module) -> bool:
-    """True for a small network without buffers (batch statistics), dropout or parts that never learn."""
-    parameters = sum(p.numel() for p in model.parameters())
-    if not all(p.requires_grad for p in model.parameters()):
+    """True for a small network without buffers (batch statistics) and without dropout."""
+    if isinstance(model, WithHead):  # ViT-MAE draws an order of its patches in every pass
         return False
+    parameters = sum(p.numel() for p in model.parameters())
     dropout = any(isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0 for m in model.modules())
     return parameters <= STACKED_PARAMETERS and not dropout and not any(True for _ in model.buffers())
 

@@ -123,6 +123,7 @@ def test_the_verdict_with_whole_networks(case, knowing, untrained, tmp_path):
     model = untrained if case == "untrained" else knowing
     result = pretune.evaluate(
         model=model, dataset=dataset, labels_per_class=[1, 5] if case == "helps" else [1], output_dir=tmp_path / "r",
+        draws=12 if case == "helps" else 5,
         disable_tqdm=True,
     )  # fmt: skip
     assert result.helped == (case == "helps"), result.sentence
