@@ -27,7 +27,7 @@ def main() -> None:
     result = pretune.evaluate(
         model=[str(args.output_dir / recipe) for recipe in args.recipes],
         dataset=args.dataset,
-        methods=[*args.methods, "raw_knn", "raw_linear", "untrained_linear"],
+        methods=[*args.methods, "raw_knn", "raw_linear", "pca_knn", "pca_linear", "untrained_linear"],
         labels_per_class=args.labels_per_class,
         output_dir=args.output_dir / "report",
     )

@@ -19,16 +19,17 @@ WORDS = {
     "untrained_linear": "a linear probe on an untrained encoder",
 }  # fmt: skip
 MUST_BE_BEATEN = ("raw_knn", "raw_linear", "pca_knn", "pca_linear")  # without these no count says that it helped
-RULE_VERSION = 2  # raised with any change of RULE; accuracies do not depend on it, they have the protocol's version
+RULE_VERSION = 3  # raised with any change of RULE; accuracies do not depend on it, they have the protocol's version
 RULE = (
     "Pretraining helped if, at some number of labels, fine-tuning beats the same network from scratch, or a linear "
     "probe on the code beats one on an untrained encoder, and no floor, nor the network from scratch, has a higher "
     "mean there than the model's best; the floors on raw pixels and on principal components must all be measured "
     "there. The model is one run of pretraining, and what it is compared with has new initial weights in each draw: "
     "it must lie outside what one more such network would reach by chance, however many draws there are. So the "
-    "interval of the n paired differences is Student's for a further draw (their mean +- t sd sqrt(1 + 1/n)); it must "
-    "exclude zero after correction for all comparisons of the report, those of all models and numbers of labels "
-    "together (Bonferroni)."
+    "interval of the n paired differences is Student's for one more such network: their mean +- t sqrt(sd^2 / n + "
+    "s^2), where s is the smaller one of their sd and the sd of what the model is compared with, since new initial "
+    "weights can be the cause of no more than either. It must exclude zero after correction for all comparisons of "
+    "the report, those of all models and numbers of labels together (Bonferroni)."
 )
 
 UNMEASURED = "Whether pretraining helped was not measured: "
@@ -94,7 +95,8 @@ def paired_difference(
         return None
     gains = np.subtract(a, b)
     quantile = t.ppf(1 - (1 - PROTOCOL.confidence) / (2 * comparisons), len(gains) - 1)
-    half = float(quantile * gains.std(ddof=1) * (one_more + 1 / len(gains)) ** 0.5)
+    spread = min(gains.std(ddof=1), np.std(b, ddof=1)) if one_more else 0.0
+    half = float(quantile * (gains.var(ddof=1) / len(gains) + spread**2) ** 0.5)
     return Difference(first, second, count, float(gains.mean()), half, len(gains))
 
 

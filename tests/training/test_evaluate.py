@@ -123,7 +123,6 @@ def test_the_verdict_with_whole_networks(case, knowing, untrained, tmp_path):
     model = untrained if case == "untrained" else knowing
     result = pretune.evaluate(
         model=model, dataset=dataset, labels_per_class=[1, 5] if case == "helps" else [1], output_dir=tmp_path / "r",
-        draws=12 if case == "helps" else 5,
         disable_tqdm=True,
     )  # fmt: skip
     assert result.helped == (case == "helps"), result.sentence
@@ -427,7 +426,7 @@ def test_the_report_says_what_it_is_of(untrained, npz, tmp_path, caplog):
     assert "3 draws say little of chance" in text and "3 draws say little of chance" in caplog.text
     assert "all labels" not in text and "has a new head" in text and "- n: {'1': 3, '5': 3}" in text
     assert "![confusion matrix: knn, 5 labels per class, draw 0](confusion.png)" in text
-    assert "Rule of the verdict, version 2: Pretraining helped if" in text
+    assert "Rule of the verdict, version 3: Pretraining helped if" in text
     shown = report["confusion"]
     assert (shown["method"], shown["labels_per_class"], shown["draw"]) == ("knn", 5, 0)
     for model in (untrained, other):
