@@ -14,9 +14,9 @@ import time
 
 import numpy as np
 
-from pretune.training.arguments import FinetuneArguments
+from pretune.training.command.arguments import FinetuneArguments
+from pretune.training.command.parsing import parse_arguments
 from pretune.training.finetune import run
-from pretune.training.parsing import parse_arguments
 
 
 def main() -> None:

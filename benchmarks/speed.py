@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, TrainingArguments
 
 import pretune
-from pretune.training.arguments import PretrainArguments
+from pretune.training.command.arguments import PretrainArguments
 from pretune.training.data import load_data
 
 BATCH = 128

@@ -3,8 +3,8 @@
     python benchmarks/unchanged.py record before.json --mnist ylecun/mnist --cifar10 uoft-cs/cifar10
     python benchmarks/unchanged.py compare before.json --mnist ylecun/mnist --cifar10 uoft-cs/cifar10
 
-Recorded are the SHA-256 of the weights after 50 steps of every shipped recipe (2,000 samples, one thread, float32), the
-cells of a small report on scikit-learn's digits, and the files of a pushed repository. Equal on one machine and one
+Recorded are the SHA-256 of the weights after 50 steps of every shipped recipe (2,000 samples, one thread, float32),
+the cells of a small report on digits, and the files of a pushed repository. Equal on one machine and one
 version of torch only. Compare prints what differs and exits with 1 if anything does.
 """
 

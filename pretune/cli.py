@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from .training.arguments import (
+from .training.command.arguments import (
     CardArguments,
     EmbedArguments,
     EvaluateArguments,
@@ -11,7 +11,7 @@ from .training.arguments import (
     PretrainArguments,
     PushArguments,
 )
-from .training.command import run_command
+from .training.command.running import run_command
 
 VERBS = {
     "pretrain": PretrainArguments,

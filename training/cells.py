@@ -11,8 +11,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from .command.output_paths import require_folders
 from .errors import InputError
-from .output_paths import require_folders
 from .protocol import PROTOCOL
 
 WORKING_FILE, FEATURES = "cells.jsonl", "features"

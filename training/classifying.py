@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 from transformers.utils import ModelOutput
 
-from .arguments import FinetuneArguments
 from .augmentation import augment, mixup, strengthen, weaken
+from .command.arguments import FinetuneArguments
 
 
 @dataclass

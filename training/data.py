@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import DataArguments
+from .command.arguments import DataArguments
 from .errors import InputError, one_line
 from .images import ImageDecoder
 from .same_images import also_in

@@ -20,12 +20,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pretune.training.arguments import EmbedArguments
-from pretune.training.command import run_command
+from pretune.training.command.arguments import EmbedArguments
+from pretune.training.command.output_paths import require_folders
+from pretune.training.command.running import run_command
 from pretune.training.data import ImageData, load_split
 from pretune.training.encoders import Encoder
 from pretune.training.errors import InputError
-from pretune.training.output_paths import require_folders
 
 logger = logging.getLogger("pretune.training.embed")
 

@@ -18,9 +18,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pretune.training.arguments import EvaluateArguments
 from pretune.training.cells import FEATURES, Cell, Cells
-from pretune.training.command import run_command
+from pretune.training.command.arguments import EvaluateArguments
+from pretune.training.command.output_paths import require_folders
+from pretune.training.command.parsing import command_of
+from pretune.training.command.running import run_command
 from pretune.training.data import ImageData
 from pretune.training.draws import draw_rows, draws_of
 from pretune.training.encoders import Encoder
@@ -28,8 +30,6 @@ from pretune.training.errors import InputError, Interrupted
 from pretune.training.features import EncoderFeatures, Pixels
 from pretune.training.health import code_health
 from pretune.training.labelled_splits import counts_of, load_splits
-from pretune.training.output_paths import require_folders
-from pretune.training.parsing import command_of
 from pretune.training.probes import linear_probe, nearest_neighbour
 from pretune.training.protocol import FLOORS, METHODS, PROTOCOL, TRAINED
 from pretune.training.report import add_to_card, check_card, write_report

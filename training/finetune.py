@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from pretune.training.arguments import FinetuneArguments
 from pretune.training.batches import Batches, Columns, evaluating
 from pretune.training.best_weights import BestWeights
 from pretune.training.classifying import Classifying
-from pretune.training.command import run_command
+from pretune.training.command.arguments import FinetuneArguments
+from pretune.training.command.parsing import build_arguments
+from pretune.training.command.running import run_command
 from pretune.training.data import ImageData, load_data, split_off, subset
 from pretune.training.errors import InputError
 from pretune.training.health import SAMPLE, live_units, warn_of_dead_layers
@@ -37,7 +38,6 @@ from pretune.training.models import (
     train_head_only,
 )
 from pretune.training.parameter_groups import parameter_groups
-from pretune.training.parsing import build_arguments
 from pretune.training.pictures import draw_confusion, draw_losses
 from pretune.training.preprocessing import Preprocessing
 from pretune.training.run import Run, RunResult, start_run

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import EvaluateArguments
+from .command.arguments import EvaluateArguments
 from .data import ImageData, load_data, overlap, source_of, subset
 from .draws import check_count
 from .errors import InputError

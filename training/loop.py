@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from .arguments import TrainingArguments
 from .batches import Batches
+from .command.arguments import TrainingArguments
 from .errors import InputError, Interrupted
 from .randomness import seed_step
 from .run import Run

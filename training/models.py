@@ -23,7 +23,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATIO
 from transformers.utils import logging as transformers_logging
 
 from ..auto import FAMILIES
-from .arguments import FinetuneArguments, PretrainArguments, TrainingArguments
+from .command.arguments import FinetuneArguments, PretrainArguments, TrainingArguments
 from .data import ImageData
 from .errors import InputError, one_line
 

@@ -18,9 +18,10 @@ import torch
 from transformers import PreTrainedConfig
 
 from pretune.configuration.backbones import channels_of
-from pretune.training.arguments import PretrainArguments
 from pretune.training.batches import Batches, Columns, evaluating
-from pretune.training.command import run_command
+from pretune.training.command.arguments import PretrainArguments
+from pretune.training.command.parsing import build_arguments
+from pretune.training.command.running import run_command
 from pretune.training.data import ImageData, load_data, subset
 from pretune.training.errors import InputError
 from pretune.training.health import (
@@ -35,7 +36,6 @@ from pretune.training.health import (
 )
 from pretune.training.loop import make_optimizer, prepare_model, train
 from pretune.training.models import build_autoencoder, family_of, load_config, load_finished, model_source, new_config
-from pretune.training.parsing import build_arguments
 from pretune.training.pictures import draw_images, draw_latents, draw_losses, draw_reconstructions
 from pretune.training.probes import nearest_neighbour
 from pretune.training.published import published_config, published_normalisation

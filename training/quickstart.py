@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t as student
 
-from pretune.training.command import log_to_stderr
+from pretune.training.command.running import log_to_stderr
 from pretune.training.finetune import finetune
 from pretune.training.pretrain import pretrain
 

@@ -23,13 +23,13 @@ from transformers.utils import logging as transformers_logging
 
 from ..model_cards.card import PICTURES
 from .accelerators import hardware_of, make_accelerator
-from .arguments import TrainingArguments
 from .card import write_card
 from .checkpoint import find_checkpoint, list_checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
+from .command.arguments import TrainingArguments
+from .command.parsing import command_of
 from .data import ImageData, source_of
 from .errors import InputError
 from .hub_checkpoints import HubCheckpoints, fetch_hub_checkpoint
-from .parsing import command_of
 from .randomness import seed_for
 from .run_folder import card_was_edited, read_record, remove_run_files, write_record
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from .arguments import FinetuneArguments
 from .batches import Batches
+from .command.arguments import FinetuneArguments
 from .data import ImageData, load_split
 from .errors import InputError
 from .preprocessing import Preprocessing

@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from pretune.training.arguments import PretrainArguments
+from pretune.training.command.arguments import PretrainArguments
 from pretune.training.data import load_data, subset
 from pretune.training.errors import InputError
 from pretune.training.images import cache_folder

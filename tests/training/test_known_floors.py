@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pretune.training.arguments import EvaluateArguments
+from pretune.training.command.arguments import EvaluateArguments
 from pretune.training.data import load_data
 from pretune.training.features import Pixels
 from pretune.training.probes import nearest_neighbour

@@ -12,8 +12,8 @@ from transformers import AutoModel, AutoModelForImageClassification
 
 import pretune
 from pretune import InputError, finetune, pretrain
-from pretune.training.arguments import PretrainArguments
-from pretune.training.command import run_command
+from pretune.training.command.arguments import PretrainArguments
+from pretune.training.command.running import run_command
 
 RUN_FILES = {
     "model.safetensors",

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .errors import InputError, Interrupted, PushFailed, one_line
+from ..errors import InputError, Interrupted, PushFailed, one_line
 from .parsing import parse_arguments
 
 

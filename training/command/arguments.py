@@ -6,9 +6,9 @@ Loads neither torch nor transformers, so `pretune VERB --help` answers at once.
 import os
 from dataclasses import dataclass, fields
 
-from .errors import InputError
+from ..errors import InputError
+from ..protocol import FLOORS, METHODS, PROTOCOL
 from .parsing import argument, coerce_all
-from .protocol import FLOORS, METHODS, PROTOCOL
 
 
 @dataclass(kw_only=True)

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 import yaml
 
-from .errors import InputError
+from ..errors import InputError
 
-RECIPES = Path(__file__).parent / "recipes"
+RECIPES = Path(__file__).parents[1] / "recipes"
 A = TypeVar("A")
 NAMED = "first word by name"
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .errors import InputError
+from ..errors import InputError
 
 
 def require_folders(folder: Path, argument: str) -> None:

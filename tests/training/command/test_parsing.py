@@ -4,10 +4,10 @@ import re
 import pytest
 import yaml
 
-from pretune.training.arguments import FinetuneArguments, PretrainArguments
+from pretune.training.command.arguments import FinetuneArguments, PretrainArguments
+from pretune.training.command.parsing import RECIPES, build_arguments, parse_arguments
 from pretune.training.errors import InputError
 from pretune.training.models import family_of, make_config
-from pretune.training.parsing import RECIPES, build_arguments, parse_arguments
 
 NEEDED = ["--dataset", "digits", "--output_dir", "out"]
 

@@ -1,0 +1,1 @@
+"""From words to a dataclass of arguments, and from there to a run and an exit status."""
