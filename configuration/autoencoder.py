@@ -5,7 +5,7 @@ from typing import Literal
 
 from huggingface_hub.dataclasses import strict
 
-from .pretraining_options import PretrainingOptions
+from .autoencoding_options import PretrainingOptions
 
 
 @strict

@@ -6,13 +6,13 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.autoencoder import AutoencoderConfig
-from .autoencoding import autoencode
-from .bottleneck import Bottleneck
-from .classification import classifier_config, classify
-from .complete_loading import CompleteLoading
-from .inputs import check_pixel_values, require_decoder
-from .layers import ACTIVATIONS, DenseLayer, dense_stack, looks_linear_
-from .outputs import PretrainingOutput
+from .shared.autoencoding import autoencode
+from .shared.bottleneck import Bottleneck
+from .shared.classification import classifier_config, classify
+from .shared.complete_loading import CompleteLoading
+from .shared.inputs import check_pixel_values, require_decoder
+from .shared.layers import ACTIVATIONS, DenseLayer, dense_stack, looks_linear_
+from .shared.outputs import PretrainingOutput
 
 
 class AutoencoderPreTrainedModel(CompleteLoading, PreTrainedModel):

@@ -12,10 +12,10 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.bigan import BiGANConfig
-from .classification import classifier_config, classify
-from .complete_loading import CompleteLoading
-from .inputs import check_pixel_values, require_decoder
-from .outputs import PretrainingOutput
+from .shared.classification import classifier_config, classify
+from .shared.complete_loading import CompleteLoading
+from .shared.inputs import check_pixel_values, require_decoder
+from .shared.outputs import PretrainingOutput
 
 EVAL_SEED = 0  # of the codes that a loss in eval mode is computed with
 

@@ -8,14 +8,14 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.conv_autoencoder import ConvAutoencoderConfig
-from .autoencoding import autoencode
-from .bottleneck import Bottleneck
-from .classification import classifier_config, classify
-from .complete_loading import CompleteLoading
-from .inputs import check_pixel_values, require_decoder
-from .layers import ACTIVATIONS
-from .outputs import PretrainingOutput
-from .patch_filters import whitened_patches
+from .shared.autoencoding import autoencode
+from .shared.bottleneck import Bottleneck
+from .shared.classification import classifier_config, classify
+from .shared.complete_loading import CompleteLoading
+from .shared.inputs import check_pixel_values, require_decoder
+from .shared.layers import ACTIVATIONS
+from .shared.outputs import PretrainingOutput
+from .shared.patch_filters import whitened_patches
 
 
 def stem(config: ConvAutoencoderConfig) -> list[nn.Module]:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time `__getattr__` be
         ConvAutoencoderForImageClassification as ConvAutoencoderForImageClassification,
     )
     from .modeling.conv_autoencoder import ConvAutoencoderModel as ConvAutoencoderModel
-    from .modeling.image_processing import AutoencoderImageProcessor as AutoencoderImageProcessor
     from .modeling.masked_image_model import MaskedImageModel as MaskedImageModel
     from .modeling.masked_image_model import (
         MaskedImageModelForImageClassification as MaskedImageModelForImageClassification,
     )
+    from .modeling.processors.image import AutoencoderImageProcessor as AutoencoderImageProcessor
     from .training.embed import embed as embed
     from .training.errors import InputError as InputError
     from .training.errors import Interrupted as Interrupted
@@ -39,7 +39,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "AutoencoderConfig": "configuration.autoencoder",
     "AutoencoderForImageClassification": "modeling.autoencoder",
-    "AutoencoderImageProcessor": "modeling.image_processing",
+    "AutoencoderImageProcessor": "modeling.processors.image",
     "AutoencoderModel": "modeling.autoencoder",
     "BiGANConfig": "configuration.bigan",
     "BiGANForImageClassification": "modeling.bigan",

@@ -15,8 +15,8 @@ from .configuration.masked_image_model import MaskedImageModelConfig
 from .modeling.autoencoder import AutoencoderForImageClassification, AutoencoderModel
 from .modeling.bigan import BiGANForImageClassification, BiGANModel
 from .modeling.conv_autoencoder import ConvAutoencoderForImageClassification, ConvAutoencoderModel
-from .modeling.image_processing import AutoencoderImageProcessor
 from .modeling.masked_image_model import MaskedImageModel, MaskedImageModelForImageClassification
+from .modeling.processors.image import AutoencoderImageProcessor
 
 # One row a family: config, model, classifier, image processor.
 FAMILIES = [

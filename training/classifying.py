@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers.utils import ModelOutput
 
-from .augmentation import augment, mixup, strengthen, weaken
+from ..modeling.shared.augmentation import augment, mixup, strengthen, weaken
 from .command.arguments import FinetuneArguments
 
 

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import torch
 
-from ..modeling.layers import ACTIVATIONS
+from ..modeling.shared.layers import ACTIVATIONS
 from .batches import evaluating
 
 logger = logging.getLogger(__name__)

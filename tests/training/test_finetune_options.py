@@ -10,7 +10,7 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 
 import pretune
 from pretune import AutoencoderConfig, AutoencoderForImageClassification, InputError
-from pretune.training.augmentation import augment, mixup, strengthen, weaken
+from pretune.modeling.shared.augmentation import augment, mixup, strengthen, weaken
 from pretune.training.best_weights import BestWeights
 from pretune.training.classifying import Classifying, align
 from pretune.training.command.arguments import FinetuneArguments

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pretune.modeling.layers import ACTIVATIONS, PAIR_GAIN, dense_stack, looks_linear_
+from pretune.modeling.shared.layers import ACTIVATIONS, PAIR_GAIN, dense_stack, looks_linear_
 
 
 def started(sizes, activation="relu"):

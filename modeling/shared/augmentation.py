@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
-from ..modeling.corruption import ELASTIC_GRID, warp
+from .corruption import ELASTIC_GRID, warp
 
 KINDS = ("crop", "flip", "affine", "elastic")
 WEAK, STRONG = (10.0, 0.08, 0.1, 0.0), (30.0, 0.15, 0.25, 0.3)  # largest rotation, shift, change of scale and shear

@@ -7,7 +7,7 @@ from typing import Any
 from huggingface_hub import CommitInfo
 from transformers.utils import cached_file, logging
 
-from .hub import push_saved
+from .pushing import push_saved
 
 logger = logging.get_logger(__name__)
 

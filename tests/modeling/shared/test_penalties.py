@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from pretune import AutoencoderConfig, AutoencoderModel
-from pretune.modeling.penalties import contractive, keep_top_k, l1, normal_kl, rademacher, sample_normal, sparsity_kl
+from pretune.modeling.shared.penalties import (
+    contractive,
+    keep_top_k,
+    l1,
+    normal_kl,
+    rademacher,
+    sample_normal,
+    sparsity_kl,
+)
 
 OPTIONS = [
     {"sparsity": "l1"}, {"sparsity": "top_k", "top_k": 2}, {"sparsity": "kl"}, {"contractive_weight": 0.1},

@@ -9,7 +9,7 @@ from transformers.image_processing_backends import PilBackend
 from transformers.image_utils import PILImageResampling
 from transformers.processing_utils import ImagesKwargs
 
-from .hub import push_saved
+from ..shared.pushing import push_saved
 
 
 class AutoencoderImageProcessorKwargs(ImagesKwargs, total=False):
