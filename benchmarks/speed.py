@@ -23,7 +23,7 @@ from transformers import Trainer, TrainingArguments
 
 import pretune
 from pretune.training.command.arguments import PretrainArguments
-from pretune.training.data import load_data
+from pretune.training.data.loading import load_data
 
 BATCH = 128
 

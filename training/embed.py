@@ -23,7 +23,7 @@ from tqdm import tqdm
 from pretune.training.command.arguments import EmbedArguments
 from pretune.training.command.output_paths import require_folders
 from pretune.training.command.running import run_command
-from pretune.training.data import ImageData, load_split
+from pretune.training.data.loading import ImageData, load_split
 from pretune.training.encoders import Encoder
 from pretune.training.errors import InputError
 

@@ -16,7 +16,7 @@ from torch import nn
 from transformers import AutoModelForImageClassification
 
 from .bare_encoders import bare_config, load_bare, new_bare
-from .batches import Columns, evaluating
+from .data.batches import Columns, evaluating
 from .errors import InputError, one_line
 from .models import head_of, head_prefixes, load_classifier, load_config, renew_head
 from .preprocessing import AT_ONCE, Preprocessing

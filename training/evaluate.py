@@ -23,7 +23,7 @@ from pretune.training.command.arguments import EvaluateArguments
 from pretune.training.command.output_paths import require_folders
 from pretune.training.command.parsing import command_of
 from pretune.training.command.running import run_command
-from pretune.training.data import ImageData
+from pretune.training.data.loading import ImageData
 from pretune.training.draws import draw_rows, draws_of
 from pretune.training.encoders import Encoder
 from pretune.training.errors import InputError, Interrupted

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .data import ImageData
+from .data.loading import ImageData
 from .encoders import Encoder
 from .probes import Standardiser, principal_components, raw_rows
 from .protocol import PROTOCOL

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from pretune.training.batches import Batches, Columns, evaluating
 from pretune.training.best_weights import BestWeights
 from pretune.training.classifying import Classifying
 from pretune.training.command.arguments import FinetuneArguments
 from pretune.training.command.parsing import build_arguments
 from pretune.training.command.running import run_command
-from pretune.training.data import ImageData, load_data, split_off, subset
+from pretune.training.data.batches import Batches, Columns, evaluating
+from pretune.training.data.loading import ImageData, load_data, split_off, subset
+from pretune.training.data.unlabelled import WithUnlabelled, load_unlabelled
 from pretune.training.errors import InputError
 from pretune.training.health import SAMPLE, live_units, warn_of_dead_layers
 from pretune.training.loop import make_optimizer, prepare_model, train
@@ -41,7 +42,6 @@ from pretune.training.parameter_groups import parameter_groups
 from pretune.training.pictures import draw_confusion, draw_losses
 from pretune.training.preprocessing import Preprocessing
 from pretune.training.run import Run, RunResult, start_run
-from pretune.training.unlabelled import WithUnlabelled, load_unlabelled
 
 logger = logging.getLogger("pretune.training.finetune")
 

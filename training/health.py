@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ..modeling.shared.layers import ACTIVATIONS
-from .batches import evaluating
+from .data.batches import evaluating
 
 logger = logging.getLogger(__name__)
 SAMPLE = 1024  # images looked at

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .command.arguments import EvaluateArguments
-from .data import ImageData, load_data, overlap, source_of, subset
+from .data.loading import ImageData, load_data, overlap, source_of, subset
 from .draws import check_count
 from .errors import InputError
 from .protocol import PROTOCOL

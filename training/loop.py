@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from .batches import Batches
 from .command.arguments import TrainingArguments
+from .data.batches import Batches
 from .errors import InputError, Interrupted
 from .randomness import seed_step
 from .run import Run

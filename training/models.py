@@ -24,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 from ..auto import FAMILIES
 from .command.arguments import FinetuneArguments, PretrainArguments, TrainingArguments
-from .data import ImageData
+from .data.loading import ImageData
 from .errors import InputError, one_line
 
 

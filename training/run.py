@@ -27,7 +27,7 @@ from .card import write_card
 from .checkpoint import find_checkpoint, list_checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
 from .command.arguments import TrainingArguments
 from .command.parsing import command_of
-from .data import ImageData, source_of
+from .data.loading import ImageData, source_of
 from .errors import InputError
 from .hub_checkpoints import HubCheckpoints, fetch_hub_checkpoint
 from .randomness import seed_for

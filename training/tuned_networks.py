@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from .batches import Batches, Columns
-from .data import ImageData
+from .data.batches import Batches, Columns
+from .data.loading import ImageData
 from .draws import draw_rows, hold_out
 from .encoders import Encoder
 from .protocol import PROTOCOL, default_first

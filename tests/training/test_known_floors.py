@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pretune.training.command.arguments import EvaluateArguments
-from pretune.training.data import load_data
+from pretune.training.data.loading import load_data
 from pretune.training.features import Pixels
 from pretune.training.probes import nearest_neighbour
 

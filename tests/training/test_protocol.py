@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from pretune.training.data import HOLDOUT_SEED, HOLDOUT_SHARE
+from pretune.training.data.loading import HOLDOUT_SEED, HOLDOUT_SHARE
 from pretune.training.protocol import PROTOCOL, default_first
 from pretune.training.verdict import MUST_BE_BEATEN, RULE, RULE_VERSION
 

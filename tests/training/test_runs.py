@@ -71,7 +71,7 @@ def test_pretrain_leaves_model_record_metrics_and_pictures(pretrained, tiny):
 
 
 def test_the_loaded_model_gives_the_metrics_the_run_wrote(pretrained, tiny):
-    from pretune.training.data import load_data
+    from pretune.training.data.loading import load_data
 
     train, held = load_data(PretrainArguments(**tiny))
     model = pretune.AutoencoderModel.from_pretrained(pretrained.output_dir)

@@ -8,7 +8,7 @@ import torch
 
 from pretune import AutoencoderConfig, AutoencoderForImageClassification
 from pretune.training import side_by_side
-from pretune.training.batches import Batches, Columns
+from pretune.training.data.batches import Batches, Columns
 from pretune.training.side_by_side import Job, can_stack, fit
 
 

@@ -7,9 +7,9 @@ import PIL.Image
 import pytest
 
 from pretune.training.command.arguments import PretrainArguments
-from pretune.training.data import load_data, subset
+from pretune.training.data.loading import load_data, subset
 from pretune.training.errors import InputError
-from pretune.training.images import cache_folder
+from pretune.training.modalities.image_decoding import cache_folder
 
 SHARED_MNIST = __import__("pathlib").Path(__file__).resolve().parents[2].parent / "shared/data/mnist"
 

@@ -13,7 +13,7 @@ import PIL.Image
 import PIL.ImageOps
 from numpy.lib.format import open_memmap
 
-from .errors import InputError, one_line
+from ..errors import InputError, one_line
 
 CACHE_VERSION = 1
 UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, PIL.Image.DecompressionBombError)

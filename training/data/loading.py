@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .command.arguments import DataArguments
-from .errors import InputError, one_line
-from .images import ImageDecoder
+from ..command.arguments import DataArguments
+from ..errors import InputError, one_line
+from ..modalities.image_decoding import ImageDecoder
 from .same_images import also_in
 
 logger = logging.getLogger(__name__)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from ..command.arguments import FinetuneArguments
+from ..errors import InputError
+from ..preprocessing import Preprocessing
 from .batches import Batches
-from .command.arguments import FinetuneArguments
-from .data import ImageData, load_split
-from .errors import InputError
-from .preprocessing import Preprocessing
+from .loading import ImageData, load_split
 from .same_images import also_in
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from .errors import InputError
-from .randomness import generator
+from ..errors import InputError
+from ..randomness import generator
 
 AHEAD_BYTES = 4 << 20  # of samples gathered at once: small against any model, large against the cost of a call
 

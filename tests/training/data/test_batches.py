@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from pretune.training.batches import Batches, Columns
+from pretune.training.data.batches import Batches, Columns
 from pretune.training.errors import InputError
 
 CPU = torch.device("cpu")
