@@ -1,7 +1,7 @@
 """The code a Hub repository carries, so that it loads where pretune is not installed.
 
 transformers' own exporter cannot follow imports between folders. This one walks a class's imports within the package,
-writes every module flat (`pretune.modeling.shared.layers` -> `modeling_layers.py`) and rewrites its imports to single-dot.
+writes every module flat (`pretune.modeling.shared.layers` -> `modeling_shared_layers.py`), with single-dot imports.
 """
 
 import ast

@@ -236,7 +236,7 @@ def test_wrong_columns_and_splits(parquet):
 
 
 def test_an_interrupted_decoding_leaves_no_cache(parquet, monkeypatch):
-    from pretune.training import images
+    from pretune.training.modalities import image_decoding as images
 
     monkeypatch.setenv("PRETUNE_CACHE", str(parquet / "cache"))
     monkeypatch.setattr(images, "_pixels", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))

@@ -9,7 +9,7 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 
 import pretune
 from pretune import InputError
-from pretune.training import unlabelled
+from pretune.training.data import unlabelled
 from pretune.training.data.loading import load_data, overlap
 
 TINY = {"hidden_sizes": [16, 8], "latent_size": 4}
