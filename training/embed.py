@@ -24,8 +24,8 @@ from pretune.training.command.arguments import EmbedArguments
 from pretune.training.command.output_paths import require_folders
 from pretune.training.command.running import run_command
 from pretune.training.data.loading import ImageData, load_split
-from pretune.training.encoders import Encoder
 from pretune.training.errors import InputError
+from pretune.training.networks.encoders import Encoder
 
 logger = logging.getLogger("pretune.training.embed")
 

@@ -25,11 +25,11 @@ from pretune.training.command.parsing import command_of
 from pretune.training.command.running import run_command
 from pretune.training.data.loading import ImageData
 from pretune.training.draws import draw_rows, draws_of
-from pretune.training.encoders import Encoder
 from pretune.training.errors import InputError, Interrupted
 from pretune.training.features import EncoderFeatures, Pixels
 from pretune.training.health import code_health
 from pretune.training.labelled_splits import counts_of, load_splits
+from pretune.training.networks.encoders import Encoder
 from pretune.training.probes import linear_probe, nearest_neighbour
 from pretune.training.protocol import FLOORS, METHODS, PROTOCOL, TRAINED
 from pretune.training.report import add_to_card, check_card, write_report

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .data.loading import ImageData
-from .encoders import Encoder
+from .networks.encoders import Encoder
 from .probes import Standardiser, principal_components, raw_rows
 from .protocol import PROTOCOL
 from .randomness import seed_for

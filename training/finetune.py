@@ -28,7 +28,7 @@ from pretune.training.errors import InputError
 from pretune.training.health import SAMPLE, live_units, warn_of_dead_layers
 from pretune.training.loop import make_optimizer, prepare_model, train
 from pretune.training.lora import add_lora, merge_lora
-from pretune.training.models import (
+from pretune.training.networks.models import (
     build_classifier,
     classifier_config,
     is_ours,
@@ -38,9 +38,9 @@ from pretune.training.models import (
     new_config,
     train_head_only,
 )
+from pretune.training.networks.preprocessing import Preprocessing
 from pretune.training.parameter_groups import parameter_groups
 from pretune.training.pictures import draw_confusion, draw_losses
-from pretune.training.preprocessing import Preprocessing
 from pretune.training.run import Run, RunResult, start_run
 
 logger = logging.getLogger("pretune.training.finetune")

@@ -35,10 +35,17 @@ from pretune.training.health import (
     warn_of_lost_game,
 )
 from pretune.training.loop import make_optimizer, prepare_model, train
-from pretune.training.models import build_autoencoder, family_of, load_config, load_finished, model_source, new_config
+from pretune.training.networks.models import (
+    build_autoencoder,
+    family_of,
+    load_config,
+    load_finished,
+    model_source,
+    new_config,
+)
+from pretune.training.networks.published import published_config, published_normalisation
 from pretune.training.pictures import draw_images, draw_latents, draw_losses, draw_reconstructions
 from pretune.training.probes import nearest_neighbour
-from pretune.training.published import published_config, published_normalisation
 from pretune.training.randomness import generator
 from pretune.training.run import Run, RunResult, start_run
 

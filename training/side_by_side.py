@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
-from .bare_encoders import WithHead
 from .data.batches import Batches
+from .networks.bare_encoders import WithHead
 from .randomness import seed_step
 
 STACKED_PARAMETERS = 1_000_000  # above, arithmetic is the limit and stacking only costs memory

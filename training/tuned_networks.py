@@ -8,7 +8,7 @@ import numpy as np
 from .data.batches import Batches, Columns
 from .data.loading import ImageData
 from .draws import draw_rows, hold_out
-from .encoders import Encoder
+from .networks.encoders import Encoder
 from .protocol import PROTOCOL, default_first
 from .randomness import seed_for
 from .side_by_side import Job, can_stack, fit

@@ -19,7 +19,7 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 
 from pretune import MaskedImageModel, MaskedImageModelConfig, MaskedImageModelForImageClassification
 from pretune.configuration.backbones import as_map, channels_of
-from pretune.training.published import published_normalisation
+from pretune.training.networks.published import published_normalisation
 
 TOKENS = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 KINDS = {

@@ -10,7 +10,7 @@ import pretune
 from pretune import AutoencoderConfig, AutoencoderForImageClassification, AutoencoderModel, InputError
 from pretune.training import evaluate as evaluate_module
 from pretune.training import tuned_networks
-from pretune.training.encoders import Encoder
+from pretune.training.networks.encoders import Encoder
 from pretune.training.protocol import FLOORS, METHODS, PROTOCOL
 from pretune.training.report import accuracies_of
 from pretune.training.verdict import paired_difference

@@ -9,7 +9,7 @@ import torch
 
 from ..command.arguments import FinetuneArguments
 from ..errors import InputError
-from ..preprocessing import Preprocessing
+from ..networks.preprocessing import Preprocessing
 from .batches import Batches
 from .loading import ImageData, load_split
 from .same_images import also_in

@@ -7,7 +7,7 @@ import yaml
 from pretune.training.command.arguments import FinetuneArguments, PretrainArguments
 from pretune.training.command.parsing import RECIPES, build_arguments, parse_arguments
 from pretune.training.errors import InputError
-from pretune.training.models import family_of, make_config
+from pretune.training.networks.models import family_of, make_config
 
 NEEDED = ["--dataset", "digits", "--output_dir", "out"]
 

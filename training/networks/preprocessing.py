@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from transformers import AutoImageProcessor, PreTrainedConfig
 
-from ..auto import FAMILIES
-from ..configuration.backbones import channels_of
-from .errors import InputError, one_line
+from ...auto import FAMILIES
+from ...configuration.backbones import channels_of
+from ..errors import InputError, one_line
 
 AT_ONCE = 1024  # images resized at once
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue: ITU-R 601-2, as PIL's "L"

@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig
 from transformers.modeling_outputs import BaseModelOutput, ImageClassifierOutput
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING, MODEL_MAPPING
 
-from .errors import InputError, one_line
+from ..errors import InputError, one_line
 from .models import LOADING_ERRORS, is_ours, load_quietly
 
 

@@ -22,10 +22,10 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
 from transformers.utils import logging as transformers_logging
 
-from ..auto import FAMILIES
-from .command.arguments import FinetuneArguments, PretrainArguments, TrainingArguments
-from .data.loading import ImageData
-from .errors import InputError, one_line
+from ...auto import FAMILIES
+from ..command.arguments import FinetuneArguments, PretrainArguments, TrainingArguments
+from ..data.loading import ImageData
+from ..errors import InputError, one_line
 
 
 def family_of(model_type: str) -> tuple[type, type, type, type]:

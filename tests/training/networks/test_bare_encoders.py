@@ -7,8 +7,8 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPVisionConfig, CLIPVisionModel, DINOv3ViTConfig, DINOv3ViTModel, ViTMAEConfig, ViTMAEModel
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from pretune.training.encoders import Encoder
 from pretune.training.errors import InputError
+from pretune.training.networks.encoders import Encoder
 from pretune.training.side_by_side import can_stack
 
 CPU = torch.device("cpu")

@@ -5,8 +5,8 @@ from pathlib import Path
 from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
 
-from ..configuration.backbones import WORKING
-from .errors import InputError, one_line
+from ...configuration.backbones import WORKING
+from ..errors import InputError, one_line
 from .models import LOADING_ERRORS, is_ours
 
 

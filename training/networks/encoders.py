@@ -15,9 +15,9 @@ import torch
 from torch import nn
 from transformers import AutoModelForImageClassification
 
+from ..data.batches import Columns, evaluating
+from ..errors import InputError, one_line
 from .bare_encoders import bare_config, load_bare, new_bare
-from .data.batches import Columns, evaluating
-from .errors import InputError, one_line
 from .models import head_of, head_prefixes, load_classifier, load_config, renew_head
 from .preprocessing import AT_ONCE, Preprocessing
 

@@ -18,8 +18,8 @@ from transformers import (
 )
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from pretune.training.encoders import Encoder
 from pretune.training.errors import InputError
+from pretune.training.networks.encoders import Encoder
 
 CPU = torch.device("cpu")
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 1, 8, 8), dtype=np.uint8)

@@ -1,0 +1,1 @@
+"""Our and other people's checkpoints: built, loaded, given heads."""
