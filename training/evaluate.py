@@ -27,8 +27,8 @@ from pretune.training.data.loading import ImageData
 from pretune.training.draws import draw_rows, draws_of
 from pretune.training.errors import InputError, Interrupted
 from pretune.training.features import EncoderFeatures, Pixels
-from pretune.training.health import code_health
 from pretune.training.labelled_splits import counts_of, load_splits
+from pretune.training.learning.health import code_health
 from pretune.training.networks.encoders import Encoder
 from pretune.training.probes import linear_probe, nearest_neighbour
 from pretune.training.protocol import FLOORS, METHODS, PROTOCOL, TRAINED

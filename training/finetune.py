@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from pretune.training.best_weights import BestWeights
-from pretune.training.classifying import Classifying
 from pretune.training.command.arguments import FinetuneArguments
 from pretune.training.command.parsing import build_arguments
 from pretune.training.command.running import run_command
@@ -25,9 +23,13 @@ from pretune.training.data.batches import Batches, Columns, evaluating
 from pretune.training.data.loading import ImageData, load_data, split_off, subset
 from pretune.training.data.unlabelled import WithUnlabelled, load_unlabelled
 from pretune.training.errors import InputError
-from pretune.training.health import SAMPLE, live_units, warn_of_dead_layers
-from pretune.training.loop import make_optimizer, prepare_model, train
-from pretune.training.lora import add_lora, merge_lora
+from pretune.training.learning.best_weights import BestWeights
+from pretune.training.learning.classifying import Classifying
+from pretune.training.learning.health import SAMPLE, live_units, warn_of_dead_layers
+from pretune.training.learning.loop import make_optimizer, prepare_model, train
+from pretune.training.learning.lora import add_lora, merge_lora
+from pretune.training.learning.parameter_groups import parameter_groups
+from pretune.training.learning.pictures import draw_confusion, draw_losses
 from pretune.training.networks.models import (
     build_classifier,
     classifier_config,
@@ -39,8 +41,6 @@ from pretune.training.networks.models import (
     train_head_only,
 )
 from pretune.training.networks.preprocessing import Preprocessing
-from pretune.training.parameter_groups import parameter_groups
-from pretune.training.pictures import draw_confusion, draw_losses
 from pretune.training.run import Run, RunResult, start_run
 
 logger = logging.getLogger("pretune.training.finetune")

@@ -24,7 +24,7 @@ from pretune.training.command.running import run_command
 from pretune.training.data.batches import Batches, Columns, evaluating
 from pretune.training.data.loading import ImageData, load_data, subset
 from pretune.training.errors import InputError
-from pretune.training.health import (
+from pretune.training.learning.health import (
     SAMPLE,
     code_health,
     live_units,
@@ -34,7 +34,8 @@ from pretune.training.health import (
     warn_of_dead_layers,
     warn_of_lost_game,
 )
-from pretune.training.loop import make_optimizer, prepare_model, train
+from pretune.training.learning.loop import make_optimizer, prepare_model, train
+from pretune.training.learning.pictures import draw_images, draw_latents, draw_losses, draw_reconstructions
 from pretune.training.networks.models import (
     build_autoencoder,
     family_of,
@@ -44,7 +45,6 @@ from pretune.training.networks.models import (
     new_config,
 )
 from pretune.training.networks.published import published_config, published_normalisation
-from pretune.training.pictures import draw_images, draw_latents, draw_losses, draw_reconstructions
 from pretune.training.probes import nearest_neighbour
 from pretune.training.randomness import generator
 from pretune.training.run import Run, RunResult, start_run

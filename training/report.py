@@ -10,7 +10,7 @@ import numpy as np
 
 from .card import write_card
 from .errors import InputError
-from .pictures import draw_confusions, draw_few_labels
+from .learning.pictures import draw_confusions, draw_few_labels
 from .protocol import FLOORS, METHODS
 from .run_folder import card_was_edited, read_record
 from .verdict import WORDS, Accuracies, differences, labels_in_words, method_in_words, ranking, verdict

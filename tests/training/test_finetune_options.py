@@ -11,9 +11,9 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 import pretune
 from pretune import AutoencoderConfig, AutoencoderForImageClassification, InputError
 from pretune.modeling.shared.augmentation import augment, mixup, strengthen, weaken
-from pretune.training.best_weights import BestWeights
-from pretune.training.classifying import Classifying, align
 from pretune.training.command.arguments import FinetuneArguments
+from pretune.training.learning.best_weights import BestWeights
+from pretune.training.learning.classifying import Classifying, align
 
 TINY = {"hidden_sizes": [16, 8], "latent_size": 4}
 RESNET = ResNetConfig(layer_type="basic", num_labels=4, embedding_size=8, hidden_sizes=[8, 12], depths=[1, 1])

@@ -8,7 +8,7 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 
 import pretune
 from pretune.training.errors import InputError
-from pretune.training.lora import add_lora, merge_lora
+from pretune.training.learning.lora import add_lora, merge_lora
 from pretune.training.networks.encoders import Encoder
 from pretune.training.networks.models import head_parameters, head_prefixes, train_head_only
 

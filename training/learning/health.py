@@ -5,8 +5,8 @@ import logging
 import numpy as np
 import torch
 
-from ..modeling.shared.layers import ACTIVATIONS
-from .data.batches import evaluating
+from ...modeling.shared.layers import ACTIVATIONS
+from ..data.batches import evaluating
 
 logger = logging.getLogger(__name__)
 SAMPLE = 1024  # images looked at

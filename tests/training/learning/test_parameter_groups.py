@@ -22,7 +22,7 @@ from pretune import (
     ConvAutoencoderForImageClassification,
 )
 from pretune.training.command.arguments import FinetuneArguments
-from pretune.training.parameter_groups import blocks_of, parameter_groups
+from pretune.training.learning.parameter_groups import blocks_of, parameter_groups
 
 DENSE = AutoencoderConfig(image_size=8, num_labels=3, hidden_sizes=[16, 8], latent_size=4)
 CONV = ConvAutoencoderConfig(image_size=8, num_labels=3, hidden_sizes=[8, 8], strides=[2, 1], depths=[1, 0])

@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from .errors import InputError
-from .networks.models import heads_of
+from ..errors import InputError
+from ..networks.models import heads_of
 
 READ_FROM_OUTSIDE = ("stride", "kernel_size", "dilation")  # MobileNets pad by what they read off a convolution
 

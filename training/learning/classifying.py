@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 from transformers.utils import ModelOutput
 
-from ..modeling.shared.augmentation import augment, mixup, strengthen, weaken
-from .command.arguments import FinetuneArguments
+from ...modeling.shared.augmentation import augment, mixup, strengthen, weaken
+from ..command.arguments import FinetuneArguments
 
 
 @dataclass

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from .command.arguments import TrainingArguments
-from .data.batches import Batches
-from .errors import InputError, Interrupted
-from .randomness import seed_step
-from .run import Run
+from ..command.arguments import TrainingArguments
+from ..data.batches import Batches
+from ..errors import InputError, Interrupted
+from ..randomness import seed_step
+from ..run import Run
 
 logger = logging.getLogger(__name__)
 

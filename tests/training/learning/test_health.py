@@ -5,7 +5,7 @@ import torch
 from pretune import AutoencoderConfig, AutoencoderModel
 from pretune.training.command.arguments import PretrainArguments
 from pretune.training.data.loading import load_data
-from pretune.training.health import code_health, live_units, mean_image, mean_image_error, warn_of_lost_game
+from pretune.training.learning.health import code_health, live_units, mean_image, mean_image_error, warn_of_lost_game
 
 
 def test_dead_units_are_counted_out():
