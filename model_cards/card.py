@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from huggingface_hub import EvalResult, ModelCardData
 
-from pretune.training.verdict import labels_in_words, method_in_words
+from pretune.training.evaluation.verdict import labels_in_words, method_in_words
 
 PICTURES = {
     "few_labels.png": "accuracy against number of labels, beside floors",

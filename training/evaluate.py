@@ -18,22 +18,22 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pretune.training.cells import FEATURES, Cell, Cells
 from pretune.training.command.arguments import EvaluateArguments
 from pretune.training.command.output_paths import require_folders
 from pretune.training.command.parsing import command_of
 from pretune.training.command.running import run_command
 from pretune.training.data.loading import ImageData
-from pretune.training.draws import draw_rows, draws_of
 from pretune.training.errors import InputError, Interrupted
-from pretune.training.features import EncoderFeatures, Pixels
-from pretune.training.labelled_splits import counts_of, load_splits
+from pretune.training.evaluation.cells import FEATURES, Cell, Cells
+from pretune.training.evaluation.draws import draw_rows, draws_of
+from pretune.training.evaluation.features import EncoderFeatures, Pixels
+from pretune.training.evaluation.labelled_splits import counts_of, load_splits
+from pretune.training.evaluation.probes import linear_probe, nearest_neighbour
+from pretune.training.evaluation.report import add_to_card, check_card, write_report
+from pretune.training.evaluation.tuned_networks import groups_of, predictions_of_networks
 from pretune.training.learning.health import code_health
 from pretune.training.networks.encoders import Encoder
-from pretune.training.probes import linear_probe, nearest_neighbour
 from pretune.training.protocol import FLOORS, METHODS, PROTOCOL, TRAINED
-from pretune.training.report import add_to_card, check_card, write_report
-from pretune.training.tuned_networks import groups_of, predictions_of_networks
 
 logger = logging.getLogger("pretune.training.evaluate")
 

@@ -24,6 +24,7 @@ from pretune.training.command.running import run_command
 from pretune.training.data.batches import Batches, Columns, evaluating
 from pretune.training.data.loading import ImageData, load_data, subset
 from pretune.training.errors import InputError
+from pretune.training.evaluation.probes import nearest_neighbour
 from pretune.training.learning.health import (
     SAMPLE,
     code_health,
@@ -45,7 +46,6 @@ from pretune.training.networks.models import (
     new_config,
 )
 from pretune.training.networks.published import published_config, published_normalisation
-from pretune.training.probes import nearest_neighbour
 from pretune.training.randomness import generator
 from pretune.training.run import Run, RunResult, start_run
 

@@ -10,10 +10,10 @@ import pretune
 from pretune import AutoencoderConfig, AutoencoderForImageClassification, AutoencoderModel, InputError
 from pretune.training import evaluate as evaluate_module
 from pretune.training import tuned_networks
+from pretune.training.evaluation.report import accuracies_of
+from pretune.training.evaluation.verdict import paired_difference
 from pretune.training.networks.encoders import Encoder
 from pretune.training.protocol import FLOORS, METHODS, PROTOCOL
-from pretune.training.report import accuracies_of
-from pretune.training.verdict import paired_difference
 
 PROBES = [m for m in METHODS + FLOORS if m not in ("finetune", "scratch")]
 WIDE = {"image_size": 8, "hidden_sizes": [64, 32], "latent_size": 16}

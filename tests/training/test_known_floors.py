@@ -7,8 +7,8 @@ import pytest
 
 from pretune.training.command.arguments import EvaluateArguments
 from pretune.training.data.loading import load_data
-from pretune.training.features import Pixels
-from pretune.training.probes import nearest_neighbour
+from pretune.training.evaluation.features import Pixels
+from pretune.training.evaluation.probes import nearest_neighbour
 
 DATA = Path(__file__).resolve().parents[3] / "shared/data"  # beside the repository
 

@@ -4,8 +4,8 @@ import hashlib
 import json
 
 from pretune.training.data.loading import HOLDOUT_SEED, HOLDOUT_SHARE
+from pretune.training.evaluation.verdict import MUST_BE_BEATEN, RULE, RULE_VERSION
 from pretune.training.protocol import PROTOCOL, default_first
-from pretune.training.verdict import MUST_BE_BEATEN, RULE, RULE_VERSION
 
 # version -> hash of the constants it stands for. Never edit a line: a change of protocol.py adds one.
 VERSIONS = {1: "8e2656883a5d195f"}

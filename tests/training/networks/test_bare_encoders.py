@@ -8,8 +8,8 @@ from transformers import CLIPVisionConfig, CLIPVisionModel, DINOv3ViTConfig, DIN
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from pretune.training.errors import InputError
+from pretune.training.evaluation.side_by_side import can_stack
 from pretune.training.networks.encoders import Encoder
-from pretune.training.side_by_side import can_stack
 
 CPU = torch.device("cpu")
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 3, 16, 16), dtype=np.uint8)

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
-from .data.batches import Batches
-from .networks.bare_encoders import WithHead
-from .randomness import seed_step
+from ..data.batches import Batches
+from ..networks.bare_encoders import WithHead
+from ..randomness import seed_step
 
 STACKED_PARAMETERS = 1_000_000  # above, arithmetic is the limit and stacking only costs memory
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pretune.training.draws import check_count, draw_rows, draws_of, hold_out
 from pretune.training.errors import InputError
+from pretune.training.evaluation.draws import check_count, draw_rows, draws_of, hold_out
 
 LABELS = np.random.default_rng(0).integers(0, 3, 90)
 NAMES = ["cat", "dog", "eel"]

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .command.arguments import EvaluateArguments
-from .data.loading import ImageData, load_data, overlap, source_of, subset
+from ..command.arguments import EvaluateArguments
+from ..data.loading import ImageData, load_data, overlap, source_of, subset
+from ..errors import InputError
+from ..protocol import PROTOCOL
 from .draws import check_count
-from .errors import InputError
-from .protocol import PROTOCOL
 
 logger = logging.getLogger(__name__)
 

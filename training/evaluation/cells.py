@@ -11,9 +11,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from .command.output_paths import require_folders
-from .errors import InputError
-from .protocol import PROTOCOL
+from ..command.output_paths import require_folders
+from ..errors import InputError
+from ..protocol import PROTOCOL
 
 WORKING_FILE, FEATURES = "cells.jsonl", "features"
 REPORT_FILES = ("report.json", "report.md", "few_labels.png", "confusion.png", WORKING_FILE)

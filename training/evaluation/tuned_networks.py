@@ -5,12 +5,12 @@ import math
 
 import numpy as np
 
-from .data.batches import Batches, Columns
-from .data.loading import ImageData
+from ..data.batches import Batches, Columns
+from ..data.loading import ImageData
+from ..networks.encoders import Encoder
+from ..protocol import PROTOCOL, default_first
+from ..randomness import seed_for
 from .draws import draw_rows, hold_out
-from .networks.encoders import Encoder
-from .protocol import PROTOCOL, default_first
-from .randomness import seed_for
 from .side_by_side import Job, can_stack, fit
 
 Network = tuple[str, int]  # (method, draw)

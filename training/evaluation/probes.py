@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import torch
 
+from ..protocol import PROTOCOL, default_first
 from .draws import hold_out
-from .protocol import PROTOCOL, default_first
 
 
 def nearest_neighbour(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch
 from pretune import AutoencoderConfig, AutoencoderForImageClassification
 from pretune.training import side_by_side
 from pretune.training.data.batches import Batches, Columns
-from pretune.training.side_by_side import Job, can_stack, fit
+from pretune.training.evaluation.side_by_side import Job, can_stack, fit
 
 
 def network(seed):

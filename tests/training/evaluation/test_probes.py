@@ -1,8 +1,14 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
-from pretune.training.draws import draw_rows
-from pretune.training.probes import Standardiser, linear_probe, nearest_neighbour, principal_components, raw_rows
+from pretune.training.evaluation.draws import draw_rows
+from pretune.training.evaluation.probes import (
+    Standardiser,
+    linear_probe,
+    nearest_neighbour,
+    principal_components,
+    raw_rows,
+)
 
 DIGITS = load_digits()
 ROWS, LABELS = DIGITS.data / 16, DIGITS.target

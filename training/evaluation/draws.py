@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .errors import InputError
-from .protocol import PROTOCOL
-from .randomness import seed_for
+from ..errors import InputError
+from ..protocol import PROTOCOL
+from ..randomness import seed_for
 
 
 def draw_rows(labels: np.ndarray, names: list[str], count: int | str, draw: int) -> np.ndarray:

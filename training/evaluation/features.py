@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .data.loading import ImageData
-from .networks.encoders import Encoder
+from ..data.loading import ImageData
+from ..networks.encoders import Encoder
+from ..protocol import PROTOCOL
+from ..randomness import seed_for
 from .probes import Standardiser, principal_components, raw_rows
-from .protocol import PROTOCOL
-from .randomness import seed_for
 
 
 def reference_rows(train: ImageData) -> np.ndarray:

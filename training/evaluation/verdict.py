@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .protocol import FLOORS, PROTOCOL
+from ..protocol import FLOORS, PROTOCOL
 
 Accuracies = Mapping[tuple[str, int | str], list[float]]  # (method, labels per class) -> per cent, by draw
 COMPARISONS = (("finetune", "scratch"), ("linear", "untrained_linear"))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pretune.training.verdict import MUST_BE_BEATEN, differences, paired_difference, ranking, verdict
+from pretune.training.evaluation.verdict import MUST_BE_BEATEN, differences, paired_difference, ranking, verdict
 
 
 def accuracies(**by_method):
