@@ -31,10 +31,10 @@ from huggingface_hub.utils import validate_repo_id
 from pretune.auto import FAMILIES
 from pretune.model_cards.card import PICTURES
 from pretune.training.card import card_for_hub
-from pretune.training.code_export import export_code
 from pretune.training.command.arguments import PushArguments
 from pretune.training.command.running import run_command
 from pretune.training.errors import InputError, PushFailed, one_line
+from pretune.training.publishing.code_export import export_code
 from pretune.training.run_folder import read_record
 
 logger = logging.getLogger("pretune.training.push")

@@ -29,7 +29,7 @@ from .command.arguments import TrainingArguments
 from .command.parsing import command_of
 from .data.loading import ImageData, source_of
 from .errors import InputError
-from .hub_checkpoints import HubCheckpoints, fetch_hub_checkpoint
+from .publishing.hub_checkpoints import HubCheckpoints, fetch_hub_checkpoint
 from .randomness import seed_for
 from .run_folder import card_was_edited, read_record, remove_run_files, write_record
 

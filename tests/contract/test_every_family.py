@@ -21,7 +21,7 @@ from transformers import (
 from transformers.dynamic_module_utils import get_imports
 from transformers.utils.generic import can_return_loss
 
-from pretune.training.code_export import export_code
+from pretune.training.publishing.code_export import export_code
 
 pytestmark = pytest.mark.parametrize("family", list(ROWS))
 

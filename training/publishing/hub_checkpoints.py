@@ -11,7 +11,7 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, snapshot_download
 from huggingface_hub.errors import HTTPError
 
-from .errors import InputError, one_line
+from ..errors import InputError, one_line
 
 logger = logging.getLogger(__name__)
 FOLDER = "last-checkpoint"
