@@ -4,8 +4,12 @@ Importing this package loads neither torch nor transformers. Touching a public c
 family with the Auto classes of transformers; `import pretune.auto` does the same at once.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+if not os.path.isdir(os.path.join(__path__[0], "training")):  # a checkout: the package's folders lie beside this one
+    __path__.append(os.path.dirname(__path__[0]))
 
 if TYPE_CHECKING:  # for type checkers and editors; at run time `__getattr__` below finds the names
     from .configuration.autoencoder import AutoencoderConfig as AutoencoderConfig

@@ -10,7 +10,7 @@ from typing import Any
 from pretune.model_cards.card import render_card
 from pretune.training.command.arguments import CardArguments
 from pretune.training.errors import InputError
-from pretune.training.run_folder import card_hash, card_was_edited, read_record, write_record
+from pretune.training.runs.folder import card_hash, card_was_edited, read_record, write_record
 
 logger = logging.getLogger("pretune.training.card")
 

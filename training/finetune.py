@@ -41,7 +41,7 @@ from pretune.training.networks.models import (
     train_head_only,
 )
 from pretune.training.networks.preprocessing import Preprocessing
-from pretune.training.run import Run, RunResult, start_run
+from pretune.training.runs.run import Run, RunResult, start_run
 
 logger = logging.getLogger("pretune.training.finetune")
 

@@ -47,7 +47,7 @@ from pretune.training.networks.models import (
 )
 from pretune.training.networks.published import published_config, published_normalisation
 from pretune.training.randomness import generator
-from pretune.training.run import Run, RunResult, start_run
+from pretune.training.runs.run import Run, RunResult, start_run
 
 logger = logging.getLogger("pretune.training.pretrain")
 SHOWN = 24  # images in a grid

@@ -35,7 +35,7 @@ from pretune.training.command.arguments import PushArguments
 from pretune.training.command.running import run_command
 from pretune.training.errors import InputError, PushFailed, one_line
 from pretune.training.publishing.code_export import export_code
-from pretune.training.run_folder import read_record
+from pretune.training.runs.folder import read_record
 
 logger = logging.getLogger("pretune.training.push")
 MANIFEST = ".pretune.json"  # what a push wrote, so that the next one can delete what it no longer writes

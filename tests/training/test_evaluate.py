@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 import pretune
 from pretune import AutoencoderConfig, AutoencoderForImageClassification, AutoencoderModel, InputError
 from pretune.training import evaluate as evaluate_module
-from pretune.training import tuned_networks
+from pretune.training.evaluation import tuned_networks
 from pretune.training.evaluation.report import accuracies_of
 from pretune.training.evaluation.verdict import paired_difference
 from pretune.training.networks.encoders import Encoder
@@ -452,7 +452,7 @@ def test_the_report_says_what_it_is_of(untrained, npz, tmp_path, caplog):
 def test_titles_name_the_protocol_and_one_draw_has_no_band(tmp_path, monkeypatch):
     from matplotlib.axes import Axes
 
-    from pretune.training import pictures
+    from pretune.training.learning import pictures
 
     figures, bands = [], []
     save, band = pictures._save, Axes.fill_between
@@ -578,7 +578,7 @@ def test_embed_takes_its_model_by_name_too():
 
 
 def test_embed_in_parts_is_embed_at_once_and_a_fault_leaves_no_file(untrained, npz, tmp_path, monkeypatch):
-    from pretune.training import encoders
+    from pretune.training.networks import encoders
 
     whole = pretune.embed(untrained, dataset=npz, output_file=tmp_path / "a.npz", disable_tqdm=True)
     monkeypatch.setattr(encoders, "AT_ONCE", 7)

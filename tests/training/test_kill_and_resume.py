@@ -18,7 +18,9 @@ pytestmark = pytest.mark.slow
 DRIVER = """
 import os, signal, sys
 from pathlib import Path
-from pretune.training import checkpoint, loop, pretrain, run
+from pretune.training import pretrain
+from pretune.training.learning import loop
+from pretune.training.runs import checkpoints, run
 
 def kill():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -30,16 +32,16 @@ def child(folder, where=None):
             kill() if step == int(where.split()[1]) else real(seed, step, *rest)
         loop.seed_step = seed_step
     elif where == "half a checkpoint":
-        real_save, seen = checkpoint.save_file, []
+        real_save, seen = checkpoints.save_file, []
         def save_file(*args, **kwargs):
             seen.append(1)
             kill() if len(seen) == 3 else real_save(*args, **kwargs)
-        checkpoint.save_file = save_file
+        checkpoints.save_file = save_file
     elif where == "before the rename":
         real_replace = os.replace
         def replace(a, b):
             kill() if Path(b).name == "checkpoint-21" else real_replace(a, b)
-        checkpoint.os.replace = replace
+        checkpoints.os.replace = replace
     elif where == "before the record":
         run.Run.finish = lambda *a: kill()
     pretrain.pretrain("digits", output_dir=folder, disable_tqdm=True, num_train_epochs=4, checkpointing_steps=7,

@@ -12,7 +12,7 @@ from ..card import write_card
 from ..errors import InputError
 from ..learning.pictures import draw_confusions, draw_few_labels
 from ..protocol import FLOORS, METHODS
-from ..run_folder import card_was_edited, read_record
+from ..runs.folder import card_was_edited, read_record
 from .verdict import WORDS, Accuracies, differences, labels_in_words, method_in_words, ranking, verdict
 
 FIGURE, CONFUSION = "few_labels.png", "confusion.png"

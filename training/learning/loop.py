@@ -20,7 +20,7 @@ from ..command.arguments import TrainingArguments
 from ..data.batches import Batches
 from ..errors import InputError, Interrupted
 from ..randomness import seed_step
-from ..run import Run
+from ..runs.run import Run
 
 logger = logging.getLogger(__name__)
 

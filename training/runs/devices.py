@@ -8,8 +8,8 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
 
-from .command.arguments import TrainingArguments
-from .errors import InputError, one_line
+from ..command.arguments import TrainingArguments
+from ..errors import InputError, one_line
 
 
 def make_accelerator(args: TrainingArguments) -> Accelerator:

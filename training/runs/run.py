@@ -21,17 +21,17 @@ from accelerate.state import AcceleratorState, PartialState
 from filelock import FileLock, Timeout
 from transformers.utils import logging as transformers_logging
 
-from ..model_cards.card import PICTURES
-from .accelerators import hardware_of, make_accelerator
-from .card import write_card
-from .checkpoint import find_checkpoint, list_checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
-from .command.arguments import TrainingArguments
-from .command.parsing import command_of
-from .data.loading import ImageData, source_of
-from .errors import InputError
-from .publishing.hub_checkpoints import HubCheckpoints, fetch_hub_checkpoint
-from .randomness import seed_for
-from .run_folder import card_was_edited, read_record, remove_run_files, write_record
+from ...model_cards.card import PICTURES
+from ..card import write_card
+from ..command.arguments import TrainingArguments
+from ..command.parsing import command_of
+from ..data.loading import ImageData, source_of
+from ..errors import InputError
+from ..publishing.hub_checkpoints import HubCheckpoints, fetch_hub_checkpoint
+from ..randomness import seed_for
+from .checkpoints import find_checkpoint, list_checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
+from .devices import hardware_of, make_accelerator
+from .folder import card_was_edited, read_record, remove_run_files, write_record
 
 logger = logging.getLogger(__name__)
 
@@ -285,8 +285,8 @@ class Run:
             PushFailed: the Hub did not take it; the run is whole on disk.
         """
         if self.args.push_to_hub and self.accelerator.is_main_process:
-            from .push import PushArguments
-            from .push import run as push_run
+            from ..push import PushArguments
+            from ..push import run as push_run
 
             push_run(
                 PushArguments(

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import list_checkpoints, prune_checkpoints
-from .errors import InputError, one_line
+from ..errors import InputError, one_line
+from .checkpoints import list_checkpoints, prune_checkpoints
 
 # All that a run may write; overwriting removes these and nothing else.
 RUN_FILES = (

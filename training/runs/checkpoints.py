@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .errors import InputError, one_line
+from ..errors import InputError, one_line
 
 logger = logging.getLogger(__name__)
 PARTIAL = ".tmp-checkpoint"

@@ -1,0 +1,1 @@
+"""A run: its folder, lock, record, checkpoints and devices."""
