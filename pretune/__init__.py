@@ -11,24 +11,10 @@ from typing import TYPE_CHECKING, Any
 if not os.path.isdir(os.path.join(__path__[0], "training")):  # a checkout: the package's folders lie beside this one
     __path__.append(os.path.dirname(__path__[0]))
 
+from .modeling.families import public_classes  # noqa: E402
+
 if TYPE_CHECKING:  # for type checkers and editors; at run time `__getattr__` below finds the names
-    from .configuration.autoencoder import AutoencoderConfig as AutoencoderConfig
-    from .configuration.bigan import BiGANConfig as BiGANConfig
-    from .configuration.conv_autoencoder import ConvAutoencoderConfig as ConvAutoencoderConfig
-    from .configuration.masked_image_model import MaskedImageModelConfig as MaskedImageModelConfig
-    from .modeling.autoencoder import AutoencoderForImageClassification as AutoencoderForImageClassification
-    from .modeling.autoencoder import AutoencoderModel as AutoencoderModel
-    from .modeling.bigan import BiGANForImageClassification as BiGANForImageClassification
-    from .modeling.bigan import BiGANModel as BiGANModel
-    from .modeling.conv_autoencoder import (
-        ConvAutoencoderForImageClassification as ConvAutoencoderForImageClassification,
-    )
-    from .modeling.conv_autoencoder import ConvAutoencoderModel as ConvAutoencoderModel
-    from .modeling.masked_image_model import MaskedImageModel as MaskedImageModel
-    from .modeling.masked_image_model import (
-        MaskedImageModelForImageClassification as MaskedImageModelForImageClassification,
-    )
-    from .modeling.processors.image import AutoencoderImageProcessor as AutoencoderImageProcessor
+    from .modeling.families import *  # noqa: F403
     from .training.embed import embed as embed
     from .training.errors import InputError as InputError
     from .training.errors import Interrupted as Interrupted
@@ -41,27 +27,9 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time `__getattr__` be
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "AutoencoderConfig": "configuration.autoencoder",
-    "AutoencoderForImageClassification": "modeling.autoencoder",
-    "AutoencoderImageProcessor": "modeling.processors.image",
-    "AutoencoderModel": "modeling.autoencoder",
-    "BiGANConfig": "configuration.bigan",
-    "BiGANForImageClassification": "modeling.bigan",
-    "BiGANModel": "modeling.bigan",
-    "ConvAutoencoderConfig": "configuration.conv_autoencoder",
-    "ConvAutoencoderForImageClassification": "modeling.conv_autoencoder",
-    "ConvAutoencoderModel": "modeling.conv_autoencoder",
-    "InputError": "training.errors",
-    "Interrupted": "training.errors",
-    "MaskedImageModel": "modeling.masked_image_model",
-    "MaskedImageModelConfig": "configuration.masked_image_model",
-    "MaskedImageModelForImageClassification": "modeling.masked_image_model",
-    "PushFailed": "training.errors",
-    "embed": "training.embed",
-    "evaluate": "training.evaluate",
-    "finetune": "training.finetune",
-    "pretrain": "training.pretrain",
-    "push": "training.push",
+    **public_classes(),
+    **{name: f"{__name__}.training.errors" for name in ("InputError", "Interrupted", "PushFailed")},
+    **{verb: f"{__name__}.training.{verb}" for verb in ("pretrain", "finetune", "evaluate", "embed", "push")},
 }
 
 __all__ = [*_PUBLIC, "__version__"]
@@ -70,9 +38,9 @@ __all__ = [*_PUBLIC, "__version__"]
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if _PUBLIC[name] != "training.errors":  # errors are caught before anything heavy is loaded
+    if not _PUBLIC[name].endswith(".errors"):  # errors are caught before anything heavy is loaded
         import_module(".auto", __name__)
-    value = getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
+    value = getattr(import_module(_PUBLIC[name]), name)
     globals()[name] = value  # a module of the same name, such as pretune.training.pretrain, never takes its place
     return value
 

@@ -1,6 +1,7 @@
 """The families under contract: a new one adds a line. Tiny sizes, for tests alone."""
 
-from pretune.auto import FAMILIES
+import pretune.auto  # noqa: F401
+from pretune.modeling.families import FAMILIES, PREFIX
 
 # model_type -> arguments of a config that is built, trained and saved in a moment
 TINY_CONFIGS = {
@@ -28,17 +29,17 @@ GAMES = ("pretune_bigan",)  # two sides play: their losses need not fall
 # What `decode` takes, where it is not the code
 DECODED = {"pretune_masked_image_model": lambda model, pixels: model.feature_map(pixels)}
 
-ROWS = {row[0].model_type: row for row in FAMILIES}
+ROWS = {PREFIX + name: family for name, family in FAMILIES.items()}
 
 
 def tiny_config(model_type: str, **changes):
     """A fresh tiny config of a family."""
-    return ROWS[model_type][0](**{**TINY_CONFIGS[model_type], **changes})
+    return ROWS[model_type].config(**{**TINY_CONFIGS[model_type], **changes})
 
 
 def tiny_model(model_type: str, **changes):
-    return ROWS[model_type][1](tiny_config(model_type, **changes))
+    return ROWS[model_type].model(tiny_config(model_type, **changes))
 
 
 def tiny_classifier(model_type: str, **changes):
-    return ROWS[model_type][2](tiny_config(model_type, **{"num_labels": 3, **changes}))
+    return ROWS[model_type].classifier(tiny_config(model_type, **{"num_labels": 3, **changes}))

@@ -11,18 +11,12 @@ sys.path.insert(0, "tests")
 import conftest
 import pytest
 import families
-from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoModelForImageClassification
-from transformers import AutoModelForPreTraining
-from pretune import AutoencoderImageProcessor
-import example
+from pretune.modeling.families import FAMILIES, IMAGE_PROCESSOR, Family, register_families
 
-row = (example.LinearConfig, example.LinearModel, example.LinearForImageClassification, AutoencoderImageProcessor)
-AutoConfig.register("pretune_linear", row[0])
-AutoModel.register(row[0], row[1])
-AutoModelForPreTraining.register(row[0], row[1])
-AutoModelForImageClassification.register(row[0], row[2])
-AutoImageProcessor.register(row[0], image_processor_classes={"pil": row[3]})
-families.ROWS = {"pretune_linear": row}
+parts = ("LinearConfig", "LinearModel", "LinearForImageClassification")
+FAMILIES["linear"] = Family("principal components", "image", *(f"example.{name}" for name in parts), IMAGE_PROCESSOR)
+register_families()
+families.ROWS = {"pretune_linear": FAMILIES["linear"]}
 families.TINY_CONFIGS["pretune_linear"] = {"image_size": 8, "latent_size": 4}
 families.OTHER_SIZES["pretune_linear"] = {"latent_size": 5}
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/contract"]))

@@ -39,10 +39,10 @@ from pretune.training.learning.loop import make_optimizer, prepare_model, train
 from pretune.training.learning.pictures import draw_images, draw_latents, draw_losses, draw_reconstructions
 from pretune.training.networks.models import (
     build_autoencoder,
-    family_of,
     load_config,
     load_finished,
     model_source,
+    named_family,
     new_config,
 )
 from pretune.training.networks.published import published_config, published_normalisation
@@ -92,7 +92,7 @@ def run(args: PretrainArguments) -> RunResult:
         logger.info("%s", model.loading_report)
         this.record["loading_report"] = model.loading_report
         this.record["base_source"] = model_source(args.init_from)
-        config, processor_class = model.config, family_of(model.config.model_type)[3]
+        config, processor_class = model.config, named_family(model.config.model_type).processor
         this.open(model, processor_class.for_config(config), train_data, eval_data)
 
         accelerator = this.accelerator

@@ -28,8 +28,8 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-from pretune.auto import FAMILIES
 from pretune.model_cards.card import PICTURES
+from pretune.modeling.families import FAMILIES, PREFIX
 from pretune.training.card import card_for_hub
 from pretune.training.command.arguments import PushArguments
 from pretune.training.command.running import run_command
@@ -177,14 +177,13 @@ def repository_files(folder: Path, record: dict[str, Any], repo_id: str) -> dict
 
 def _code_of(model_type: str) -> tuple[dict[str, str], dict[str, str]]:
     """({file: source}, `auto_map`) of one of our families; a model of transformers needs neither."""
-    rows = {row[0].model_type: row for row in FAMILIES}
+    family = FAMILIES.get(model_type.removeprefix(PREFIX))
     code: dict[str, str] = {}
     auto_map: dict[str, str] = {}
-    if model_type in rows:
-        config, model, classifier, processor = rows[model_type]
+    if family is not None:
         for auto, cls in (
-            ("AutoConfig", config), ("AutoModel", model), ("AutoModelForPreTraining", model),
-            ("AutoModelForImageClassification", classifier), ("AutoImageProcessor", processor),
+            ("AutoConfig", family.config), ("AutoModel", family.model), ("AutoModelForPreTraining", family.model),
+            ("AutoModelForImageClassification", family.classifier), ("AutoImageProcessor", family.processor),
         ):  # fmt: skip
             auto_map[auto], sources = export_code(cls)
             code |= sources

@@ -147,14 +147,14 @@ def test_save_and_load_are_bit_equal(family, pixels, tmp_path):
 def test_loading_does_not_touch_the_random_numbers(family, tmp_path):
     tiny_model(family).save_pretrained(tmp_path)
     before = torch.get_rng_state()
-    ROWS[family][1].from_pretrained(tmp_path)
+    ROWS[family].model.from_pretrained(tmp_path)
     assert torch.equal(before, torch.get_rng_state())
 
 
 def test_autoencoder_to_classifier_and_back(family, pixels, tmp_path):
     base = tiny_model(family).eval()
     base.save_pretrained(tmp_path / "base")
-    head = ROWS[family][2].from_pretrained(tmp_path / "base", num_labels=3)
+    head = ROWS[family].classifier.from_pretrained(tmp_path / "base", num_labels=3)
     count = sum(k.startswith("encoder.") for k in base.state_dict())
     assert (
         head.loading_report == f"{count} of {count} encoder tensors loaded from {tmp_path / 'base'}; classifier is new"
@@ -163,7 +163,7 @@ def test_autoencoder_to_classifier_and_back(family, pixels, tmp_path):
     assert torch.equal(head.base_model.encode(pixels), base.encode(pixels))
     head.save_pretrained(tmp_path / "head")
     assert json.loads((tmp_path / "head/config.json").read_text())["has_decoder"] is False
-    again = ROWS[family][1].from_pretrained(tmp_path / "head")
+    again = ROWS[family].model.from_pretrained(tmp_path / "head")
     assert again.loading_report.startswith(f"{count} of {count} encoder tensors") and "new" not in again.loading_report
     assert torch.equal(again.encode(pixels), base.encode(pixels))
     with pytest.raises(ValueError, match="holds only an encoder.*reconstruction_weight"):
@@ -175,9 +175,9 @@ def test_reconstruction_weight_keeps_the_trained_decoder_and_adds_its_loss(famil
     base.save_pretrained(tmp_path)
     labels = torch.tensor([0, 1, 2, 0])
     torch.manual_seed(1)
-    both = ROWS[family][2].from_pretrained(tmp_path, num_labels=3, reconstruction_weight=0.5)
+    both = ROWS[family].classifier.from_pretrained(tmp_path, num_labels=3, reconstruction_weight=0.5)
     torch.manual_seed(1)
-    plain = ROWS[family][2].from_pretrained(tmp_path, num_labels=3)
+    plain = ROWS[family].classifier.from_pretrained(tmp_path, num_labels=3)
     expected = plain(pixels, labels).loss + 0.5 * base(pixels).loss
     torch.testing.assert_close(both(pixels, labels).loss, expected)
 
@@ -185,7 +185,7 @@ def test_reconstruction_weight_keeps_the_trained_decoder_and_adds_its_loss(famil
 def test_building_a_classifier_leaves_the_callers_config_alone(family):
     config = tiny_config(family, num_labels=3)
     before = copy.deepcopy(config.to_dict())
-    ROWS[family][2](config)
+    ROWS[family].classifier(config)
     assert config.to_dict() == before
 
 
@@ -222,21 +222,21 @@ def test_an_incomplete_checkpoint_is_refused_by_name(family, tmp_path, part, dam
 
     edit_weights(tmp_path, change)
     by_name = pytest.raises(ValueError, match=key.replace(".", r"\."))
-    for model_class in (ROWS[family][1], AutoModel):
+    for model_class in (ROWS[family].model, AutoModel):
         with by_name:
             model_class.from_pretrained(tmp_path)
     if part == "encoder.":
         with by_name:
-            ROWS[family][2].from_pretrained(tmp_path, num_labels=3)
+            ROWS[family].classifier.from_pretrained(tmp_path, num_labels=3)
     else:  # a classifier needs no decoder
-        assert "classifier is new" in ROWS[family][2].from_pretrained(tmp_path, num_labels=3).loading_report
+        assert "classifier is new" in ROWS[family].classifier.from_pretrained(tmp_path, num_labels=3).loading_report
 
 
 def test_a_head_of_another_size_is_new_only_on_request(family, tmp_path):
     tiny_classifier(family).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="classifier.weight.*ignore_mismatched_sizes=True"):
-        ROWS[family][2].from_pretrained(tmp_path, num_labels=5)
-    model = ROWS[family][2].from_pretrained(tmp_path, num_labels=5, ignore_mismatched_sizes=True)
+        ROWS[family].classifier.from_pretrained(tmp_path, num_labels=5)
+    model = ROWS[family].classifier.from_pretrained(tmp_path, num_labels=5, ignore_mismatched_sizes=True)
     assert model.classifier.out_features == 5 and model.loading_report.endswith("classifier is new")
 
 
@@ -244,7 +244,7 @@ def test_a_classifier_checkpoint_without_its_classifier_is_refused(family, tmp_p
     tiny_classifier(family).save_pretrained(tmp_path)
     edit_weights(tmp_path, lambda tensors: tensors.pop("classifier.bias"))
     with pytest.raises(ValueError, match="classifier.bias"):
-        ROWS[family][2].from_pretrained(tmp_path)
+        ROWS[family].classifier.from_pretrained(tmp_path)
 
 
 @pytest.mark.parametrize("fault", ["no config", "empty folder", "truncated", "header"])
@@ -269,7 +269,7 @@ def test_a_broken_folder_is_refused(family, tmp_path, fault):
         "header": (SafetensorError, "header"),
     }[fault]
     with pytest.raises(error, match=words):
-        ROWS[family][1].from_pretrained(tmp_path)
+        ROWS[family].model.from_pretrained(tmp_path)
 
 
 def test_a_checkpoint_of_another_family_is_refused(family, tmp_path):
@@ -287,7 +287,7 @@ def test_a_config_of_another_size_is_refused(family, tmp_path):
     tiny_model(family).save_pretrained(tmp_path)
     tiny_config(family, **OTHER_SIZES[family]).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="tensors of .* are missing or of another shape"):
-        ROWS[family][1].from_pretrained(tmp_path)
+        ROWS[family].model.from_pretrained(tmp_path)
 
 
 def test_auto_classes_and_pipelines_from_one_folder(family, tmp_path):
@@ -300,10 +300,10 @@ def test_auto_classes_and_pipelines_from_one_folder(family, tmp_path):
     classifier.save_pretrained(tmp_path / "head")
     for name in ("base", "head"):
         processor.save_pretrained(tmp_path / name)
-        assert type(AutoModel.from_pretrained(tmp_path / name)) is ROWS[family][1]
+        assert type(AutoModel.from_pretrained(tmp_path / name)) is ROWS[family].model
         assert type(AutoImageProcessor.from_pretrained(tmp_path / name)) is ROWS[family][3]
-    assert type(AutoModelForPreTraining.from_pretrained(tmp_path / "base")) is ROWS[family][1]
-    assert type(AutoModelForImageClassification.from_pretrained(tmp_path / "head")) is ROWS[family][2]
+    assert type(AutoModelForPreTraining.from_pretrained(tmp_path / "base")) is ROWS[family].model
+    assert type(AutoModelForImageClassification.from_pretrained(tmp_path / "head")) is ROWS[family].classifier
 
     colour = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 16, 3), dtype=np.uint8))
     colour.save(tmp_path / "picture.png")

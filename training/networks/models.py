@@ -22,24 +22,23 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
 from transformers.utils import logging as transformers_logging
 
-from ...auto import FAMILIES
+from ...modeling.families import FAMILIES, PREFIX, Family, family_of, register_families
 from ..command.arguments import FinetuneArguments, PretrainArguments, TrainingArguments
 from ..data.loading import ImageData
 from ..errors import InputError, one_line
 
 
-def family_of(model_type: str) -> tuple[type, type, type, type]:
-    """(config, model, classifier, image processor) of a family, by `model_type` with or without its prefix."""
-    known = {row[0].model_type.removeprefix("pretune_"): row for row in FAMILIES}
-    row = known.get(model_type.removeprefix("pretune_"))
-    if row is None:
-        raise InputError(f"unknown model_type {model_type!r}: expected one of {', '.join(known)}.")
-    return row
+def named_family(model_type: str) -> Family:
+    """The family of that `model_type`, with or without its prefix."""
+    family = FAMILIES.get(model_type.removeprefix(PREFIX))
+    if family is None:
+        raise InputError(f"unknown model_type {model_type!r}: expected one of {', '.join(FAMILIES)}.")
+    return family
 
 
 def new_config(args: TrainingArguments, data: ImageData) -> PreTrainedConfig:
     """The config of a new network: `args.config`, with image size and channels from the data unless given."""
-    config_class = family_of(args.model_type)[0]
+    config_class = named_family(args.model_type).config
     channels, size = data.images.shape[1:3]
     values = {"image_size": size, "num_channels": channels, **args.config}
     if getattr(args, "backbone", None) is not None:
@@ -74,6 +73,7 @@ def model_source(name: str | None) -> str | None:
     return None if name is None else "local" if Path(name).exists() else "hub"
 
 
+register_families()  # `AutoConfig` and the others below are to know ours
 LOADING_ERRORS = (OSError, ValueError, KeyError, RuntimeError, StrictDataclassError, SafetensorError)
 MODEL_HINT = "Expected a run folder or a Hub id."
 
@@ -97,7 +97,7 @@ def load_config(name: str, revision: str | None, of_transformers: bool = False) 
         del config.auto_map
     if is_ours(config) or (of_transformers and type(config) in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING):
         return config
-    known = ", ".join(row[0].model_type for row in FAMILIES)
+    known = ", ".join(PREFIX + name for name in FAMILIES)
     if of_transformers:
         raise InputError(
             f"model {name} is of type {config.model_type!r}, which is no image encoder with a classifier: expected "
@@ -108,7 +108,7 @@ def load_config(name: str, revision: str | None, of_transformers: bool = False) 
 
 def is_ours(config: PreTrainedConfig) -> bool:
     """True for a config of one of pretune's own families."""
-    return type(config) in [row[0] for row in FAMILIES]
+    return family_of(config) is not None
 
 
 HEAD_NAMES = ("classifier", "fc", "head", "dist_head", "score")  # what our and transformers' classifiers call it
@@ -242,7 +242,7 @@ def build_autoencoder(args: PretrainArguments, config: PreTrainedConfig) -> PreT
             raise InputError(f"model {args.init_from} has no decoder to train: name the autoencoder it was made from.")
         return load_quietly(AutoModelForPreTraining, args.init_from, args.revision, config)
     try:
-        model = family_of(config.model_type)[1](config)
+        model = named_family(config.model_type).model(config)
         model.loading_report = "all weights are new"
         if args.backbone is not None:
             model.load_backbone(args.backbone, args.revision or "main")
@@ -255,7 +255,7 @@ def build_autoencoder(args: PretrainArguments, config: PreTrainedConfig) -> PreT
 
 def load_finished(folder: Path, record: dict[str, Any]) -> PreTrainedModel:
     """The model of a finished run, by the class its record names."""
-    classes = {cls.__name__: cls for row in FAMILIES for cls in row[1:3]}
+    classes = {cls.__name__: cls for family in FAMILIES.values() for cls in (family.model, family.classifier)}
     model_class = classes.get(record["model"]["class"], AutoModelForImageClassification)
     return model_class.from_pretrained(folder).eval()
 

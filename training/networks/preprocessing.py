@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from transformers import AutoImageProcessor, PreTrainedConfig
 
-from ...auto import FAMILIES
 from ...configuration.backbones import channels_of
+from ...modeling.families import family_of
 from ..errors import InputError, one_line
 
 AT_ONCE = 1024  # images resized at once
@@ -29,12 +29,12 @@ class Preprocessing:
 
     def __init__(self, name: str | None, revision: str | None, config: PreTrainedConfig, fit_images: bool):
         self.name, self.config, self.fit_images = name, config, fit_images
-        rows = {row[0]: row for row in FAMILIES}
-        self.ours = type(config) in rows
+        family = family_of(config)
+        self.ours = family is not None
         self.mean: torch.Tensor | None = None
         self.std: torch.Tensor | None = None
         if self.ours:
-            self.processor = rows[type(config)][3].for_config(config)
+            self.processor = family.processor.for_config(config)
             return
         try:
             self.processor: Any = AutoImageProcessor.from_pretrained(name, revision=revision or "main", backend="pil")

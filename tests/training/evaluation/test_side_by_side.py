@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from pretune import AutoencoderConfig, AutoencoderForImageClassification
-from pretune.training.evaluation import side_by_side
 from pretune.training.data.batches import Batches, Columns
+from pretune.training.evaluation import side_by_side
 from pretune.training.evaluation.side_by_side import Job, can_stack, fit
 
 

@@ -1,0 +1,141 @@
+"""The families: one list that scripts, Auto classes, help texts, reference pages and tests read.
+
+Loads no network before one is asked for, so that `pretune VERB --help` answers at once.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for type checkers and editors, by way of `pretune`; at run time names are looked up when asked for
+    from ..configuration.autoencoder import AutoencoderConfig as AutoencoderConfig
+    from ..configuration.bigan import BiGANConfig as BiGANConfig
+    from ..configuration.conv_autoencoder import ConvAutoencoderConfig as ConvAutoencoderConfig
+    from ..configuration.masked_image_model import MaskedImageModelConfig as MaskedImageModelConfig
+    from .autoencoder import AutoencoderForImageClassification as AutoencoderForImageClassification
+    from .autoencoder import AutoencoderModel as AutoencoderModel
+    from .bigan import BiGANForImageClassification as BiGANForImageClassification
+    from .bigan import BiGANModel as BiGANModel
+    from .conv_autoencoder import ConvAutoencoderForImageClassification as ConvAutoencoderForImageClassification
+    from .conv_autoencoder import ConvAutoencoderModel as ConvAutoencoderModel
+    from .masked_image_model import MaskedImageModel as MaskedImageModel
+    from .masked_image_model import MaskedImageModelForImageClassification as MaskedImageModelForImageClassification
+    from .processors.image import AutoencoderImageProcessor as AutoencoderImageProcessor
+
+PACKAGE = __package__.rpartition(".")[0]
+PREFIX = "pretune_"  # of every `model_type`, so that none meets one of transformers
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of networks.
+
+    Args:
+        purpose: what it is and what it is for, in a line.
+        modality: the kind of its input, as `training/modalities/` names it.
+        config_path, model_path, classifier_path, processor_path: where its classes are, as module.Class.
+    """
+
+    purpose: str
+    modality: str
+    config_path: str
+    model_path: str
+    classifier_path: str
+    processor_path: str
+
+    @property
+    def config(self) -> type:
+        """The class of its config."""
+        return _class(self.config_path)
+
+    @property
+    def model(self) -> type:
+        """The class that is pretrained."""
+        return _class(self.model_path)
+
+    @property
+    def classifier(self) -> type:
+        """The class that is fine-tuned."""
+        return _class(self.classifier_path)
+
+    @property
+    def processor(self) -> type:
+        """The class that makes the model's input of what people have."""
+        return _class(self.processor_path)
+
+    @property
+    def paths(self) -> tuple[str, str, str, str]:
+        """Where all its classes are."""
+        return self.config_path, self.model_path, self.classifier_path, self.processor_path
+
+
+IMAGE_PROCESSOR = f"{PACKAGE}.modeling.processors.image.AutoencoderImageProcessor"
+FAMILIES: dict[str, Family] = {  # by `model_type` without its prefix
+    "autoencoder": Family(
+        "dense autoencoder: small pictures, an embedding of few numbers",
+        "image",
+        f"{PACKAGE}.configuration.autoencoder.AutoencoderConfig",
+        f"{PACKAGE}.modeling.autoencoder.AutoencoderModel",
+        f"{PACKAGE}.modeling.autoencoder.AutoencoderForImageClassification",
+        IMAGE_PROCESSOR,
+    ),
+    "conv_autoencoder": Family(
+        "convolutional autoencoder: pictures of any size, quick to train from nothing",
+        "image",
+        f"{PACKAGE}.configuration.conv_autoencoder.ConvAutoencoderConfig",
+        f"{PACKAGE}.modeling.conv_autoencoder.ConvAutoencoderModel",
+        f"{PACKAGE}.modeling.conv_autoencoder.ConvAutoencoderForImageClassification",
+        IMAGE_PROCESSOR,
+    ),
+    "masked_image_model": Family(
+        "masked image model: any network of transformers or timm, also from published weights",
+        "image",
+        f"{PACKAGE}.configuration.masked_image_model.MaskedImageModelConfig",
+        f"{PACKAGE}.modeling.masked_image_model.MaskedImageModel",
+        f"{PACKAGE}.modeling.masked_image_model.MaskedImageModelForImageClassification",
+        IMAGE_PROCESSOR,
+    ),
+    "bigan": Family(
+        "bidirectional GAN: an encoder learned beside a generator of pictures",
+        "image",
+        f"{PACKAGE}.configuration.bigan.BiGANConfig",
+        f"{PACKAGE}.modeling.bigan.BiGANModel",
+        f"{PACKAGE}.modeling.bigan.BiGANForImageClassification",
+        IMAGE_PROCESSOR,
+    ),
+}
+# The Auto classes of transformers that find a classifier and a processor, by modality.
+AUTO_CLASSES = {"image": ("AutoModelForImageClassification", "AutoImageProcessor")}
+
+
+def _class(path: str) -> type:
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def public_classes() -> dict[str, str]:
+    """{class: its module} of all families."""
+    paths = (path for family in FAMILIES.values() for path in family.paths)
+    return {name: module for module, _, name in (path.rpartition(".") for path in paths)}
+
+
+def family_of(config: object) -> Family | None:
+    """The family that `config` is of; None for a config that is not ours."""
+    return next((family for family in FAMILIES.values() if type(config) is family.config), None)
+
+
+def register_families() -> None:
+    """Make every family known to the Auto classes of transformers. Calling it again changes nothing."""
+    import transformers
+    from transformers import AutoConfig, AutoModel, AutoModelForPreTraining
+
+    for family in FAMILIES.values():
+        classifier, processor = (getattr(transformers, name) for name in AUTO_CLASSES[family.modality])
+        AutoConfig.register(family.config.model_type, family.config, exist_ok=True)
+        AutoModel.register(family.config, family.model, exist_ok=True)
+        AutoModelForPreTraining.register(family.config, family.model, exist_ok=True)
+        classifier.register(family.config, family.classifier, exist_ok=True)
+        if processor is transformers.AutoImageProcessor:
+            processor.register(family.config, image_processor_classes={"pil": family.processor}, exist_ok=True)
+        else:
+            processor.register(family.config, family.processor, exist_ok=True)
