@@ -6,12 +6,12 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.autoencoder import AutoencoderConfig
-from .shared.autoencoding import autoencode
+from .shared.autoencoding import Reconstructing, autoencode
 from .shared.bottleneck import Bottleneck
 from .shared.classification import classifier_config, classify
-from .shared.complete_loading import CompleteLoading
 from .shared.inputs import check_pixel_values, require_decoder
 from .shared.layers import ACTIVATIONS, DenseLayer, dense_stack, looks_linear_
+from .shared.loading import CompleteLoading
 from .shared.outputs import PretrainingOutput
 
 
@@ -31,13 +31,11 @@ class AutoencoderPreTrainedModel(CompleteLoading, PreTrainedModel):
             module.reset_parameters()
 
 
-class AutoencoderModel(AutoencoderPreTrainedModel):
+class AutoencoderModel(Reconstructing, AutoencoderPreTrainedModel):
     """Dense autoencoder (Hinton and Salakhutdinov 2006), trained to give back its input.
 
     Shapes: B images, C channels, H x W pixels, D = `latent_size`. `pixel_values` are float in [0, 1].
     """
-
-    logged_outputs = ("squared_error",)  # logged while training, beside the loss
 
     def __init__(self, config: AutoencoderConfig):
         super().__init__(config)

@@ -13,11 +13,13 @@ from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.bigan import BiGANConfig
 from .shared.classification import classifier_config, classify
-from .shared.complete_loading import CompleteLoading
 from .shared.inputs import check_pixel_values, require_decoder
+from .shared.loading import CompleteLoading
 from .shared.outputs import PretrainingOutput
+from .shared.pretrainable import Pretrainable
 
 EVAL_SEED = 0  # of the codes that a loss in eval mode is computed with
+WON, ALIKE = 0.1, 0.1  # discriminator's loss and diversity of the generated images, below which the game is lost
 
 
 @dataclass
@@ -171,7 +173,7 @@ class BiGANPreTrainedModel(CompleteLoading, PreTrainedModel):
             init.zeros_(module.num_batches_tracked)
 
 
-class BiGANModel(BiGANPreTrainedModel):
+class BiGANModel(Pretrainable, BiGANPreTrainedModel):
     """BiGAN (Donahue et al. 2017, Adversarial Feature Learning), the same as ALI (Dumoulin et al. 2017,
     Adversarially Learned Inference).
 
@@ -181,7 +183,12 @@ class BiGANModel(BiGANPreTrainedModel):
     Shapes: B images, C channels, H x W pixels, D = `latent_size`. `pixel_values` are float in [0, 1].
     """
 
-    logged_outputs = ("squared_error", "discriminator_loss", "generator_loss", "diversity")  # beside the loss
+    loss_name = "loss of the game of discriminator, encoder and generator"
+    logged_outputs = ("squared_error", "discriminator_loss", "generator_loss", "diversity")
+    reconstructs = True
+    generates = True
+    pretraining_parts = ("decoder", "discriminator")
+    keeps = "The embedding keeps what the discriminator asked for, which need not be what tells classes apart."
 
     def __init__(self, config: BiGANConfig):
         super().__init__(config)
@@ -267,6 +274,24 @@ class BiGANModel(BiGANPreTrainedModel):
     def generate(self, num_images: int, generator: torch.Generator | None = None) -> torch.FloatTensor:
         """(N, C, H, W) new images in [0, 1] from codes of the prior. Call `eval()` first, as for any batch norm."""
         return self.decode(self.draw_codes(num_images, generator))
+
+    def warnings(self, output: BiGANOutput) -> list[str]:
+        """That one side of the game has lost it: the discriminator is always right, or all images look alike."""
+        if output.discriminator_loss is None:
+            return []
+        found = []
+        if output.discriminator_loss < WON:
+            found.append(
+                f"the discriminator tells every pair apart (loss {output.discriminator_loss:.3f}), so the encoder "
+                f"learns nothing more. Try --config.spectral_norm true, --config.r1_weight 1, a lower "
+                f"--config.discriminator_learning_rate_ratio."
+            )
+        if output.diversity < ALIKE:
+            found.append(
+                f"the generated images vary {output.diversity:.2f} times as much as the real ones: the generator has "
+                f"lost their variety. Try a lower --learning_rate or --config.r1_weight 1."
+            )
+        return found
 
     def parameter_groups(self, learning_rate: float) -> list[dict]:
         """Groups for Adam: `learning_rate` for encoder and generator, a multiple of it (config) for the discriminator,

@@ -1,5 +1,7 @@
 """The convolutional autoencoder: pixels -> maps -> code -> pixels, and the classifier that its encoder becomes."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -8,14 +10,16 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.conv_autoencoder import ConvAutoencoderConfig
-from .shared.autoencoding import autoencode
+from .shared.autoencoding import Reconstructing, autoencode
 from .shared.bottleneck import Bottleneck
 from .shared.classification import classifier_config, classify
-from .shared.complete_loading import CompleteLoading
 from .shared.inputs import check_pixel_values, require_decoder
 from .shared.layers import ACTIVATIONS
+from .shared.loading import CompleteLoading
 from .shared.outputs import PretrainingOutput
 from .shared.patch_filters import whitened_patches
+
+PATCHED_IMAGES = 5000  # training images that the first filters may come from
 
 
 def stem(config: ConvAutoencoderConfig) -> list[nn.Module]:
@@ -162,13 +166,11 @@ class ConvAutoencoderPreTrainedModel(CompleteLoading, PreTrainedModel):
                 init.zeros_(module.num_batches_tracked)
 
 
-class ConvAutoencoderModel(ConvAutoencoderPreTrainedModel):
+class ConvAutoencoderModel(Reconstructing, ConvAutoencoderPreTrainedModel):
     """Convolutional autoencoder (Masci et al. 2011, Stacked Convolutional Auto-Encoders), with residual blocks.
 
     Shapes: B images, C channels, H x W pixels, D = `latent_size`. `pixel_values` are float in [0, 1].
     """
-
-    logged_outputs = ("squared_error",)  # logged while training, beside the loss
 
     def __init__(self, config: ConvAutoencoderConfig):
         super().__init__(config)
@@ -183,13 +185,13 @@ class ConvAutoencoderModel(ConvAutoencoderPreTrainedModel):
         self.post_init()
 
     @torch.no_grad()
-    def start_from_images(self, pixel_values: torch.FloatTensor, generator: torch.Generator) -> None:
-        """With `stem_filters` "patches", take the first filters from (N, C, H, W) training images in [0, 1].
+    def start_from(self, samples: Callable[[int], dict[str, torch.Tensor]], generator: torch.Generator) -> None:
+        """With `stem_filters` "patches", take the first filters from `pixel_values` (N, C, H, W) in [0, 1].
 
         `pretrain` calls it once, before the first step; in a loop of your own, do so too.
         """
         if self.config.stem_filters == "patches":
-            conv = self.encoder.stages[0][0]
+            conv, pixel_values = self.encoder.stages[0][0], samples(PATCHED_IMAGES)["pixel_values"]
             weight, bias = whitened_patches(pixel_values, conv.out_channels, conv.kernel_size[0], generator)
             conv.weight.copy_(weight)
             conv.bias.copy_(bias)

@@ -15,10 +15,11 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 from ..configuration.backbones import POOLED_NORMS, as_map, build_backbone, pooler_options, untrained
 from ..configuration.masked_image_model import MaskedImageModelConfig
 from .shared.classification import classifier_config, classify
-from .shared.complete_loading import CompleteLoading
 from .shared.corruption import hide_patches, patches_to_pixels
 from .shared.inputs import check_pixel_values, require_decoder
+from .shared.loading import CompleteLoading
 from .shared.outputs import PretrainingOutput
+from .shared.pretrainable import Pretrainable
 
 
 @dataclass
@@ -65,7 +66,7 @@ class MaskedImageModelPreTrainedModel(CompleteLoading, PreTrainedModel):
             init.zeros_(module.mask_value)
 
 
-class MaskedImageModel(MaskedImageModelPreTrainedModel):
+class MaskedImageModel(Pretrainable, MaskedImageModelPreTrainedModel):
     """Any backbone, pretrained by predicting hidden pixels.
 
     Taken from SimMIM (Xie et al. 2022): random squares are hidden, raw pixels are predicted by a light head, and the
@@ -77,7 +78,11 @@ class MaskedImageModel(MaskedImageModelPreTrainedModel):
     Shapes: B images, C channels, H x W pixels, D = `latent_size`, h x w positions. `pixel_values` are in [0, 1].
     """
 
-    logged_outputs = ("squared_error",)  # logged while training, beside the loss
+    loss_name = "squared error a hidden pixel"
+    loss_is_error = True
+    logged_outputs = ("squared_error",)
+    reconstructs = True
+    keeps = "The embedding keeps what fills in hidden pixels, which need not be what tells classes apart."
 
     def __init__(self, config: MaskedImageModelConfig):
         super().__init__(config)
@@ -196,6 +201,15 @@ class MaskedImageModel(MaskedImageModelPreTrainedModel):
         mask = self.mask(pixel_values, self._fixed_noise(pixel_values), None)
         seen = torch.where(mask, self.decoder.mask_value.to(pixel_values.dtype), self.normalise(pixel_values))
         return torch.where(mask, self.decode(self.backbone(seen)), pixel_values)
+
+    @torch.no_grad()
+    def judged_part(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """(H, W), True for the pixels that are hidden in eval mode, the same ones in every image."""
+        return self.mask(inputs["pixel_values"], self._fixed_noise(inputs["pixel_values"]), None)[0, 0]
+
+    def save_beside(self, folder: Path) -> None:
+        """The backbone, as `folder/backbone`."""
+        self.save_backbone(folder / "backbone")
 
     def save_backbone(self, folder: str | Path) -> None:
         """Write the backbone as a plain checkpoint of transformers, with an image processor that prepares its input:

@@ -1,9 +1,9 @@
-"""Write the code of every image of a dataset to a table, in bounded memory.
+"""Write the embedding of every sample of a dataset to a table, in bounded memory.
 
-    pretune embed runs/ae --dataset me/images --output_file codes.parquet
-    pretune embed microsoft/resnet-18 --dataset me/images --split test --output_file codes.npz
+    pretune embed runs/ae --dataset me/images --output_file embeddings.parquet
+    pretune embed microsoft/resnet-18 --dataset me/images --split test --output_file embeddings.npz
 
-A table has the row number in its split (`id`), the code (`latents`, float32) and, where there are labels, `label`
+A table has the row number in its split (`id`), the embedding (`latents`, float32) and, where there are labels, `label`
 (class number) and, in parquet, `label_name`.
 """
 
@@ -23,9 +23,10 @@ from tqdm import tqdm
 from pretune.training.command.arguments import EmbedArguments
 from pretune.training.command.output_paths import require_folders
 from pretune.training.command.running import run_command
-from pretune.training.data.loading import ImageData, load_split
+from pretune.training.data.loading import load_split
+from pretune.training.data.samples import Samples
 from pretune.training.errors import InputError
-from pretune.training.networks.encoders import Encoder
+from pretune.training.networks.encoders import Encoder, shape_wanted
 
 logger = logging.getLogger("pretune.training.embed")
 
@@ -36,16 +37,16 @@ class EmbedResult:
 
     Args:
         output_file: the table.
-        num_images, latent_size: its rows and the width of the code.
+        num_samples, latent_size: its rows and the width of an embedding.
     """
 
     output_file: Path
-    num_images: int
+    num_samples: int
     latent_size: int
 
 
 def embed(model: str, **arguments: Any) -> EmbedResult:
-    """Write the codes of a dataset, as `pretune embed MODEL --name value` does.
+    """Write the embeddings of a dataset, as `pretune embed MODEL --name value` does.
 
     Args:
         model: run folder, folder of a transformers model, or Hub id.
@@ -67,46 +68,52 @@ def run(args: EmbedArguments) -> EmbedResult:
         raise InputError(f"output_file {path} exists. Choose another, or pass --overwrite.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder = Encoder(args.model, args.revision, 2, device, args.per_device_eval_batch_size, args.fit_images)
-    size = (encoder.config.image_size, encoder.config.num_channels) if encoder.ours else (None, None)
-    data = load_split(args, args.split or args.train_split, *size)
-    encoder.check(data.images)
+    wanted = shape_wanted(encoder.config, encoder.modality)
+    data = load_split(args, args.split or args.train_split, encoder.modality, wanted)
+    encoder.check(data.values)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     pace = 0.1 if sys.stderr.isatty() else 10
     try:
-        with tqdm(total=len(data), desc="embed", unit=" images", mininterval=pace, disable=args.disable_tqdm) as bar:
-            parts = _codes(encoder, data, bar)
+        with tqdm(
+            total=len(data),
+            desc="embed",
+            unit=f" {encoder.modality.words.many}",
+            mininterval=pace,
+            disable=args.disable_tqdm,
+        ) as bar:
+            parts = _embeddings(encoder, data, bar)
             width = (_write_parquet if path.suffix == ".parquet" else _write_npz)(part, parts, data)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-    logger.info("%d codes of %d units in %s", len(data), width, path)
+    logger.info("%d embeddings of %d numbers in %s", len(data), width, path)
     return EmbedResult(path, len(data), width)
 
 
-def _codes(encoder: Encoder, data: ImageData, bar: tqdm) -> Iterator[np.ndarray]:
-    for code in encoder.iter_features(encoder.classifier(True, 0), data.images):
-        yield code
-        bar.update(len(code))
+def _embeddings(encoder: Encoder, data: Samples, bar: tqdm) -> Iterator[np.ndarray]:
+    for embedding in encoder.iter_features(encoder.classifier(True, 0), data.values):
+        yield embedding
+        bar.update(len(embedding))
 
 
-def _ids(data: ImageData) -> np.ndarray:
-    """Row numbers in the split as it is: damaged images that were left out keep theirs."""
+def _ids(data: Samples) -> np.ndarray:
+    """Row numbers in the split as it is: damaged samples that were left out keep theirs."""
     return np.arange(len(data)) if data.rows is None else data.rows
 
 
-def _write_parquet(path: Path, parts: Iterator[np.ndarray], data: ImageData) -> int:
-    """One row group for each part. Returns the width of the code."""
+def _write_parquet(path: Path, parts: Iterator[np.ndarray], data: Samples) -> int:
+    """One row group for each part. Returns the width of an embedding."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     writer, row = None, 0
     try:
-        for code in parts:
-            stop = row + len(code)
+        for embedding in parts:
+            stop = row + len(embedding)
             columns = {
                 "id": pa.array(_ids(data)[row:stop]),
-                "latents": pa.FixedSizeListArray.from_arrays(pa.array(code.ravel()), code.shape[1]),
+                "latents": pa.FixedSizeListArray.from_arrays(pa.array(embedding.ravel()), embedding.shape[1]),
             }
             if data.labels is not None:
                 labels = data.labels[row:stop]
@@ -120,20 +127,20 @@ def _write_parquet(path: Path, parts: Iterator[np.ndarray], data: ImageData) -> 
     finally:
         if writer is not None:
             writer.close()
-    return code.shape[1]
+    return embedding.shape[1]
 
 
-def _write_npz(path: Path, parts: Iterator[np.ndarray], data: ImageData) -> int:
-    """Arrays `id`, `latents` and, if known, `label`. The codes go into the archive part by part."""
-    code = next(parts)
-    width = code.shape[1]
+def _write_npz(path: Path, parts: Iterator[np.ndarray], data: Samples) -> int:
+    """Arrays `id`, `latents` and, if known, `label`. The embeddings go into the archive part by part."""
+    embedding = next(parts)
+    width = embedding.shape[1]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         with archive.open("latents.npy", "w", force_zip64=True) as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": (len(data), width)}
             np.lib.format.write_array_header_1_0(file, header)
-            while code is not None:
-                file.write(np.ascontiguousarray(code, dtype="<f4").tobytes())
-                code = next(parts, None)
+            while embedding is not None:
+                file.write(np.ascontiguousarray(embedding, dtype="<f4").tobytes())
+                embedding = next(parts, None)
         for name, array in (("id", _ids(data)), ("label", data.labels)):
             if array is not None:
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as file:

@@ -22,17 +22,19 @@ from pretune.training.command.arguments import EvaluateArguments
 from pretune.training.command.output_paths import require_folders
 from pretune.training.command.parsing import command_of
 from pretune.training.command.running import run_command
-from pretune.training.data.loading import ImageData
+from pretune.training.data.samples import Samples
 from pretune.training.errors import InputError, Interrupted
 from pretune.training.evaluation.cells import FEATURES, Cell, Cells
 from pretune.training.evaluation.draws import draw_rows, draws_of
-from pretune.training.evaluation.features import EncoderFeatures, Pixels
+from pretune.training.evaluation.features import EncoderFeatures, FloorFeatures
+from pretune.training.evaluation.into_card import add_to_card, check_card
 from pretune.training.evaluation.labelled_splits import counts_of, load_splits
 from pretune.training.evaluation.probes import linear_probe, nearest_neighbour
-from pretune.training.evaluation.report import add_to_card, check_card, write_report
+from pretune.training.evaluation.report import write_report
 from pretune.training.evaluation.tuned_networks import groups_of, predictions_of_networks
-from pretune.training.learning.health import code_health
-from pretune.training.networks.encoders import Encoder
+from pretune.training.learning.health import embedding_health
+from pretune.training.modalities.modality import Modality
+from pretune.training.networks.encoders import Encoder, config_and_modality, shape_wanted
 from pretune.training.protocol import FLOORS, METHODS, PROTOCOL, TRAINED
 
 logger = logging.getLogger("pretune.training.evaluate")
@@ -74,14 +76,15 @@ def run(args: EvaluateArguments) -> EvaluationResult:
     if args.update_card:
         for name in args.model:
             check_card(Path(name))
-    splits = load_splits(args)
+    modality, wanted = _taken(args)
+    splits = load_splits(args, modality, wanted)
     train, test = splits.train, splits.test
-    counts = counts_of(args, train)
+    counts = counts_of(args.labels_per_class, train)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     labels, batch = len(train.label_names), args.per_device_eval_batch_size
     encoders = [Encoder(name, args.revision, labels, device, batch, args.fit_images) for name in args.model]
     for encoder in encoders:
-        encoder.check(train.images)
+        encoder.check(train.values)
     methods = [name for name in METHODS + FLOORS if args.methods is None or name in args.methods]
     shown = _confusion_cell(args, methods, counts)
     warnings = splits.warnings() + _few_draws(args.draws, counts)
@@ -111,7 +114,7 @@ def run(args: EvaluateArguments) -> EvaluationResult:
                 "draws_used": args.draws,
                 "n": {str(count): len(draws[count]) for count in counts},
             },
-            "dataset": splits.record(args),
+            "dataset": splits.record(args.dataset),
             "models": models,
             "results": results,
             "confusion": work.confusion(shown, encoders),
@@ -135,19 +138,30 @@ def run(args: EvaluateArguments) -> EvaluationResult:
     return EvaluationResult(folder, report, report["verdict"]["helped"], report["verdict"]["sentence"])
 
 
+def _taken(args: EvaluateArguments) -> tuple[Modality, list[dict[str, Any]]]:
+    """What the models take: one kind of input for all, and of ours the shape."""
+    configs = {name: config_and_modality(name, args.revision) for name in args.model}
+    kinds = {modality.name: name for name, (_, modality, _) in configs.items()}
+    if len(kinds) > 1:
+        told = ", ".join(f"{name} takes {kind}" for kind, name in kinds.items())
+        raise InputError(f"one report is about one kind of input, and {told}. Evaluate them one by one.")
+    _, modality, _ = configs[args.model[0]]
+    return modality, [shape_wanted(config, modality) for config, _, _ in configs.values()]
+
+
 class _Work:
     """Computes the cells that are missing, each once."""
 
     def __init__(
         self,
         cells: Cells,
-        train: ImageData,
-        test: ImageData,
+        train: Samples,
+        test: Samples,
         methods: list[str],
         draws: dict[int | str, range],
     ):
         self.cells, self.train, self.test, self.methods, self.draws = cells, train, test, methods, draws
-        self.pixels = Pixels(train, test)
+        self.floors = FloorFeatures(train, test)
         self.widths: dict[str, int] = {}
         self.size = len(methods) * sum(map(len, draws.values()))
 
@@ -158,10 +172,10 @@ class _Work:
             What the report says of the encoder, and its rows. Floors without an encoder stand in the rows of each.
         """
         features = EncoderFeatures(encoder, self.train, self.test, self.cells.folder / FEATURES)
-        code = features.pretrained()[0]
-        self.widths[encoder.name] = code.shape[1]
+        embedding = features.pretrained()[0]
+        self.widths[encoder.name] = width = embedding.shape[1]
         cells = {
-            (method, count, draw): Cell(_source(method, encoder, code.shape[1]), method, count, draw)
+            (method, count, draw): Cell(_source(method, encoder, width), method, count, draw)
             for count in self.draws
             for method in self.methods
             for draw in self.draws[count]
@@ -169,7 +183,7 @@ class _Work:
         for (method, count, draw), cell in cells.items():
             if method not in TRAINED:
                 if cell not in self.cells.accuracy:
-                    self._add(cell, self._probe(method, count, draw, features, code.shape[1]))
+                    self._add(cell, self._probe(method, count, draw, features, width))
                 bar.update()
         for count in self.draws if set(TRAINED) & set(self.methods) else []:
             for group in groups_of(encoder, self.draws[count]):
@@ -182,8 +196,8 @@ class _Work:
                 bar.update(len(todo))
         facts = {
             "fingerprint": encoder.fingerprint,
-            "latent_size": code.shape[1],
-            "health": code_health(code[features.reference]),
+            "latent_size": width,
+            "health": embedding_health(embedding[features.reference]),
         }
         rows = [
             {
@@ -198,14 +212,14 @@ class _Work:
         return facts, rows
 
     def _probe(self, method: str, count: int | str, draw: int, features: EncoderFeatures, width: int) -> np.ndarray:
-        """Classes of the test images by a nearest neighbour or a linear probe."""
+        """Classes of the test samples by a nearest neighbour or a linear probe."""
         kind, _, probe = method.rpartition("_")
         rows = self._rows(count, draw)
         if kind == "untrained":
             drawn = [self._rows(c, draw) for c in self.draws if draw in self.draws[c]]
             train, test, scale = features.untrained(draw, np.unique(np.concatenate(drawn)))
         else:
-            train, test, scale = self.pixels(kind, width) if kind else features.pretrained()
+            train, test, scale = self.floors(kind, width) if kind else features.pretrained()
         if probe == "knn":
             return nearest_neighbour(train[rows], self.train.labels[rows], test)
         return linear_probe(scale(train[rows]), self.train.labels[rows], scale(test), draw)
@@ -214,9 +228,9 @@ class _Work:
         return draw_rows(self.train.labels, self.train.label_names, count, draw)
 
     def _add(self, cell: Cell, predicted: np.ndarray) -> None:
-        pairs, images = np.unique(np.stack([self.test.labels, predicted], 1), axis=0, return_counts=True)
+        pairs, samples = np.unique(np.stack([self.test.labels, predicted], 1), axis=0, return_counts=True)
         accuracy = 100 * float((predicted == self.test.labels).mean())
-        self.cells.add(cell, accuracy, np.column_stack([pairs, images]).tolist())
+        self.cells.add(cell, accuracy, np.column_stack([pairs, samples]).tolist())
 
     def confusion(self, shown: tuple[str, int | str], encoders: list[Encoder]) -> dict[str, Any]:
         """The confusion matrices of the chosen method and number of labels, first draw, of every encoder."""
@@ -224,8 +238,8 @@ class _Work:
         for encoder in encoders:
             cell = Cell(_source(shown[0], encoder, self.widths[encoder.name]), *shown, 0)
             matrix = np.zeros((len(names), len(names)), int)
-            for true, predicted, images in self.cells.confusion[cell]:
-                matrix[true, predicted] = images
+            for true, predicted, samples in self.cells.confusion[cell]:
+                matrix[true, predicted] = samples
             matrices[encoder.name] = matrix.tolist()
         return {
             "method": shown[0],

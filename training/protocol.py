@@ -6,12 +6,82 @@ rule by which accuracies become a verdict has a version of its own, beside it in
 """
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-METHODS = ("knn", "linear", "finetune", "scratch")
-FLOORS = ("raw_knn", "raw_linear", "pca_knn", "pca_linear", "untrained_knn", "untrained_linear")
-TRAINED = ("finetune", "scratch")  # whole networks; all others fit something to features that stay as they are
+
+@dataclass(frozen=True)
+class Method:
+    """One way to classify with few labels, and how it is shown.
+
+    Args:
+        key: its name in reports and on the command line.
+        words: in a sentence; {raw} stands for what a floor without a network sees.
+        short: in the legend of a figure.
+        colour, line, marker: there; told apart without colour: filled markers and solid lines are the model's.
+        own: it uses the pretrained model.
+        floor: it uses no pretrained network, and its figure says whether one is worth anything.
+        must_be_beaten: without it no count says that pretraining helped.
+        trains: a whole network is trained; all others fit something to features that stay as they are.
+    """
+
+    key: str
+    words: str
+    short: str
+    colour: str
+    line: Any
+    marker: str
+    own: bool = False
+    floor: bool = False
+    must_be_beaten: bool = False
+    trains: bool = False
+
+
+TABLE = (
+    Method("knn", "1-NN on the embedding", "1-NN on the embedding", "#7fb2e5", "-", "^", own=True),
+    Method(
+        "linear", "a linear probe on the embedding", "linear probe on the embedding", "#1f77d0", "-", "s", own=True
+    ),
+    Method("finetune", "fine-tuning", "fine-tuned", "#0b3c8c", "-", "o", own=True, trains=True),
+    Method("scratch", "the same network from scratch", "same network from scratch", "#c0392b", "-.", "X", trains=True),
+    Method("raw_knn", "1-NN on {raw}", "floor: 1-NN, {raw}", "#555555", "--", "^", floor=True, must_be_beaten=True),
+    Method(
+        "raw_linear", "a linear model on {raw}", "floor: linear, {raw}", "#555555", "--", "s",
+        floor=True, must_be_beaten=True,
+    ),
+    Method(
+        "pca_knn", "1-NN on principal components", "floor: 1-NN, PCA", "#999999", ":", "^",
+        floor=True, must_be_beaten=True,
+    ),
+    Method(
+        "pca_linear", "a linear model on principal components", "floor: linear, PCA", "#999999", ":", "s",
+        floor=True, must_be_beaten=True,
+    ),
+    Method(
+        "untrained_knn", "1-NN on an untrained encoder", "floor: 1-NN, untrained encoder", "#b8860b",
+        (0, (5, 1, 1, 1)), "^", floor=True,
+    ),
+    Method(
+        "untrained_linear", "a linear probe on an untrained encoder", "floor: linear, untrained encoder", "#b8860b",
+        (0, (5, 1, 1, 1)), "s", floor=True,
+    ),
+)  # fmt: skip
+METHODS = tuple(method.key for method in TABLE if not method.floor)
+FLOORS = tuple(method.key for method in TABLE if method.floor)
+OF_THE_MODEL = tuple(method.key for method in TABLE if method.own)
+MUST_BE_BEATEN = tuple(method.key for method in TABLE if method.must_be_beaten)
+TRAINED = tuple(method.key for method in TABLE if method.trains)
+
+
+def words_of_methods(raw: str) -> dict[str, str]:
+    """{method: how a sentence names it}; `raw` is what a sample is without a network, such as "raw pixels"."""
+    return {method.key: method.words.format(raw=raw) for method in TABLE}
+
+
+def name_in_table(method: str, words: Mapping[str, str]) -> str:
+    """How a table names a method, by `words_of_methods`; floors are called so."""
+    return "floor: " * (method in FLOORS) + words[method]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,22 @@ import torch
 from .corruption import corrupt
 from .inputs import check_pixel_values
 from .outputs import PretrainingOutput, autoencoder_output
+from .pretrainable import Pretrainable
+
+
+class Reconstructing(Pretrainable):
+    """The answers of an autoencoder, dense or convolutional."""
+
+    logged_outputs = ("squared_error",)
+    reconstructs = loss_is_error = True
+    keeps = "The embedding keeps what rebuilds pixels, which need not be what tells classes apart."
+
+    @property
+    def loss_name(self) -> str:
+        """What `loss` is, for people."""
+        config: Any = self.config
+        penalties = config.variational or config.sparsity in ("l1", "kl") or config.contractive_weight > 0
+        return "squared error a pixel" + " and penalties" * penalties
 
 
 def autoencode(

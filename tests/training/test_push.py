@@ -95,7 +95,7 @@ def test_one_commit_then_none_then_only_what_changed(hub, client, run_folder):
     assert set(files) == {
         ".gitattributes", ".pretune.json", "README.md", "config.json", "preprocessor_config.json", "model.safetensors",
         "run.json", "metrics.jsonl", "loss.png", "latents.png", "reconstructions.png", "configuration_autoencoder.py",
-        "modeling_autoencoder.py", "modeling_complete_loading.py", "modeling_image_processing.py",
+        "modeling_autoencoder.py", "modeling_loading.py", "modeling_image_processing.py",
         "modeling_hub.py", "modeling_inputs.py", "modeling_layers.py", "configuration_pretraining_options.py",
         "configuration_encoder.py", "modeling_autoencoding.py",
         "modeling_bottleneck.py", "modeling_classification.py", "modeling_corruption.py", "modeling_outputs.py",

@@ -1,51 +1,62 @@
-"""Batches straight from memory: uint8 columns gathered by index, on the device where they fit."""
+"""Batches straight from memory: stored rows gathered by index, on the device where they fit."""
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 
 from ..errors import InputError
+from ..modalities.modality import Inputs
 from ..randomness import generator
+from .samples import Samples
 
 AHEAD_BYTES = 4 << 20  # of samples gathered at once: small against any model, large against the cost of a call
 
 
 class Columns:
-    """The columns of a dataset by role, for example {"pixel_values": images, "labels": labels}.
-
-    8-bit columns stand for numbers in [0, 1] and come out as float; all others come out as they are.
+    """Samples and their labels as tensors, and the batches that a model takes.
 
     Args:
-        arrays: one array of N rows each.
+        values: (N, ...), stored rows.
+        to_model: stored rows on the device -> the model's arguments; see `Modality`.
         device: where batches are wanted. Data go there whole if they fill at most half of its free memory.
+        labels: (N,) or (N, L), if they belong into the batch, under "labels".
     """
 
-    def __init__(self, arrays: dict[str, np.ndarray], device: torch.device):
-        self.tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        self.device = device
-        if device.type == "cuda":
-            size = sum(tensor.nbytes for tensor in self.tensors.values())
-            if size <= torch.cuda.mem_get_info(device)[0] // 2:
-                self.tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
+    def __init__(
+        self,
+        values: np.ndarray,
+        to_model: Callable[[torch.Tensor], Inputs],
+        device: torch.device,
+        labels: np.ndarray | None = None,
+    ):
+        self.values, self.to_model, self.device = torch.from_numpy(values), to_model, device
+        self.labels = None if labels is None else torch.from_numpy(labels)
+        if device.type == "cuda" and self.values.nbytes <= torch.cuda.mem_get_info(device)[0] // 2:
+            self.values = self.values.to(device)
+            self.labels = None if labels is None else self.labels.to(device)
+
+    @classmethod
+    def of(cls, samples: Samples, device: torch.device, with_labels: bool = False) -> "Columns":
+        """Those of `samples`."""
+        return cls(samples.values, samples.modality.to_model, device, samples.labels if with_labels else None)
 
     def __len__(self) -> int:
-        return len(next(iter(self.tensors.values())))
+        return len(self.values)
 
-    def __getitem__(self, rows: torch.Tensor | slice) -> dict[str, torch.Tensor]:
+    def __getitem__(self, rows: torch.Tensor | slice) -> Inputs:
         """The batch at `rows`, on the device."""
-        batch = {}
-        for name, tensor in self.tensors.items():
-            if isinstance(rows, slice):
-                part = tensor[rows]
-            else:
-                part = tensor.index_select(0, rows if rows.device == tensor.device else rows.to(tensor.device))
-            part = part if part.device == self.device else part.to(self.device, non_blocking=True)
-            batch[name] = part.to(torch.float32).div_(255) if part.dtype == torch.uint8 else part
-        return batch
+        batch = self.to_model(self._at(self.values, rows))
+        return batch if self.labels is None else {**batch, "labels": self._at(self.labels, rows)}
 
-    def in_order(self, batch_size: int, start: int = 0, stop: int | None = None) -> Iterator[dict[str, torch.Tensor]]:
+    def _at(self, tensor: torch.Tensor, rows: torch.Tensor | slice) -> torch.Tensor:
+        if isinstance(rows, slice):
+            part = tensor[rows]
+        else:
+            part = tensor.index_select(0, rows if rows.device == tensor.device else rows.to(tensor.device))
+        return part if part.device == self.device else part.to(self.device, non_blocking=True)
+
+    def in_order(self, batch_size: int, start: int = 0, stop: int | None = None) -> Iterator[Inputs]:
         """Batches of consecutive rows from `start` to `stop`, the last one possibly smaller."""
         stop = len(self) if stop is None else min(stop, len(self))
         for row in range(start, stop, batch_size):
@@ -99,7 +110,7 @@ class Batches:
         one = columns[slice(0, 1)]
         self._bytes_per_step = sum(tensor.nbytes for tensor in one.values()) * self.micro_batch * accumulation
 
-    def __call__(self, step: int) -> Iterator[dict[str, torch.Tensor]]:
+    def __call__(self, step: int) -> Iterator[Inputs]:
         """This process's batches for optimizer step `step`, counted from 0: one for each accumulation step."""
         if not self._first <= step < self._first + self._ahead:
             self._gather(step)
@@ -119,16 +130,3 @@ class Batches:
         self._first, self._gathered = step, {}  # the old samples go before the new ones come
         self._ahead = max(1, min(AHEAD_BYTES // self._bytes_per_step, self.steps_per_epoch - index))
         self._gathered = self.columns[self._order[index : index + self._ahead].flatten()]
-
-
-@contextlib.contextmanager
-def evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """`model` in eval mode and without gradients; training mode is as it was afterwards."""
-    training = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, mode in training.items():
-            module.training = mode

@@ -41,13 +41,13 @@ class Cells:
 
     Args:
         folder: made if missing.
-        dataset: fingerprints of the images of the training and test split, and of their labels.
+        dataset: fingerprints of the samples of the training and test split, and of their labels.
         overwrite: begin anew.
         began: `time.perf_counter()` from which the time of this call counts.
 
     Attributes:
         accuracy: in per cent, by cell.
-        confusion: of every first draw, for whichever cell is to be shown: [true class, predicted class, images] for
+        confusion: of every first draw, for whichever cell is to be shown: [true class, predicted class, samples] for
             each pair that occurs, which stays small with many classes.
 
     Raises:

@@ -4,14 +4,17 @@ import dataclasses
 import hashlib
 import json
 import logging
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..command.arguments import EvaluateArguments
-from ..data.loading import ImageData, load_data, overlap, source_of, subset
-from ..errors import InputError
+from ..data.loading import load_data
+from ..data.samples import Samples, overlap, subset
+from ..data.sources import source_of
+from ..errors import InputError, Misfit
+from ..modalities.modality import Modality
 from ..protocol import PROTOCOL
 from .draws import check_count
 
@@ -20,21 +23,21 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class LabelledSplits:
-    """Labelled images to draw from and to measure on.
+    """Labelled samples to draw from and to measure on.
 
     Args:
-        train, test: one label for each image; every class of test occurs in train.
-        common: test images that are also training images, pixel for pixel.
-        fitted: images had different sizes and were brought to one.
+        train, test: one label for each sample; every class of test occurs in train.
+        common: test samples that are also training samples, number for number.
+        fitted: samples had different shapes and were brought to one.
     """
 
-    train: ImageData
-    test: ImageData
+    train: Samples
+    test: Samples
     common: int
     fitted: bool
 
     def identity(self) -> dict[str, str]:
-        """What numbers must share to stand in one report: images, labels and the names of classes."""
+        """What numbers must share to stand in one report: samples, labels and the names of classes."""
         digest = hashlib.sha256(json.dumps(self.train.label_names).encode())
         for split in (self.train, self.test):
             digest.update(np.ascontiguousarray(split.labels, dtype=np.int64).tobytes())
@@ -44,95 +47,95 @@ class LabelledSplits:
             "labels": digest.hexdigest()[:16],
         }
 
-    def record(self, args: EvaluateArguments) -> dict[str, Any]:
-        """For report.json."""
+    def record(self, dataset: str) -> dict[str, Any]:
+        """For report.json; `dataset` as the user named it."""
         splits = {"train": self.train, "test": self.test}
         return {
-            "name": args.dataset,
-            "source": source_of(args.dataset),
+            "name": dataset,
+            "source": source_of(dataset),
+            "words": self.train.modality.words.record(),
             "labels_all": round(len(self.train) / len(np.unique(self.train.labels))),
-            "image_shape": list(self.train.images.shape[1:]),
-            "fitted_to_one_size": self.fitted,
-            "test_images_in_training": self.common,
+            "shape": list(self.train.values.shape[1:]),
+            "fitted_to_one_shape": self.fitted,
+            "test_samples_in_training": self.common,
             **{k: {"name": v.name, "samples": len(v), "fingerprint": v.fingerprint} for k, v in splits.items()},
         }
 
     def warnings(self) -> list[str]:
         """What a reader of the numbers must know."""
-        found = []
+        found, words = [], self.train.modality.words
         if self.common:
             found.append(
-                f"{self.common} of {len(self.test)} test images are also training images, pixel for pixel: accuracies "
-                f"are too good"
+                f"{self.common} of {len(self.test)} test {words.many} are also training {words.many}, {words.part} "
+                f"for {words.part}: accuracies are too good"
             )
         if self.fitted:
-            shape = "x".join(map(str, self.train.images.shape[1:]))
+            shape = "x".join(map(str, self.train.values.shape[1:]))
             found.append(
-                f"the images have different sizes or channels and were all brought to {shape} (channels x height x "
-                f"width), which is also what the floors on raw pixels and principal components are of"
+                f"the {words.many} have different shapes and were all brought to {shape}, which is also what the "
+                f"floors on {words.raw} and principal components are of"
             )
         return found
 
 
-def load_splits(args: EvaluateArguments) -> LabelledSplits:
+def load_splits(args: EvaluateArguments, modality: Modality, wanted: Sequence[dict[str, Any]]) -> LabelledSplits:
     """The splits that `args` name.
 
+    Args:
+        modality: what the models take.
+        wanted: what each of the models takes, by `modality.shape_fields`; nothing for those whose processor fits.
+
     Raises:
-        InputError: there are no labels, several for an image, one class alone, or classes that training lacks.
+        InputError: there are no labels, several for a sample, one class alone, or classes that training lacks.
     """
-    (train, test), fitted = _load(args)
+    (train, test), fitted = _load(args, modality, wanted)
     if test is None:
         raise InputError("eval_split none leaves nothing to measure on: name a split, or leave it out.")
     train = subset(train, args.max_train_samples, None, PROTOCOL.seed)
     test = subset(test, args.max_eval_samples, None, PROTOCOL.seed)
+    one, many = modality.words.one, modality.words.many
     for split in (train, test):
         if split.labels is None:
             raise InputError(f"{split.name} has no labels, and evaluation needs them. Pass --label_column.")
         if split.labels.ndim != 1:
-            raise InputError(f"{split.name} has several labels an image; evaluation takes one for each.")
+            raise InputError(f"{split.name} has several labels for each {one}; evaluation takes one.")
     classes = np.unique(train.labels)
     unknown = sorted(set(np.unique(test.labels)) - set(classes))
     if unknown:
         names = ", ".join(repr(test.label_names[label]) for label in unknown)
         raise InputError(
-            f"{test.name} holds images labelled {names}, and {train.name} has none of them to learn from. "
+            f"{test.name} holds {many} labelled {names}, and {train.name} has none of them to learn from. "
             f"Pass another --eval_split, or remove them."
         )
     if len(classes) == 1:
         raise InputError(
-            f"all images of {train.name} are labelled {train.label_names[classes[0]]!r}, expected more classes. "
+            f"all {many} of {train.name} are labelled {train.label_names[classes[0]]!r}, expected more classes. "
             f"Pass another --label_column or --train_split, or a larger --max_train_samples."
         )
     return LabelledSplits(train, test, overlap(train, test), fitted)
 
 
-def _load(args: EvaluateArguments) -> tuple[tuple[ImageData, ImageData | None], bool]:
+def _load(
+    args: EvaluateArguments, modality: Modality, wanted: Sequence[dict[str, Any]]
+) -> tuple[tuple[Samples, Samples | None], bool]:
     """Both splits as they are, so that no model's numbers depend on which others are listed: each fits them to itself.
-    Only images of different sizes are brought to one: the largest that a model of ours takes, else the first's."""
-    if not args.fit_images:
-        return load_data(args), False
+    Only samples of different shapes are brought to one: the largest that a model of ours takes, else the first's."""
     try:
-        return load_data(dataclasses.replace(args, fit_images=False)), False
-    except InputError:  # of different sizes; anything else is raised again below
-        own = [config for config in map(_own_config, args.model) if config is not None]
-        size = max((config["image_size"] for config in own), default=None)
-        return load_data(args, size, max((config["num_channels"] for config in own), default=None)), True
+        return load_data(dataclasses.replace(args, fit_images=False), modality), False
+    except Misfit:
+        if not args.fit_images:
+            raise
+    largest = {name: max((own[name] for own in wanted if name in own), default=None) for name in modality.shape_fields}
+    return load_data(args, modality, largest), True
 
 
-def _own_config(name: str) -> dict[str, Any] | None:
-    """Image size and channels of one of our own models in a local folder."""
-    path = Path(name) / "config.json"
-    config = json.loads(path.read_text()) if path.is_file() else {}
-    return config if str(config.get("model_type", "")).startswith("pretune_") else None
-
-
-def counts_of(args: EvaluateArguments, train: ImageData) -> list[int | str]:
+def counts_of(labels_per_class: Sequence[str] | None, train: Samples) -> list[int | str]:
     """Numbers of labels per class, ascending: those asked for, which must be possible, or the protocol's that are."""
-    if args.labels_per_class is not None:
-        counts = sorted({int(text) for text in args.labels_per_class if text != "all"})
+    if labels_per_class is not None:
+        counts = sorted({int(text) for text in labels_per_class if text != "all"})
         for count in counts:
             check_count(train.labels, train.label_names, count)
-        return counts + ["all"] * ("all" in args.labels_per_class)
+        return counts + ["all"] * ("all" in labels_per_class)
     counts = list(PROTOCOL.labels_per_class)
     for count in [c for c in counts if c != "all"]:
         try:

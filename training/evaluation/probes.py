@@ -3,7 +3,6 @@
 import warnings
 
 import numpy as np
-import torch
 
 from ..protocol import PROTOCOL, default_first
 from .draws import hold_out
@@ -65,14 +64,3 @@ def principal_components(rows: np.ndarray, width: int, seed: int):
     from sklearn.decomposition import PCA
 
     return PCA(min(width, *rows.shape), svd_solver="auto", random_state=seed).fit(rows)
-
-
-def raw_rows(images: np.ndarray) -> np.ndarray:
-    """(N, C, H, W) 8-bit images -> (N, D) float32 in [0, 1]; larger ones than `raw_size` are averaged down to it."""
-    if max(images.shape[2:]) <= PROTOCOL.raw_size:
-        return (images / np.float32(255)).reshape(len(images), -1)
-    size, parts = PROTOCOL.raw_size, []
-    for start in range(0, len(images), 256):
-        part = torch.from_numpy(np.ascontiguousarray(images[start : start + 256])).float() / 255
-        parts.append(torch.nn.functional.interpolate(part, size=(size, size), mode="area").flatten(1).numpy())
-    return np.concatenate(parts)

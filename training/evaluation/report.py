@@ -1,19 +1,18 @@
-"""The report of an evaluation: report.json, report.md and what goes into a model card."""
+"""The report of an evaluation: report.json, report.md and the pictures."""
 
 import json
 import os
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..card import write_card
-from ..errors import InputError
-from ..learning.pictures import draw_confusions, draw_few_labels
-from ..protocol import FLOORS, METHODS
-from ..runs.folder import card_was_edited, read_record
-from .verdict import WORDS, Accuracies, differences, labels_in_words, method_in_words, ranking, verdict
+from ...model_cards.words import labels_in_words
+from ..protocol import FLOORS, METHODS, OF_THE_MODEL, name_in_table, words_of_methods
+from ..runs.pictures import draw_confusions
+from .figure import draw_few_labels
+from .verdict import Accuracies, differences, ranking, verdict
 
 FIGURE, CONFUSION = "few_labels.png", "confusion.png"
 DEFAULTS = {"labels_per_class": "labels_per_class, if not chosen", "draws": "draws, if not chosen"}
@@ -40,9 +39,10 @@ def write_report(folder: Path, report: dict[str, Any], chance: float) -> dict[st
     Returns:
         The whole report.
     """
+    words = words_of_methods(report["dataset"]["words"]["raw"])
     counts = list(dict.fromkeys(row["labels_per_class"] for row in report["results"]))
     found = {model: accuracies_of(report["results"], model) for model in report["models"]}
-    verdicts = {model: verdict(of_model, counts, len(found)) for model, of_model in found.items()}
+    verdicts = {model: verdict(of_model, counts, words, len(found)) for model, of_model in found.items()}
     first = next(iter(verdicts.values()))
     if len(verdicts) > 1:
         report["verdict"] = {
@@ -56,7 +56,7 @@ def write_report(folder: Path, report: dict[str, Any], chance: float) -> dict[st
     for model, of_model in found.items():
         report["models"][model]["verdict"] = verdicts[model]
         report["models"][model]["differences"] = [d.record() for d in differences(of_model, counts, len(found))]
-        report["models"][model]["table"] = table(of_model, counts)
+        report["models"][model]["table"] = table(of_model, counts, words)
     report["ranking"] = ranking(found, counts)
     _draw(folder, report, found, counts, chance)
     (folder / "report.md").write_text(render(report, counts))
@@ -69,9 +69,9 @@ def write_report(folder: Path, report: dict[str, Any], chance: float) -> dict[st
 def _draw(folder: Path, report: dict[str, Any], found: dict[str, Accuracies], counts: list, chance: float) -> None:
     """Both pictures; that they are of this protocol stands in their titles and in their files."""
     data, version = report["dataset"], f"protocol {report['protocol']['version']}"
-    title = f"{Path(data['name']).name}, {data['test']['samples']:,} test images; {version}"
+    title = f"{Path(data['name']).name}, {data['test']['samples']:,} test {data['words']['many']}; {version}"
     note = f"pretune evaluate, {version}: {report['command']}"
-    draw_few_labels(folder / FIGURE, found, counts, chance, data["labels_all"], title, note)
+    draw_few_labels(folder / FIGURE, found, counts, chance, data["labels_all"], title, data["words"]["raw"], note)
     shown = report["confusion"]
     matrices = {model: np.array(matrix) for model, matrix in shown["matrices"].items()}
     title = f"{_confusion_in_words(shown)}; {version}"
@@ -82,8 +82,8 @@ def _confusion_in_words(shown: dict[str, Any]) -> str:
     return f"{shown['method']}, {labels_in_words(shown['labels_per_class'])}, draw {shown['draw']}"
 
 
-def table(found: Accuracies, counts: list[int | str]) -> list[dict[str, Any]]:
-    """Mean, sd and number of draws of every method and count."""
+def table(found: Accuracies, counts: list[int | str], words: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Mean, sd and number of draws of every method and count, and how a table names the method."""
     return [
         {
             "method": method,
@@ -91,6 +91,8 @@ def table(found: Accuracies, counts: list[int | str]) -> list[dict[str, Any]]:
             "mean": float(np.mean(found[method, count])),
             "sd": float(np.std(found[method, count], ddof=1)) if len(found[method, count]) > 1 else None,
             "draws": len(found[method, count]),
+            "words": name_in_table(method, words),
+            "own": method in OF_THE_MODEL,
         }
         for method in METHODS + FLOORS
         for count in counts
@@ -106,7 +108,7 @@ def markdown_table(rows: list[dict[str, Any]]) -> str:
     for method in dict.fromkeys(row["method"] for row in rows):
         cells = {row["labels_per_class"]: row for row in rows if row["method"] == method}
         shown = [_cell(cells.get(count), best[count]) for count in counts]
-        lines.append(f"| {method_in_words(method)} | {' | '.join(shown)} |")
+        lines.append(f"| {next(iter(cells.values()))['words']} | {' | '.join(shown)} |")
     return "\n".join(lines)
 
 
@@ -123,7 +125,8 @@ def _cell(row: dict[str, Any] | None, best: float) -> str:
 
 def render(report: dict[str, Any], counts: list[int | str]) -> str:
     """The text of report.md."""
-    data, draws = report["dataset"], report["protocol"]["draws_used"]
+    data, draws, many = report["dataset"], report["protocol"]["draws_used"], report["dataset"]["words"]["many"]
+    words = words_of_methods(data["words"]["raw"])
     one_run = "; with all labels one run" if "all" in counts else ""
     lines = [
         f"# What pretraining is worth on {Path(data['name']).name}",
@@ -133,7 +136,7 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         f"![accuracy against number of labels]({FIGURE})",
         "",
         f"Mean +- sd over {draws} draws of labelled samples, the same for every method{one_run}. "
-        f"Test: {data['test']['samples']:,} images of {data['test']['name']}; labelled samples are drawn from "
+        f"Test: {data['test']['samples']:,} {many} of {data['test']['name']}; labelled samples are drawn from "
         f"{data['train']['samples']:,} of {data['train']['name']}. Every method and draw has a new head: a classifier "
         f"that came with a model is not used.",
     ]
@@ -142,13 +145,13 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         health = facts["health"]
         lines += ["", f"## {model}", "", markdown_table(facts["table"]), "", "Paired differences in points:", ""]
         lines += [
-            f"- {_column(d['labels_per_class'])}: {WORDS[d['first']]} against {WORDS[d['second']]}: {d['mean']:+.2f} "
+            f"- {_column(d['labels_per_class'])}: {words[d['first']]} against {words[d['second']]}: {d['mean']:+.2f} "
             f"(interval {d['mean'] - d['half_width']:+.2f} to {d['mean'] + d['half_width']:+.2f}, {d['draws']} draws)"
             for d in facts["differences"]
         ] or ["- none: they need at least two draws of both methods."]
         lines += [
             "",
-            f"The code: {health['live_units']} of {health['units']} units live, effective rank "
+            f"The embedding: {health['live_units']} of {health['units']} units live, effective rank "
             f"{health['effective_rank']:.1f}, sd of a unit {health['spread']:.3g} on average, first component "
             f"{100 * health['first_component']:.0f} % of the variance, mean correlation of two units "
             f"{health['correlation']:.2f}.",
@@ -158,7 +161,7 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         lines += ["Intervals of the mean over draws: of these very models, not of how they were pretrained.", ""]
         told = [row for row in report["ranking"] if row["better"]]
         lines += [
-            f"- {WORDS[row['method']]}, {_column(row['labels_per_class'])}: {row['better']} is better than "
+            f"- {words[row['method']]}, {_column(row['labels_per_class'])}: {row['better']} is better than "
             f"{row['worse']} by {abs(row['mean']):.2f} +- {row['half_width']:.2f} points"
             for row in told
         ]
@@ -172,40 +175,3 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
     lines += [f"- {DEFAULTS.get(name, name)}: {value}" for name, value in protocol.items()]
     lines += ["", "```sh", report["command"], "```"]
     return "\n".join(lines) + "\n"
-
-
-# --- into a model card -----------------------------------------------------------------------------------------------
-
-
-def check_card(run_folder: Path) -> dict[str, Any]:
-    """The record of a finished run whose card may be rendered again.
-
-    Raises:
-        InputError: the folder is no finished run's, or its card was edited by hand.
-    """
-    record = read_record(run_folder) if run_folder.is_dir() else None
-    if record is None or record.get("status") != "finished":
-        raise InputError(f"update_card needs the folder of a finished run, and {run_folder} is none. Leave it out.")
-    if card_was_edited(run_folder / "README.md", record):
-        raise InputError(
-            f"{run_folder / 'README.md'} was edited by hand and would be lost. Move it away, or drop --update_card."
-        )
-    return record
-
-
-def add_to_card(run_folder: Path, folder: Path, report: dict[str, Any], model: str) -> None:
-    """Put verdict, table and figure of a report into the record and card of a run."""
-    record = check_card(run_folder)
-    facts = report["models"][model]
-    record["evaluation"] = {
-        "protocol_version": report["protocol"]["version"],
-        "dataset": report["dataset"],
-        "verdict": facts["verdict"],
-        "table": facts["table"],
-        "health": facts["health"],
-        "command": report["command"],
-    }
-    if folder.resolve() != run_folder.resolve():
-        shutil.copyfile(folder / FIGURE, run_folder / FIGURE)
-    record["pictures"] = list(dict.fromkeys([*record.get("pictures", []), FIGURE]))
-    write_card(run_folder, record)

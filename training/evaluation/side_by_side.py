@@ -1,13 +1,21 @@
-"""Many small networks of one kind trained at once: stacked where their forward allows it, else one after another."""
+"""Many small networks of one kind trained at once: stacked where their forward allows it, else one after another.
+
+Either way by the steps of `learning/steps.py`; here is only what stacking takes.
+"""
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
-from torch.func import functional_call, grad, stack_module_state, vmap
+from torch.func import functional_call, stack_module_state, vmap
+from transformers.utils import ModelOutput
 
 from ..data.batches import Batches
+from ..learning.steps import steps
+from ..modalities.modality import Inputs
 from ..networks.bare_encoders import WithHead
 from ..randomness import seed_step
 
@@ -31,55 +39,80 @@ def can_stack(model: nn.Module) -> bool:
     return parameters <= STACKED_PARAMETERS and not dropout and not any(True for _ in model.buffers())
 
 
-def fit(jobs: list[Job], learning_rate: float, steps: int) -> None:
-    """Train every job's model for `steps` of Adam, the learning rate falling linearly to 0."""
+def fit(jobs: list[Job], learning_rate: float, number: int) -> None:
+    """Train every job's model for that many steps of Adam, the learning rate falling linearly to 0."""
     if can_stack(jobs[0].model):
-        _fit_stacked(jobs, learning_rate, steps)
+        together = Together([job.model.train() for job in jobs])
+        _fit(together, TogetherBatches([job.batches for job in jobs]), learning_rate, number)
+        together.give_back()
         return
     for job in jobs:
-        job.model.train()
-        optimizer = _adam(list(job.model.parameters()), learning_rate)
-        device = next(job.model.parameters()).device
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            for step in range(steps):
-                seed_step(job.batches.seed, step, 0, device)  # dropout
-                _set_rate(optimizer, learning_rate, step, steps)
-                (batch,) = job.batches(step)
-                job.model(**batch).loss.backward()
-                optimizer.step()
-                optimizer.zero_grad()
+        _fit(job.model.train(), job.batches, learning_rate, number)
         job.model.eval()
 
 
-def _fit_stacked(jobs: list[Job], learning_rate: float, steps: int) -> None:
-    """All networks in one: their weights get a leading axis, and one Adam moves them all.
+def _fit(model: nn.Module, batches: Any, learning_rate: float, number: int) -> None:
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / number)
+    device = parameters[0].device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        before = lambda step: seed_step(batches.seed, step, 0, device)  # noqa: E731  # dropout
+        for _ in steps(model, optimizer, scheduler, batches, range(number), before):
+            pass
+
+
+class Together(nn.Module):
+    """Networks of one kind as one: their weights get a leading axis, and one optimizer moves them all.
 
     The same function of the weights as one by one, up to rounding, which a deep network can amplify: compare means.
+
+    Args:
+        models: M of them.
     """
-    models = [job.model.train() for job in jobs]
-    stacked, _ = stack_module_state(models)  # {name: (M, ...)}
-    skeleton = copy.deepcopy(models[0]).to("meta")
-    unique = {id(job.batches): job.batches for job in jobs}  # the networks of one draw see the same batches
-    places = torch.tensor([list(unique).index(id(job.batches)) for job in jobs])
-    gradients = vmap(grad(lambda weights, batch: functional_call(skeleton, weights, kwargs=batch).loss))
-    optimizer = _adam(list(stacked.values()), learning_rate)
-    for step in range(steps):
-        _set_rate(optimizer, learning_rate, step, steps)
-        parts = [next(batches(step)) for batches in unique.values()]
-        batch = {name: torch.stack([part[name] for part in parts])[places] for name in parts[0]}
-        for name, value in gradients(stacked, batch).items():
-            stacked[name].grad = value
-        optimizer.step()
-    with torch.no_grad():
-        for number, model in enumerate(models):
+
+    def __init__(self, models: list[nn.Module]):
+        super().__init__()
+        self.models = models  # a list, so that their own weights are not parameters here
+        self.skeleton = [copy.deepcopy(models[0]).to("meta")]
+        stacked, _ = stack_module_state(models)  # {name: (M, ...)}
+        self.names = list(stacked)
+        self.weights = nn.ParameterList([value.detach().requires_grad_() for value in stacked.values()])
+
+    def forward(self, **batch: torch.Tensor) -> ModelOutput:
+        """Arguments with a leading axis, such as (M, B, C, H, W) -> the sum of the networks' losses: none of them
+        has a part in another's gradient."""
+        weights = dict(zip(self.names, self.weights, strict=True))
+        losses = vmap(lambda own, part: functional_call(self.skeleton[0], own, kwargs=part).loss)(weights, batch)
+        return ModelOutput(loss=losses.sum())
+
+    @torch.no_grad()
+    def give_back(self) -> None:
+        """Put the weights into the networks they came from, which are then in eval mode."""
+        stacked = dict(zip(self.names, self.weights, strict=True))
+        for number, model in enumerate(self.models):
             for name, parameter in model.named_parameters():
                 parameter.copy_(stacked[name][number])
             model.eval()
 
 
-def _adam(parameters: list[nn.Parameter], learning_rate: float) -> torch.optim.Optimizer:
-    return torch.optim.Adam([p for p in parameters if p.requires_grad], lr=learning_rate, fused=True)
+class TogetherBatches:
+    """The batches of several networks with a leading axis; those that share a draw share its batches.
 
+    Args:
+        batches: one for each network.
+    """
 
-def _set_rate(optimizer: torch.optim.Optimizer, peak: float, step: int, steps: int) -> None:
-    optimizer.param_groups[0]["lr"] = peak * (1 - step / steps)
+    accumulation = 1
+
+    def __init__(self, batches: list[Batches]):
+        self.unique = {id(own): own for own in batches}
+        self.places = torch.tensor([list(self.unique).index(id(own)) for own in batches])
+        self.seed = batches[0].seed
+        self.samples_per_step = sum(own.samples_per_step for own in batches)
+        self.steps_per_epoch = batches[0].steps_per_epoch
+
+    def __call__(self, step: int) -> Iterator[Inputs]:
+        """{argument: (M, B, ...)} for optimizer step `step`."""
+        parts = [next(own(step)) for own in self.unique.values()]
+        yield {name: torch.stack([part[name] for part in parts])[self.places] for name in parts[0]}

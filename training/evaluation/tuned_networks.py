@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ..data.batches import Batches, Columns
-from ..data.loading import ImageData
+from ..data.samples import Samples
 from ..networks.encoders import Encoder
 from ..protocol import PROTOCOL, default_first
 from ..randomness import seed_for
@@ -23,23 +23,23 @@ def groups_of(encoder: Encoder, draws: range) -> list[range]:
 
 
 def predictions_of_networks(
-    encoder: Encoder, train: ImageData, test: ImageData, count: int | str, networks: list[Network]
+    encoder: Encoder, train: Samples, test: Samples, count: int | str, networks: list[Network]
 ) -> dict[Network, np.ndarray]:
-    """Train "finetune" and "scratch" networks, each on its draw, and classify the test images.
+    """Train "finetune" and "scratch" networks, each on its draw, and classify the test samples.
 
     Those of one draw see the same batches of the same samples for the same number of steps; for each the learning
     rate is chosen on a held-out part of the draw. No network's training depends on which others are asked for.
 
     Returns:
-        {(method, draw): classes of the test images}.
+        {(method, draw): classes of the test samples}.
     """
     drawn = {}
     for draw in dict.fromkeys(draw for _, draw in networks):
         part = train.select(draw_rows(train.labels, train.label_names, count, draw)) if count != "all" else train
-        drawn[draw] = (encoder.resized(part.images), part.labels)
+        drawn[draw] = (encoder.fitted(part.values), part.labels)
     rates = _choose_rates(encoder, drawn, count, networks)
     trained = _train(encoder, drawn, count, rates)
-    return {key: encoder.classes(model, test.images) for key, model in trained.items()}
+    return {key: encoder.classes(model, test.values) for key, model in trained.items()}
 
 
 def _choose_rates(encoder: Encoder, drawn: dict[int, tuple], count: int | str, networks: list[Network]) -> Chosen:
@@ -49,12 +49,12 @@ def _choose_rates(encoder: Encoder, drawn: dict[int, tuple], count: int | str, n
     if any(part is None for part in parts.values()):
         return chosen
     best = dict.fromkeys(chosen, -1.0)
-    kept = {draw: (images[parts[draw][0]], labels[parts[draw][0]]) for draw, (images, labels) in drawn.items()}
+    kept = {draw: (values[parts[draw][0]], labels[parts[draw][0]]) for draw, (values, labels) in drawn.items()}
     for rate in grid:
         for key, model in _train(encoder, kept, count, dict.fromkeys(chosen, rate)).items():
-            images, labels = drawn[key[1]]
+            values, labels = drawn[key[1]]
             judged = parts[key[1]][1]
-            right = float((encoder.classes(model, images[judged]) == labels[judged]).mean())
+            right = float((encoder.classes(model, values[judged]) == labels[judged]).mean())
             if right > best[key]:
                 best[key], chosen[key] = right, rate
     return chosen
@@ -64,11 +64,11 @@ def _train(encoder: Encoder, drawn: dict[int, tuple], count: int | str, rates: C
     size = PROTOCOL.batch_size_all if count == "all" else PROTOCOL.batch_size
     batches = {
         draw: Batches(
-            Columns({"pixel_values": images, "labels": labels}, encoder.device),
+            Columns(values, encoder.modality.to_model, encoder.device, labels),
             size,
             seed=seed_for(PROTOCOL.seed, draw),
         )
-        for draw, (images, labels) in drawn.items()
+        for draw, (values, labels) in drawn.items()
     }
     steps = max(PROTOCOL.steps, math.ceil(PROTOCOL.epochs * next(iter(batches.values())).steps_per_epoch))
     models = {

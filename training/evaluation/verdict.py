@@ -6,27 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from ..protocol import FLOORS, PROTOCOL
+from ...model_cards.words import labels_in_words
+from ..protocol import FLOORS, MUST_BE_BEATEN, OF_THE_MODEL, PROTOCOL
 
 Accuracies = Mapping[tuple[str, int | str], list[float]]  # (method, labels per class) -> per cent, by draw
 COMPARISONS = (("finetune", "scratch"), ("linear", "untrained_linear"))
-OF_THE_MODEL = ("knn", "linear", "finetune")
-WORDS = {
-    "knn": "1-NN on the code", "linear": "a linear probe on the code", "finetune": "fine-tuning",
-    "scratch": "the same network from scratch", "raw_knn": "1-NN on raw pixels",
-    "raw_linear": "a linear model on raw pixels", "pca_knn": "1-NN on principal components",
-    "pca_linear": "a linear model on principal components", "untrained_knn": "1-NN on an untrained encoder",
-    "untrained_linear": "a linear probe on an untrained encoder",
-}  # fmt: skip
-MUST_BE_BEATEN = ("raw_knn", "raw_linear", "pca_knn", "pca_linear")  # without these no count says that it helped
-RULE_VERSION = 3  # raised with any change of RULE; accuracies do not depend on it, they have the protocol's version
+# Raised with any change of RULE (4 says for every kind of input what 3 said for images); accuracies do not depend on
+# it, they have the protocol's version.
+RULE_VERSION = 4
 RULE = (
     "Pretraining helped if, at some number of labels, fine-tuning beats the same network from scratch, or a linear "
-    "probe on the code beats one on an untrained encoder, and no floor, nor the network from scratch, has a higher "
-    "mean there than the model's best; the floors on raw pixels and on principal components must all be measured "
-    "there. The model is one run of pretraining, and what it is compared with has new initial weights in each draw: "
-    "it must lie outside what one more such network would reach by chance, however many draws there are. So the "
-    "interval of the n paired differences is Student's for one more such network: their mean +- t sqrt(sd^2 / n + "
+    "probe on the embedding beats one on an untrained encoder, and no floor, nor the network from scratch, has a "
+    "higher mean there than the model's best; the floors on raw input and on principal components must all be "
+    "measured there. The model is one run of pretraining, and what it is compared with has new initial weights in "
+    "each draw: it must lie outside what one more such network would reach by chance, however many draws there are. So "
+    "the interval of the n paired differences is Student's for one more such network: their mean +- t sqrt(sd^2 / n + "
     "s^2), where s is the smaller one of their sd and the sd of what the model is compared with, since new initial "
     "weights can be the cause of no more than either. It must exclude zero after correction for all comparisons of "
     "the report, those of all models and numbers of labels together (Bonferroni)."
@@ -34,7 +28,7 @@ RULE = (
 
 UNMEASURED = "Whether pretraining helped was not measured: "
 TOO_LITTLE = (
-    "it takes at least two draws of fine-tuning and from scratch, or of a linear probe on the code and on an "
+    "it takes at least two draws of fine-tuning and from scratch, or of a linear probe on the embedding and on an "
     "untrained encoder."
 )
 
@@ -111,22 +105,23 @@ def differences(found: Accuracies, counts: list[int | str], models: int = 1) -> 
     return [paired_difference(a, b, c, found[a, c], found[b, c], models * len(wanted), True) for a, b, c in wanted]
 
 
-def verdict(found: Accuracies, counts: list[int | str], models: int = 1) -> dict[str, Any]:
+def verdict(found: Accuracies, counts: list[int | str], words: Mapping[str, str], models: int = 1) -> dict[str, Any]:
     """`helped` and a sentence, by RULE.
 
     Args:
         found: accuracies in per cent by method and number of labels; lists run over draws.
         counts: numbers of labels, ascending.
+        words: how a sentence names each method; see `words_of_methods`.
         models: how many are judged in the same report, this one included.
 
     Returns:
         {"helped": bool, "sentence": str, "rule": RULE, "rule_version": RULE_VERSION}.
     """
-    helped, sentence = _judge(found, counts, models)
+    helped, sentence = _judge(found, counts, words, models)
     return {"helped": helped, "sentence": sentence, "rule": RULE, "rule_version": RULE_VERSION}
 
 
-def _judge(found: Accuracies, counts: list[int | str], models: int) -> tuple[bool, str]:
+def _judge(found: Accuracies, counts: list[int | str], words: Mapping[str, str], models: int) -> tuple[bool, str]:
     measured = differences(found, counts, models)
     if not measured:
         return False, UNMEASURED + TOO_LITTLE
@@ -137,11 +132,11 @@ def _judge(found: Accuracies, counts: list[int | str], models: int) -> tuple[boo
     fair = [d for d in unbeaten if not _missing_floors(found, d.labels_per_class)]
     if fair:
         best = max(fair, key=_weight)
-        sentence = f"With {labels_in_words(best.labels_per_class)} pretraining adds {_points(best)}."
+        sentence = f"With {labels_in_words(best.labels_per_class)} pretraining adds {_points(best, words)}."
         (own, method), (floor, rival) = own_best[best.labels_per_class], rivals[best.labels_per_class]
         if rival not in ("", best.second):
             sentence += (
-                f" Its best there, {WORDS[method]} with {own:.1f} %, stands beside {WORDS[rival]} with {floor:.1f} %."
+                f" Its best there, {words[method]} with {own:.1f} %, stands beside {words[rival]} with {floor:.1f} %."
             )
         elsewhere = [
             c
@@ -155,31 +150,34 @@ def _judge(found: Accuracies, counts: list[int | str], models: int) -> tuple[boo
         best = max(unbeaten, key=_weight)
         missing = _missing_floors(found, best.labels_per_class)
         return False, (
-            f"{UNMEASURED}with {labels_in_words(best.labels_per_class)} it adds {_points(best)}, but of the floors "
-            f"{', '.join(WORDS[m] for m in missing)} {'is' if len(missing) == 1 else 'are'} missing there. "
+            f"{UNMEASURED}with {labels_in_words(best.labels_per_class)} it adds {_points(best, words)}, but of the "
+            f"floors "
+            f"{', '.join(words[m] for m in missing)} {'is' if len(missing) == 1 else 'are'} missing there. "
             f"Add {' '.join(missing)} to --methods."
         )
-    return False, f"Pretraining did not help here: {_why(measured, gains, rivals, own_best)}"
+    return False, f"Pretraining did not help here: {_why(measured, gains, rivals, own_best, words)}"
 
 
-def _why(measured: list[Difference], gains: list[Difference], rivals: dict, own_best: dict) -> str:
+def _why(
+    measured: list[Difference], gains: list[Difference], rivals: dict, own_best: dict, words: Mapping[str, str]
+) -> str:
     if gains:
         best = max(gains, key=_weight)
         accuracy, method = rivals[best.labels_per_class]
         own, own_method = own_best[best.labels_per_class]
         return (
-            f"with {labels_in_words(best.labels_per_class)} it adds {_points(best)}, but {WORDS[method]} reaches "
-            f"{accuracy:.1f} %, more than the model's best ({WORDS[own_method]}, {own:.1f} %)."
+            f"with {labels_in_words(best.labels_per_class)} it adds {_points(best, words)}, but {words[method]} "
+            f"reaches {accuracy:.1f} %, more than the model's best ({words[own_method]}, {own:.1f} %)."
         )
     harmed = [d for d in measured if d.high < 0]
     if harmed:
         worst = min(harmed, key=lambda d: d.mean)
         return (
-            f"with {labels_in_words(worst.labels_per_class)} {WORDS[worst.first]} is {-worst.mean:.1f} +- "
-            f"{worst.half_width:.1f} points worse than {WORDS[worst.second]} ({_how(worst)})."
+            f"with {labels_in_words(worst.labels_per_class)} {words[worst.first]} is {-worst.mean:.1f} +- "
+            f"{worst.half_width:.1f} points worse than {words[worst.second]} ({_how(worst)})."
         )
     best = max(measured, key=lambda d: d.mean)
-    where = f"{best.mean:+.1f} points over {WORDS[best.second]} with {labels_in_words(best.labels_per_class)}"
+    where = f"{best.mean:+.1f} points over {words[best.second]} with {labels_in_words(best.labels_per_class)}"
     interval = f"an interval from {best.low:+.1f} to {best.high:+.1f} ({_how(best)})."
     if best.mean <= 0:
         return f"nothing gained: the best difference is {where}, with {interval}"
@@ -191,13 +189,13 @@ def _weight(d: Difference) -> tuple[bool, float]:
     return d.first == "finetune", d.mean
 
 
-def _points(d: Difference) -> str:
+def _points(d: Difference, words: Mapping[str, str]) -> str:
     probe = " to a linear probe" if d.first == "linear" else ""
-    return f"{d.mean:.1f} +- {d.half_width:.1f} points{probe} over {_other(d)} ({_how(d)})"
+    return f"{d.mean:.1f} +- {d.half_width:.1f} points{probe} over {_other(d, words)} ({_how(d)})"
 
 
-def _other(d: Difference) -> str:
-    return "an untrained encoder" if d.second == "untrained_linear" else WORDS[d.second]
+def _other(d: Difference, words: Mapping[str, str]) -> str:
+    return "an untrained encoder" if d.second == "untrained_linear" else words[d.second]
 
 
 def _how(d: Difference) -> str:
@@ -211,16 +209,6 @@ def _best(found: Accuracies, count: int | str, methods: tuple[str, ...]) -> tupl
 
 def _missing_floors(found: Accuracies, count: int | str) -> list[str]:
     return [method for method in MUST_BE_BEATEN if not found.get((method, count))]
-
-
-def method_in_words(method: str) -> str:
-    """A method's row in a table; floors are named as such."""
-    return "floor: " * (method in FLOORS) + WORDS[method]
-
-
-def labels_in_words(count: int | str) -> str:
-    """A number of labels, as in "with 1 label per class"."""
-    return "all labels" if count == "all" else f"{count} label{'s' * (count != 1)} per class"
 
 
 def _list(counts: list[int | str]) -> str:

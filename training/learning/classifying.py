@@ -2,15 +2,14 @@
 
 import copy
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from transformers.utils import ModelOutput
 
-from ...modeling.shared.augmentation import augment, mixup, strengthen, weaken
 from ..command.arguments import FinetuneArguments
+from ..modalities.modality import Changes, Inputs
 
 
 @dataclass
@@ -28,34 +27,35 @@ class ClassifyingOutput(ModelOutput):
 
 
 class Classifying(nn.Module):
-    """A classifier as the training loop sees it: batches with pixels in [0, 1] in, one scalar `loss` out.
+    """A classifier as the training loop sees it: batches of `Modality.to_model` in, one scalar `loss` out.
 
     Args:
-        model: an image classifier, ours or of transformers.
+        model: a classifier, ours or of transformers.
         args: which of the options below are used.
-        mean, std: (1, C, 1, 1), what the model's own image processor normalises with; None for ours.
+        changes: the modality's random ones.
+        prepare: from these batches to the model's arguments; see `Preprocessing.on_device`.
         shares: (L,), of the classes among the labelled samples; `distribution_alignment` needs them.
 
     Augmentation, mixup and label smoothing (Szegedy et al. 2016) change what it learns from; in eval mode there is
-    none of them. With unlabelled images: pseudo-labels from weakly changed ones, where the model is sure, are to be
+    none of them. With unlabelled samples: pseudo-labels from weakly changed ones, where the model is sure, are to be
     found again in strongly changed ones (Sohn et al. 2020, FixMatch). `averaged` is the mean of the weights over
-    the last steps, which then gives the pseudo-labels and is what is kept; `follow` keeps it up to date.
+    the last steps, which then gives the pseudo-labels and is what is kept; `after_step` keeps it up to date.
     """
 
     def __init__(
-        self, model: nn.Module, args: FinetuneArguments, mean: Any = None, std: Any = None, shares: Any = None
+        self,
+        model: nn.Module,
+        args: FinetuneArguments,
+        changes: Changes,
+        prepare: nn.Module,
+        shares: torch.Tensor | None = None,
     ):
         super().__init__()
-        self.model, self.args = model, args
+        self.model, self.args, self.changes, self.prepare = model, args, changes, prepare
         self.averaged = None
         if args.ema_decay > 0:
             self.averaged = copy.deepcopy(model).requires_grad_(False)
         self.register_buffer("shares", shares, persistent=False)
-        if mean is not None:
-            self.register_buffer("mean", mean, persistent=False)
-            self.register_buffer("std", std, persistent=False)
-        else:
-            self.mean = self.std = None
 
     @property
     def logged_outputs(self) -> tuple[str, ...]:
@@ -82,20 +82,18 @@ class Classifying(nn.Module):
         return self
 
     def forward(
-        self,
-        pixel_values: torch.Tensor,
-        labels: torch.Tensor | None = None,
-        unlabelled: torch.Tensor | None = None,
+        self, labels: torch.Tensor | None = None, unlabelled: Inputs | None = None, **inputs: torch.Tensor
     ) -> ModelOutput:
-        """(B, C, H, W) labelled and, while training, (U, C, H, W) unlabelled pixels -> `loss` and (B, L) `logits`."""
+        """Labelled `inputs`, such as `pixel_values` (B, C, H, W), and, while training, `unlabelled` ones (U, ...) ->
+        `loss` and (B, L) `logits`."""
         if not self.training:
-            return self.kept(pixel_values=self.normalise(pixel_values), labels=labels)
-        x = augment(pixel_values, self.args.augmentation)
+            return self.kept(**self.prepare(inputs), labels=labels)
+        inputs = self.changes.augment(inputs, self.args.augmentation)
         if self.args.label_smoothing == 0 and self.args.mixup_alpha == 0:
-            output = self.model(pixel_values=self.normalise(x), labels=labels)
+            output = self.model(**self.prepare(inputs), labels=labels)
             loss, logits = output.loss, output.logits
         else:
-            loss, logits = self.softened(x, labels)
+            loss, logits = self.softened(inputs, labels)
         if unlabelled is not None:
             consistency = self.consistency(unlabelled)
             return ClassifyingOutput(
@@ -105,50 +103,45 @@ class Classifying(nn.Module):
             )
         return ClassifyingOutput(loss=loss, logits=logits)
 
-    def softened(self, x: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss against smoothed and mixed targets."""
+    def softened(self, inputs: Inputs, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss, a scalar, against smoothed and mixed targets, and (B, L) logits."""
         config, smoothing = self.model.config, self.args.label_smoothing
         several = labels.dim() == 2
-        targets = labels.to(x.dtype) if several else F.one_hot(labels, config.num_labels).to(x.dtype)
+        kind = next(value.dtype for value in inputs.values() if value.is_floating_point())
+        targets = labels.to(kind) if several else F.one_hot(labels, config.num_labels).to(kind)
         targets = targets * (1 - smoothing) + smoothing * (0.5 if several else 1 / config.num_labels)
         if self.args.mixup_alpha > 0:
-            x, targets = mixup(x, targets, self.args.mixup_alpha)
-        logits = self.model(pixel_values=self.normalise(x)).logits
+            inputs, targets = self.changes.mixup(inputs, targets, self.args.mixup_alpha)
+        logits = self.model(**self.prepare(inputs)).logits
         criterion = F.binary_cross_entropy_with_logits if several else F.cross_entropy
         loss = criterion(logits, targets)
         if getattr(config, "reconstruction_weight", 0) > 0:
-            loss = loss + config.reconstruction_weight * self.model.base_model(x).loss
+            loss = loss + config.reconstruction_weight * self.model.base_model(**inputs).loss
         return loss, logits
 
-    def consistency(self, unlabelled: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Cross-entropy of strongly changed images with the labels that weakly changed ones surely have."""
+    def consistency(self, unlabelled: Inputs) -> dict[str, torch.Tensor]:
+        """Cross-entropy of strongly changed samples (U, ...) with the labels that weakly changed ones surely have."""
+        kinds = self.args.augmentation
         with torch.no_grad():
-            guess = self.kept(pixel_values=self.normalise(weaken(unlabelled, self.args.augmentation))).logits
+            guess = self.kept(**self.prepare(self.changes.weaken(unlabelled, kinds))).logits
             guess = guess.float().softmax(1)  # (U, L)
             if self.args.distribution_alignment:
                 guess = align(guess, self.shares)
             confidence, pseudo = guess.max(1)
             sure = (confidence >= self.args.confidence_threshold).float()
-        logits = self.model(pixel_values=self.normalise(strengthen(unlabelled, self.args.augmentation))).logits
+        logits = self.model(**self.prepare(self.changes.strengthen(unlabelled, kinds))).logits
         loss = (F.cross_entropy(logits, pseudo, reduction="none") * sure).mean()
         return {"loss": loss, "share": sure.mean()}
 
-    def follow(self, optimizer: torch.optim.Optimizer) -> None:
-        """Average the weights, if asked to, once after every step of `optimizer`."""
-        if self.averaged is not None:
-            optimizer.register_step_post_hook(lambda *_: self.average())
-
     @torch.no_grad()
-    def average(self) -> None:
-        """Move the averaged weights towards the present ones."""
+    def after_step(self) -> None:
+        """Move the averaged weights, if there are any, towards the present ones."""
+        if self.averaged is None:
+            return
         for kept, now in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
             kept.lerp_(now.detach(), 1 - self.args.ema_decay)
         for kept, now in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
             kept.copy_(now)
-
-    def normalise(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        """Pixels in [0, 1] as the model takes them."""
-        return pixel_values if self.mean is None else (pixel_values - self.mean) / self.std
 
 
 def align(guess: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:

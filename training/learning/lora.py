@@ -3,7 +3,7 @@
 from torch import nn
 
 from ..errors import InputError
-from ..networks.models import heads_of
+from ..networks.heads import heads_of
 
 READ_FROM_OUTSIDE = ("stride", "kernel_size", "dilation")  # MobileNets pad by what they read off a convolution
 

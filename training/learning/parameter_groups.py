@@ -6,11 +6,11 @@ from typing import Any
 from torch import nn
 
 from ..command.arguments import FinetuneArguments
-from ..networks.models import head_parameters, is_ours
+from ..networks.heads import head_parameters
+from ..networks.loading import is_ours
 
 # stages.0.layers.1.layer.0.weight -> stages.0.layers.1; layers.3.mlp.fc1.weight -> layers.3; 4.weight -> 4
 NUMBERED = re.compile(r"^((?:.*?\.)??\d+(?:\.(?:layers|layer|blocks|stage)\.\d+)?)\.")
-PRETRAINING_PARTS = ("decoder", "discriminator")  # of our families: what `reconstruction_weight` keeps
 
 
 def blocks_of(model: nn.Module) -> list[list[nn.Parameter]]:
@@ -44,7 +44,8 @@ def blocks_of(model: nn.Module) -> list[list[nn.Parameter]]:
 
 def pretraining_parameters(model: nn.Module) -> list[nn.Parameter]:
     """What a classifier of ours carries for the loss of its pretraining alone."""
-    parts = [getattr(model.base_model, name, None) for name in PRETRAINING_PARTS] if is_ours(model.config) else []
+    base = model.base_model
+    parts = [getattr(base, name, None) for name in base.pretraining_parts] if is_ours(model.config) else []
     return [parameter for part in parts if part is not None for parameter in part.parameters()]
 
 
@@ -72,9 +73,10 @@ def parameter_groups(model: nn.Module, args: FinetuneArguments) -> list[dict[str
     kept = pretraining_parameters(model)
     if not kept:
         return groups
-    if not hasattr(model.base_model, "parameter_groups"):
+    of_family = model.base_model.parameter_groups(base)
+    if of_family is None:
         return [*groups, {"params": kept, **rate}]
-    return _as_family_trains(groups, model.base_model.parameter_groups(base), kept)
+    return _as_family_trains(groups, of_family, kept)
 
 
 def _as_family_trains(

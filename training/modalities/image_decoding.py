@@ -13,7 +13,7 @@ import PIL.Image
 import PIL.ImageOps
 from numpy.lib.format import open_memmap
 
-from ..errors import InputError, one_line
+from ..errors import InputError, Misfit, one_line
 
 CACHE_VERSION = 1
 UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, PIL.Image.DecompressionBombError)
@@ -41,7 +41,7 @@ class ImageDecoder:
         shape = (self.channels, self.size, self.size)
         if images.shape[1:] != shape:
             if not self.fit:
-                raise InputError(_misfit(name, "images", images.shape[1:], shape))
+                raise Misfit(_misfit(name, "images", images.shape[1:], shape))
             pictures = (PIL.Image.fromarray(i[0] if len(i) == 1 else i.transpose(1, 2, 0)) for i in images)
             images = np.ascontiguousarray(np.stack([_pixels(picture, shape) for picture in pictures]))
         return images, hashlib.sha256(images).hexdigest()[:16]
@@ -58,7 +58,7 @@ class ImageDecoder:
             first = self._first_readable(rows, column, name)
             self.channels = self.channels or _channels(first)
             if self.size is None and first.width != first.height:
-                raise InputError(
+                raise Misfit(
                     f"{name} has images of {first.height}x{first.width} pixels (height x width), expected square "
                     f"ones. Pass --config.image_size N --fit_images to resize all to N x N."
                 )
@@ -87,7 +87,7 @@ class ImageDecoder:
                         continue
                     found = (_channels(image), image.height, image.width)
                     if found != shape and not self.fit:
-                        raise InputError(_misfit(name, f"image {row}", found, shape))
+                        raise Misfit(_misfit(name, f"image {row}", found, shape))
                     out[row - len(skipped)] = _pixels(image, shape)
             kept = out[: len(rows) - len(skipped)]
             fingerprint = hashlib.sha256(kept).hexdigest()[:16]

@@ -1,5 +1,5 @@
-"""Encoders of transformers that have no class for image classification (CLIP's vision tower, SigLIP's, DINOv3,
-ViT-MAE): with a linear head on the features that they pool."""
+"""Encoders of transformers that have no classifier (CLIP's vision tower, SigLIP's, DINOv3, ViT-MAE): with a linear
+head on the features that they pool."""
 
 import copy
 
@@ -7,14 +7,15 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig
 from transformers.modeling_outputs import BaseModelOutput, ImageClassifierOutput
-from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING, MODEL_MAPPING
+from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from ..errors import InputError, one_line
-from .models import LOADING_ERRORS, is_ours, load_quietly
+from ..modalities.listing import MODALITIES, modality_of
+from .loading import LOADING_ERRORS, is_ours, load_quietly
 
 
 class WithHead(nn.Module):
-    """An encoder and a new linear classifier, as transformers' image classifiers are.
+    """An encoder and a new linear classifier, as transformers' classifiers are.
 
     Args:
         encoder: of transformers.
@@ -38,7 +39,11 @@ class WithHead(nn.Module):
 
 
 def pooled(output: BaseModelOutput, encoder: nn.Module) -> torch.Tensor:
-    """(B, D): what the encoder itself pools, or its class token."""
+    """(B, D): what the encoder itself pools, or its class token.
+
+    Raises:
+        ValueError: it has neither.
+    """
     if getattr(output, "pooler_output", None) is not None:
         return output.pooler_output.flatten(1)
     if any(name.endswith("cls_token") for name, _ in encoder.named_parameters()):
@@ -52,9 +57,10 @@ def bare_config(name: str, revision: str | None) -> PreTrainedConfig | None:
         config = AutoConfig.from_pretrained(name, revision=revision or "main")
     except LOADING_ERRORS:
         return None
-    if is_ours(config) or type(config) in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING or type(config) not in MODEL_MAPPING:
+    if is_ours(config) or modality_of(config) is not None or type(config) not in MODEL_MAPPING:
         return None
-    if getattr(MODEL_MAPPING[type(config)], "main_input_name", None) != "pixel_values" or not _is_square(config):
+    takes = getattr(MODEL_MAPPING[type(config)], "main_input_name", None)
+    if takes != MODALITIES["image"].input_name or not _is_square(config):
         return None
     if hasattr(config, "mask_ratio"):
         config.mask_ratio = 0.0  # ViT-MAE hides three quarters of an image while it is pretrained

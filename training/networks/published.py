@@ -1,13 +1,41 @@
 """What `--backbone` takes: the config of a published encoder, and what its pixels were normalised with."""
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
 
-from ...configuration.backbones import WORKING
+from ...configuration.backbones import WORKING, channels_of
 from ..errors import InputError, one_line
-from .models import LOADING_ERRORS, is_ours
+from .loading import LOADING_ERRORS, is_ours, load_config
+
+logger = logging.getLogger(__name__)
+
+
+def published_shape(name: str, revision: str | None) -> dict[str, Any]:
+    """Fields of a config that the published encoder `name` decides, whatever the data are."""
+    return {"num_channels": channels_of(published_config(name, revision))}
+
+
+def published_values(name: str, revision: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the config of a network around the published encoder `name`: it normalises pixels as that one was
+    trained, unless `given` says how."""
+    values = {"backbone_config": load_config(name, revision, of_transformers=True)}
+    if {"image_mean", "image_std"} <= given.keys():
+        return {**given, **values}
+    channels = given.get("num_channels", channels_of(values["backbone_config"]))
+    found = published_normalisation(name, revision, channels)
+    if isinstance(found, str):
+        logger.warning(
+            "warning: %s does not say what its pixels were normalised with (%s): give --config.image_mean and "
+            "--config.image_std if you know; else they are the same as for a new network.",
+            name, found,
+        )  # fmt: skip
+        found = {}
+    return {**found, **given, **values}
 
 
 def published_config(name: str, revision: str | None) -> PreTrainedConfig:

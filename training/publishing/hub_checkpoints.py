@@ -27,18 +27,27 @@ class HubCheckpoints:
         repo_id: made if it does not exist.
         private: for a new repository.
         token: default: the one the Hub client finds itself.
+        sends: False only fetches.
     """
 
-    def __init__(self, repo_id: str, private: bool, token: str | None):
-        self.repo_id, self.private, self.api = repo_id, private, HfApi(token=token)
-        self._scratch = Path(tempfile.mkdtemp(prefix="pretune-push-"))
+    def __init__(self, repo_id: str | None, private: bool, token: str | None, sends: bool = True):
+        self.repo_id, self.private, self.sends, self.api = repo_id, private, sends, HfApi(token=token)
+        self._scratch: Path | None = None
         self._next: Path | None = None
         self._change, self._done = threading.Condition(), False
         self._thread = threading.Thread(target=self._work, name="hub-checkpoints", daemon=True)
-        self._thread.start()
+
+    def fetch(self, folder: Path) -> None:
+        """Download the checkpoint sent last to `folder/checkpoint-<step>`; see `fetch_hub_checkpoint`."""
+        fetch_hub_checkpoint(self.repo_id, folder, self.api.token)
 
     def send(self, checkpoint: Path) -> None:
         """Queue a whole checkpoint; it may be removed from the run folder at once."""
+        if not self.sends:
+            return
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="pretune-push-"))
+            self._thread.start()
         copy = self._scratch / checkpoint.name
         shutil.copytree(checkpoint, copy, copy_function=_link, dirs_exist_ok=True)
         with self._change:
@@ -52,12 +61,14 @@ class HubCheckpoints:
         with self._change:
             self._done = True
             self._change.notify()
-        self._thread.join()
+        if self._scratch is not None:
+            self._thread.join()
 
     def stop(self) -> None:
         """Send what is queued and remove the copies."""
         self.finish()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _work(self) -> None:
         while True:

@@ -32,6 +32,24 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) and "verb" in record else None
 
 
+def finished_record(folder: Path) -> dict[str, Any]:
+    """The `run.json` of a finished run.
+
+    Raises:
+        InputError: there is none, the run did not finish, or it was written before run.json said what a card needs.
+    """
+    record = read_record(folder)
+    if record is None or record.get("status") != "finished":
+        raise InputError(f"{folder} is not the folder of a finished run: expected run.json with status 'finished'.")
+    if "modality" not in record:
+        raise InputError(
+            f"{folder / 'run.json'} was written by pretune {record.get('versions', {}).get('pretune', 'of old')}, "
+            f"before cards said what kind of input a model takes: its model loads, its card cannot be rendered. Run "
+            f"{record.get('verb')} again to have one."
+        )
+    return record
+
+
 def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Write `run.json`, whole or not at all."""
     part = folder / ".run.json.tmp"

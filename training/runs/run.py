@@ -1,19 +1,15 @@
 """One run: its folder and lock, its record, its metrics, its accelerator."""
 
 import contextlib
-import dataclasses
 import json
 import logging
 import os
-import platform
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -22,20 +18,17 @@ from filelock import FileLock, Timeout
 from transformers.utils import logging as transformers_logging
 
 from ...model_cards.card import PICTURES
-from ..card import write_card
 from ..command.arguments import TrainingArguments
-from ..command.parsing import command_of
-from ..data.loading import ImageData, source_of
+from ..data.samples import Samples
 from ..errors import InputError
-from ..publishing.hub_checkpoints import HubCheckpoints, fetch_hub_checkpoint
 from ..randomness import seed_for
+from .card_file import write_card
 from .checkpoints import find_checkpoint, list_checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
+from .description import describe_data, describe_model, new_record
 from .devices import hardware_of, make_accelerator
 from .folder import card_was_edited, read_record, remove_run_files, write_record
 
 logger = logging.getLogger(__name__)
-
-VERSIONS = ("torch", "transformers", "accelerate", "datasets", "safetensors", "numpy", "scikit-learn")
 
 
 @dataclass
@@ -55,10 +48,26 @@ class RunResult:
     record: dict[str, Any]
 
 
+class Mirror(Protocol):
+    """Where checkpoints are sent while a run goes on; see `publishing.hub_checkpoints`."""
+
+    def fetch(self, folder: Path) -> None:
+        """Bring the checkpoint sent last into the run's folder."""
+
+    def send(self, checkpoint: Path) -> None:
+        """Take a whole checkpoint, which may be removed at once."""
+
+    def finish(self) -> None:
+        """Wait until the newest is sent."""
+
+    def stop(self) -> None:
+        """Give everything free."""
+
+
 class Run:
     """A run from its first check to its last file. Made by `start_run`."""
 
-    def __init__(self, verb: str, args: TrainingArguments, accelerator: Accelerator):
+    def __init__(self, verb: str, args: TrainingArguments, accelerator: Accelerator, mirror: Mirror | None):
         self.verb, self.args, self.accelerator = verb, args, accelerator
         self.folder = Path(args.output_dir)
         self.model: Any = None  # what is evaluated and saved
@@ -69,19 +78,8 @@ class Run:
         self.began = time.perf_counter()
         self._identity: dict[str, Any] = {}
         self._lock: FileLock | None = None
-        self.hub: HubCheckpoints | None = None
-        self.record: dict[str, Any] = {
-            "verb": verb,
-            "status": "running",
-            "arguments": {k: v for k, v in dataclasses.asdict(args).items() if k != "hub_token"},
-            "command": command_of(verb, args),
-            "seed": args.seed,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {
-                "pretune": version("pretune"), "python": platform.python_version(), **{n: version(n) for n in VERSIONS}
-            },
-            "hardware": hardware_of(accelerator),
-        }  # fmt: skip
+        self.mirror = mirror
+        self.record: dict[str, Any] = new_record(verb, args, hardware_of(accelerator))
 
     # --- before training ---------------------------------------------------------------------------------------------
 
@@ -116,16 +114,17 @@ class Run:
             )
 
     def open(
-        self, model: Any, processor: Any, train: ImageData, evaluation: ImageData | None, trained: Any = None,
-        unlabelled: ImageData | None = None,
+        self, model: Any, processor: Any, train: Samples, evaluation: Samples | None, trained: Any = None,
+        unlabelled: Samples | None = None, fitting: str | None = None,
     ) -> None:  # fmt: skip
         """Lock the folder, remove what is to be overwritten and write the first record.
 
         Args:
-            model: what is evaluated and saved, with its image processor.
+            model: what is evaluated and saved, with its processor.
             train, evaluation: what it learns from and is judged by.
             trained: the module that the loop trains, if it is one around the model.
             unlabelled: what it learns from beside `train`.
+            fitting: how samples of another shape are brought to the model's, for the card.
         """
         self.model, self.processor, self.trained = model, processor, model if trained is None else trained
         config = {k: v for k, v in model.config.to_dict().items() if k not in ("transformers_version", "dtype")}
@@ -138,21 +137,12 @@ class Run:
             "batch": [self.args.per_device_train_batch_size, self.args.gradient_accumulation_steps],
             "processes": self.accelerator.num_processes,
         }
-        self.record["dataset"] = {
-            "name": self.args.dataset,
-            "source": source_of(self.args.dataset),
-            "train": train.facts,
-            "damaged_and_skipped": train.skipped + (evaluation.skipped if evaluation else 0),
-        }
-        for role, data in (("evaluation", evaluation), ("unlabelled", unlabelled)):
-            if data is not None:
-                self.record["dataset"][role] = data.facts
-        self.record["model"] = {
-            "class": type(model).__name__,
-            "model_type": model.config.model_type,
-            "parameters": sum(p.numel() for p in model.parameters()),
-            "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        }
+        self.record["dataset"] = describe_data(
+            self.args.dataset, train=train, evaluation=evaluation, unlabelled=unlabelled
+        )
+        self.record["modality"] = train.modality.record()
+        self.record["model"] = describe_model(model, train, fitting)
+        self.record["loading_report"] = str(model.load_report)
         if self.accelerator.is_main_process:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(self.folder / ".lock", timeout=0)
@@ -167,8 +157,6 @@ class Run:
                 remove_run_files(self.folder)
             if self.args.resume_from_checkpoint is None:
                 write_record(self.folder, self.record)
-            if self.args.push_to_hub and self.args.hub_strategy == "checkpoint":
-                self.hub = HubCheckpoints(self.args.hub_model_id, self.args.hub_private_repo, self.args.hub_token)
         self.accelerator.wait_for_everyone()
         if self.accelerator.log_with:
             flat = {k: v for k, v in self.record["arguments"].items() if isinstance(v, (int, float, str, bool))}
@@ -185,7 +173,7 @@ class Run:
             return
         if wanted == "hub":
             if self.accelerator.is_main_process:
-                fetch_hub_checkpoint(self.args.hub_model_id, self.folder, self.args.hub_token)
+                self.mirror.fetch(self.folder)
             self.accelerator.wait_for_everyone()
             wanted = "latest"
         checkpoint = find_checkpoint(self.folder, wanted)
@@ -217,8 +205,14 @@ class Run:
         """Since the run began."""
         return round(time.perf_counter() - self.began, 3)
 
-    def total_steps(self, steps_per_epoch: int) -> int:
-        """Optimizer steps of the whole run."""
+    def total_steps(self, steps_per_epoch: int | None) -> int:
+        """Optimizer steps of the whole run.
+
+        Raises:
+            InputError: nobody knows how long an epoch is, and max_steps is not given.
+        """
+        if self.args.max_steps is None and steps_per_epoch is None:
+            raise InputError("how many samples there are nobody knows here: pass --max_steps.")
         return self.args.max_steps or max(1, round(self.args.num_train_epochs * steps_per_epoch))
 
     # --- while training ----------------------------------------------------------------------------------------------
@@ -233,15 +227,17 @@ class Run:
             self.accelerator.log(values, step=line["step"])
 
     def save_checkpoint(self, step: int, optimizer: torch.optim.Optimizer) -> None:
+        """Write one, send it where it is mirrored, and remove those that are too many."""
         if self.accelerator.is_main_process:
             beside = getattr(self.trained, "beside", None)
             saved = save_checkpoint(self.folder, step, self.model, optimizer, {"identity": self._identity}, beside)
-            if self.hub is not None:
-                self.hub.send(saved)
+            if self.mirror is not None:
+                self.mirror.send(saved)
             prune_checkpoints(self.folder, self.args.save_total_limit)
         self.accelerator.wait_for_everyone()
 
     def newest_checkpoint(self) -> Path | None:
+        """The folder of the last one written, if there is one."""
         found = list_checkpoints(self.folder)
         return found[-1] if found else None
 
@@ -255,8 +251,8 @@ class Run:
             raise InputError(
                 f"the trained weights hold NaN or infinity: {', '.join(broken[:4])}. Lower --learning_rate."
             )
-        if self.hub is not None:
-            self.hub.finish()
+        if self.mirror is not None:
+            self.mirror.finish()
         self.timings["total_seconds"] = self.seconds()
         self.record.update(status="finished", global_step=step, timings=self.timings, metrics=metrics)
         self.record["pictures"] = [name for name in PICTURES if (self.folder / name).is_file()]
@@ -278,33 +274,15 @@ class Run:
         self.accelerator.wait_for_everyone()
         return RunResult(self.folder, model, metrics, self.record)
 
-    def push(self) -> None:
-        """Push the finished run, if asked to.
-
-        Raises:
-            PushFailed: the Hub did not take it; the run is whole on disk.
-        """
-        if self.args.push_to_hub and self.accelerator.is_main_process:
-            from ..push import PushArguments
-            from ..push import run as push_run
-
-            push_run(
-                PushArguments(
-                    run_dir=self.args.output_dir,
-                    hub_model_id=self.args.hub_model_id,
-                    private=self.args.hub_private_repo,
-                    hub_token=self.args.hub_token,
-                )
-            )
-
     def read_metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl."""
         path = self.folder / "metrics.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
     def close(self) -> None:
-        if self.hub is not None:
-            self.hub.stop()
+        """Give lock and mirror free, however the run ended."""
+        if self.mirror is not None:
+            self.mirror.stop()
         if self._lock is not None:
             self._lock.release()
 
@@ -324,8 +302,13 @@ class Run:
 
 
 @contextlib.contextmanager
-def start_run(verb: str, args: TrainingArguments) -> Iterator[Run]:
-    """A `Run` with its accelerator; random numbers, accelerate's state and progress bars are restored afterwards."""
+def start_run(verb: str, args: TrainingArguments, mirror: Mirror | None = None) -> Iterator[Run]:
+    """A `Run` with its accelerator; random numbers, accelerate's state and progress bars are restored afterwards.
+
+    Args:
+        verb, args: what is run.
+        mirror: where its checkpoints are sent, and fetched from; None for nowhere.
+    """
     ours = AcceleratorState._shared_state == {} and PartialState._shared_state == {}
     accelerator = make_accelerator(args)
     bars = transformers_logging.is_progress_bar_enabled()
@@ -335,7 +318,7 @@ def start_run(verb: str, args: TrainingArguments) -> Iterator[Run]:
     try:
         with torch.random.fork_rng(devices):
             torch.manual_seed(seed_for(args.seed, "weights"))
-            run = Run(verb, args, accelerator)
+            run = Run(verb, args, accelerator, mirror)
             run.check_folder()
             yield run
     finally:

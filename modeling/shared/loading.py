@@ -1,6 +1,7 @@
 """Checkpoints load completely or not at all, and are pushed with an honest card."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,30 @@ from .pushing import push_saved
 logger = logging.get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class LoadReport:
+    """What loading did to the weights of a network; `str` makes a sentence of it.
+
+    Args:
+        loaded: tensors of the encoder that came from `source`; 0 where all weights are new.
+        source: the checkpoint, a folder or Hub id.
+        new: parts of the network that have new weights: "classifier", "decoder".
+        reason: why they are new, where that is not plain.
+    """
+
+    loaded: int = 0
+    source: str = ""
+    new: tuple[str, ...] = ()
+    reason: str = ""
+
+    def __str__(self) -> str:
+        reason = f"{', ' if self.loaded else ' ('}{self.reason}{'' if self.loaded else ')'}" if self.reason else ""
+        if not self.loaded:
+            return f"all weights are new{reason}"
+        news = f"; {' and '.join(self.new)} {'is' if len(self.new) == 1 else 'are'} new{reason}" if self.new else ""
+        return f"{self.loaded} of {self.loaded} encoder tensors loaded from {self.source}{news}"
+
+
 class CompleteLoading:
     """`from_pretrained` that refuses a checkpoint which lacks part of the network. Put it left of `PreTrainedModel`.
 
@@ -20,6 +45,7 @@ class CompleteLoading:
     error.
     """
 
+    load_report = LoadReport()  # of a network that was not loaded
     _may_be_new: tuple[str, ...] = ()  # parameter prefixes a checkpoint may lack: the head, when fine-tuning starts
 
     @classmethod
@@ -138,9 +164,8 @@ def check_complete(model: Any, info: dict[str, Any], name: Any, new_head_size: b
     prefix = "" if type(model).base_model_prefix not in dict(model.named_children()) else model.base_model_prefix + "."
     encoder = [key for key in model.state_dict() if key.startswith(f"{prefix}encoder.")]
     new = sorted({key.split(".")[0] for key in {*info["missing_keys"], *reshaped}})
-    news = f"; {' and '.join(new)} is new" if new else ""
-    model.loading_report = f"{len(encoder)} of {len(encoder)} encoder tensors loaded from {name}{news}"
-    logger.info(model.loading_report)
+    model.load_report = LoadReport(len(encoder), str(name), tuple(new))
+    logger.info("%s", model.load_report)
 
 
 def _without(keys: Any, prefixes: tuple[str, ...]) -> set[str]:

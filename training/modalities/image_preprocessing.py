@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from transformers import AutoImageProcessor, PreTrainedConfig
 
 from ...configuration.backbones import channels_of
@@ -14,8 +15,25 @@ AT_ONCE = 1024  # images resized at once
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue: ITU-R 601-2, as PIL's "L"
 
 
-class Preprocessing:
-    """What lies between a dataset's images and one model.
+class Normalise(nn.Module):
+    """The last step of an image processor of transformers, on the device.
+
+    Args:
+        mean, std: (C,), of pixels in [0, 1].
+    """
+
+    def __init__(self, mean: list[float], std: list[float]):
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """`pixel_values` (B, C, H, W) in [0, 1] -> the same, normalised."""
+        return {**inputs, "pixel_values": (inputs["pixel_values"] - self.mean) / self.std}
+
+
+class ImagePreprocessing:
+    """What lies between stored images and one model.
 
     Args:
         name, revision: checkpoint whose image processor is used; of our families the config says all.
@@ -31,8 +49,7 @@ class Preprocessing:
         self.name, self.config, self.fit_images = name, config, fit_images
         family = family_of(config)
         self.ours = family is not None
-        self.mean: torch.Tensor | None = None
-        self.std: torch.Tensor | None = None
+        self.on_device: nn.Module = nn.Identity()
         if self.ours:
             self.processor = family.processor.for_config(config)
             return
@@ -44,22 +61,21 @@ class Preprocessing:
                 f"(AutoImageProcessor.save_pretrained)."
             ) from None
         if getattr(self.processor, "do_normalize", False):
-            self.mean = torch.tensor(self.processor.image_mean).view(1, -1, 1, 1)
-            self.std = torch.tensor(self.processor.image_std).view(1, -1, 1, 1)
+            self.on_device = Normalise(self.processor.image_mean, self.processor.image_std)
 
-    def resized(self, images: np.ndarray) -> np.ndarray:
+    def fitted(self, values: np.ndarray) -> np.ndarray:
         """8-bit images (N, C, H, W) at this model's size and channels.
 
         Raises:
             InputError: one of our models takes another size or number of channels, or a model of transformers takes
                 grey and these are in colour, and not `fit_images`.
         """
-        if self.ours and images.shape[1:] == self._shape():
-            return images
+        if self.ours and values.shape[1:] == self._shape():
+            return values
         out = None
-        for start in range(0, len(images), AT_ONCE):
-            part = self._process(images[start : start + AT_ONCE])
-            out = np.empty((len(images), *part.shape[1:]), np.uint8) if out is None else out
+        for start in range(0, len(values), AT_ONCE):
+            part = self._process(values[start : start + AT_ONCE])
+            out = np.empty((len(values), *part.shape[1:]), np.uint8) if out is None else out
             out[start : start + AT_ONCE] = part
         return out
 

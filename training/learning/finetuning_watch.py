@@ -1,0 +1,149 @@
+"""What fine-tuning looks at between epochs: accuracy on the evaluation split and on held-out samples, live units."""
+
+import csv
+import logging
+
+import numpy as np
+import torch
+
+from ...modeling.shared.evaluating import evaluating
+from ..data.batches import Columns
+from ..data.samples import Samples
+from ..runs.pictures import draw_confusion
+from ..runs.run import Run
+from .best_weights import BestWeights
+from .classifying import Classifying
+from .health import SAMPLE, live_units, warn_of_dead_layers
+
+logger = logging.getLogger(__name__)
+
+
+def classes_of(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """What (N, L) logits say, in the form of the labels: (N,) class numbers, or (N, L) zeros and ones."""
+    return (logits > 0).astype(np.int64) if labels.ndim == 2 else logits.argmax(1)
+
+
+def accuracy_of(labels: np.ndarray, predicted: np.ndarray) -> float:
+    """In per cent, both (N,) or (N, L); with several labels at once the share of samples with every label right."""
+    right = predicted == labels
+    return 100 * float((right.all(1) if right.ndim == 2 else right).mean())
+
+
+class FinetuningWatch:
+    """Looks at a run between epochs; see `Watch`.
+
+    Args:
+        this: the run.
+        classifying: what is trained.
+        train_data, columns: labelled samples, and their batches.
+        eval_data: what it is judged by; None: the training samples.
+        validation: held-out labelled samples for early stopping; None without it.
+
+    Attributes:
+        metrics: those of the last evaluation.
+        best: the best weights so far, with early stopping.
+    """
+
+    def __init__(
+        self,
+        this: Run,
+        classifying: Classifying,
+        train_data: Samples,
+        columns: Columns,
+        eval_data: Samples | None,
+        validation: Samples | None,
+    ):
+        self.this, self.classifying, self.train_data, self.columns = this, classifying, train_data, columns
+        self.metrics: dict[str, float] = {}
+        self.prefix = "eval_" if eval_data is not None else "train_"
+        device = this.accelerator.device
+        self.judged = columns if eval_data is None else Columns.of(eval_data, device, with_labels=True)
+        self.predicted: np.ndarray | None = None
+        self.validation = None if validation is None else Columns.of(validation, device, with_labels=True)
+        self.best = BestWeights(this.folder, this.read_metrics()) if validation is not None else None
+
+    @property
+    def every_epoch(self) -> bool:
+        """Early stopping judges each epoch, however short."""
+        return self.best is not None
+
+    @property
+    def stop(self) -> bool:
+        """True once the accuracy on held-out labelled samples has not risen for long enough."""
+        return self.best is not None and self.best.epochs_since >= self.this.args.early_stopping_patience
+
+    def __call__(self, last: bool) -> dict[str, float]:
+        """Look, after an epoch; what it returns is logged."""
+        sample = {name: value for name, value in self.columns[slice(0, SAMPLE)].items() if name != "labels"}
+        warn_of_dead_layers(live_units(self.this.model, self.classifying.prepare(sample)))
+        line: dict[str, float] = {}
+        if self.best is not None and not (last and self.stop):
+            loss, logits = self.predict(self.validation)
+            labels = self.validation.labels.cpu().numpy()
+            line = {"validation_loss": loss, "validation_accuracy": accuracy_of(labels, classes_of(logits, labels))}
+            self.best.add(line["validation_accuracy"], self.this.model, self.this.accelerator.is_main_process)
+        if last and self.best is not None:
+            self.this.accelerator.wait_for_everyone()
+            self.best.restore(self.this.model)
+        if not last and self.this.args.eval_strategy != "epoch":
+            return line
+        return line | self.score()
+
+    def score(self) -> dict[str, float]:
+        """Metrics on the evaluation split."""
+        from sklearn.metrics import f1_score
+
+        loss, logits = self.predict(self.judged)
+        labels = self.judged.labels.cpu().numpy()
+        self.predicted = classes_of(logits, labels)
+        scores = {
+            "loss": loss,
+            "accuracy": accuracy_of(labels, self.predicted),
+            "macro_f1": 100 * float(f1_score(labels, self.predicted, average="macro", zero_division=0)),
+        }
+        self.metrics = {f"{self.prefix}{name}": value for name, value in scores.items()}
+        return self.metrics
+
+    def predict(self, columns: Columns) -> tuple[float, np.ndarray]:
+        """(mean loss, logits (N, L)) of these samples, shared by all processes."""
+        accelerator, model = self.this.accelerator, self.classifying
+        logits = torch.zeros(len(columns), self.this.model.config.num_labels, device=accelerator.device)
+        total = torch.zeros((), device=accelerator.device, dtype=torch.float64)
+        size = self.this.args.per_device_eval_batch_size
+        with evaluating(model), accelerator.autocast():
+            for number, batch in enumerate(columns.in_order(size)):
+                if number % accelerator.num_processes == accelerator.process_index:
+                    output = model(**batch)
+                    logits[number * size : number * size + size] = output.logits.float()
+                    total += output.loss.double() * len(output.logits)
+        logits, total = accelerator.reduce(logits, "sum"), accelerator.reduce(total, "sum")
+        return total.item() / len(columns), logits.cpu().numpy()
+
+    def write_tables(self) -> None:
+        """per_class.csv and, where a sample has one label, confusion_matrix.csv and .png."""
+        from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+        labels, folder, names = self.judged.labels.cpu().numpy(), self.this.folder, self.train_data.label_names
+        numbers = list(range(len(names)))
+        scores = precision_recall_fscore_support(labels, self.predicted, labels=numbers, zero_division=0)
+        with open(folder / "per_class.csv", "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["class", "precision", "recall", "f1", "samples"])
+            for name, *shares, count in zip(names, *scores, strict=True):
+                writer.writerow([name, *(f"{100 * share:.2f}" for share in shares), int(count)])
+        if labels.ndim == 1:
+            matrix = confusion_matrix(labels, self.predicted, labels=numbers)
+            with open(folder / "confusion_matrix.csv", "w", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(["true \\ predicted", *names])
+                writer.writerows([name, *row] for name, row in zip(names, matrix, strict=True))
+            draw_confusion(folder / "confusion_matrix.png", matrix, names)
+
+    def summarise(self) -> None:
+        """Say in a line what came out."""
+        where = "evaluation" if self.prefix == "eval_" else f"training {self.train_data.modality.words.many}"
+        logger.info(
+            "%s: accuracy %.2f %%, macro-F1 %.2f %%, trained on %d labelled samples; tables, pictures and model in %s",
+            where, self.metrics[f"{self.prefix}accuracy"], self.metrics[f"{self.prefix}macro_f1"],
+            len(self.train_data), self.this.folder,
+        )  # fmt: skip

@@ -1,0 +1,108 @@
+"""Images: 8-bit (C, H, W) rows, decoded from pictures of any kind; models take float pixels in [0, 1]."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...modeling.families import AUTO_CLASSES
+from ...modeling.shared import augmentation
+from ..protocol import PROTOCOL
+from .image_decoding import ImageDecoder
+from .image_pictures import draw_images, draw_reconstructions
+from .image_preprocessing import ImagePreprocessing
+from .modality import Changes, Inputs, Modality, Words
+
+
+def is_image(feature: Any) -> bool:
+    """Whether a `datasets` feature is a column of pictures: of type Image, or what is stored for one."""
+    import datasets
+
+    return isinstance(feature, datasets.Image) or (isinstance(feature, dict) and set(feature) == {"bytes", "path"})
+
+
+def reader(wanted: Mapping[str, Any], fit: bool, skip_damaged: bool) -> ImageDecoder:
+    """Decodes to the size and channels `wanted`, or to those of the data."""
+    return ImageDecoder(wanted.get("image_size"), wanted.get("num_channels"), fit, skip_damaged)
+
+
+def shape_of(images: np.ndarray) -> dict[str, int]:
+    """(N, C, H, W) -> fields of a config."""
+    return {"image_size": images.shape[2], "num_channels": images.shape[1]}
+
+
+def to_pixels(stored: torch.Tensor) -> Inputs:
+    """(B, C, H, W) uint8 -> float in [0, 1]."""
+    return {"pixel_values": stored.to(torch.float32).div_(255)}
+
+
+def raw_rows(images: np.ndarray) -> np.ndarray:
+    """(N, C, H, W) 8-bit images -> (N, D) float32 in [0, 1]; larger ones than `raw_size` are averaged down to it."""
+    if max(images.shape[2:]) <= PROTOCOL.raw_size:
+        return (images / np.float32(255)).reshape(len(images), -1)
+    size, parts = PROTOCOL.raw_size, []
+    for start in range(0, len(images), 256):
+        part = torch.from_numpy(np.ascontiguousarray(images[start : start + 256])).float() / 255
+        parts.append(torch.nn.functional.interpolate(part, size=(size, size), mode="area").flatten(1).numpy())
+    return np.concatenate(parts)
+
+
+def describe(config: Any) -> str:
+    """What a model takes, in words."""
+    size, channels = getattr(config, "image_size", None), getattr(config, "num_channels", None)
+    sides = size if isinstance(size, (list, tuple)) else (size, size)
+    parts = [f"{sides[0]} x {sides[1]} pixels"] if size else []
+    parts += [f"{channels} channel{'s' * (channels != 1)}"] if channels else []
+    return ", ".join(parts)
+
+
+def _on_pixels(change: Callable[[torch.Tensor, Sequence[str]], torch.Tensor]):
+    def changed(inputs: Inputs, kinds: Sequence[str]) -> Inputs:
+        return {**inputs, "pixel_values": change(inputs["pixel_values"], kinds)}
+
+    return changed
+
+
+def _mixup(inputs: Inputs, targets: torch.Tensor, alpha: float) -> tuple[Inputs, torch.Tensor]:
+    pixel_values, targets = augmentation.mixup(inputs["pixel_values"], targets, alpha)
+    return {**inputs, "pixel_values": pixel_values}, targets
+
+
+IMAGE = Modality(
+    name="image",
+    words=Words("image", "images", "pixel", "pixels"),
+    input_name="pixel_values",
+    array_name="image",
+    shape_fields=("image_size", "num_channels"),
+    shape_of=shape_of,
+    fits=is_image,
+    reader=reader,
+    to_model=to_pixels,
+    preprocessing=ImagePreprocessing,
+    changes=Changes(
+        augmentation.KINDS,
+        _on_pixels(augmentation.augment),
+        _on_pixels(augmentation.weaken),
+        _on_pixels(augmentation.strengthen),
+        _mixup,
+    ),
+    raw=raw_rows,
+    show=draw_reconstructions,
+    show_samples=draw_images,
+    describe=describe,
+    auto_classes=AUTO_CLASSES["image"],
+    tasks={"encoder": "image-feature-extraction", "classifier": "image-classification"},
+    example={
+        "encoder": (
+            "import pretune.auto\nfrom PIL import Image\nfrom transformers import AutoImageProcessor, AutoModel\n\n"
+            "model, processor = (kind.from_pretrained(MODEL_ID) for kind in (AutoModel, AutoImageProcessor))\n"
+            'pixel_values = processor(Image.open("picture.png"), return_tensors="pt")["pixel_values"]\n'
+            "embedding = model.encode(pixel_values)"
+        ),
+        "classifier": (
+            "import pretune.auto\nfrom transformers import pipeline\n\n"
+            'classify = pipeline("image-classification", model=MODEL_ID)\nprint(classify("picture.png"))'
+        ),
+    },
+)

@@ -1,0 +1,140 @@
+"""What is particular to a kind of input, as one row that all else asks: nothing above knows images from speech."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor, nn
+
+Inputs = dict[str, Tensor]  # a model's arguments: {"pixel_values": (B, C, H, W)} for images
+
+
+@dataclass(frozen=True)
+class Words:
+    """How people name a sample of this kind and its parts.
+
+    Args:
+        one, many: "image", "images".
+        part, parts: what a sample is made of and an error is counted for: "pixel", "pixels".
+    """
+
+    one: str
+    many: str
+    part: str
+    parts: str
+
+    @property
+    def raw(self) -> str:
+        """The floor that uses no network."""
+        return f"raw {self.parts}"
+
+    @property
+    def mean(self) -> str:
+        """What a network that learned nothing answers every sample with."""
+        return f"mean {self.one}"
+
+    def record(self) -> dict[str, str]:
+        """For run.json, from which cards are rendered."""
+        names = ("one", "many", "part", "parts", "raw", "mean")
+        return {name: getattr(self, name) for name in names}
+
+
+class Reader(Protocol):
+    """Decodes every split of a dataset to rows of one shape, each sample once."""
+
+    def from_arrays(self, values: np.ndarray, name: str) -> tuple[np.ndarray, str]:
+        """Arrays as they stand in a file -> (stored rows (N, ...), fingerprint)."""
+
+    def from_column(self, rows: Any, column: str, name: str) -> tuple[np.ndarray, list[int], str]:
+        """A column of a `datasets` split -> (stored rows (N, ...), rows left out, fingerprint)."""
+
+
+class Preprocessing(Protocol):
+    """What lies between stored rows and one model.
+
+    Attributes:
+        ours: the model is of one of our families.
+        processor: is saved beside the model.
+        on_device: from `Modality.to_model`'s arguments to the model's own, a module without weights to train.
+    """
+
+    ours: bool
+    processor: Any
+    on_device: nn.Module
+
+    def fitted(self, values: np.ndarray) -> np.ndarray:
+        """Stored rows (N, ...) in the shape that the model takes."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Random changes of training samples that keep what they mean; each takes and gives a model's arguments.
+
+    Args:
+        kinds: what may be asked for by name.
+        augment: as the given kinds say.
+        weaken, strengthen: for pseudo-labels: a small change, and a large one.
+        mixup: blends samples, and their targets (B, L) alike, with a share drawn from Beta(alpha, alpha).
+    """
+
+    kinds: tuple[str, ...]
+    augment: Callable[[Inputs, Sequence[str]], Inputs]
+    weaken: Callable[[Inputs, Sequence[str]], Inputs]
+    strengthen: Callable[[Inputs, Sequence[str]], Inputs]
+    mixup: Callable[[Inputs, Tensor, float], tuple[Inputs, Tensor]]
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One kind of input.
+
+    Args:
+        name: as families name it.
+        words: for people.
+        input_name: the models' argument.
+        array_name: the array of a .npz file that holds the samples.
+        shape_fields: fields of a config that say what a model takes.
+        shape_of: stored rows -> those fields of a new network's config.
+        fits: is this `datasets` feature a column of ours?
+        reader: (wanted shape fields, fit samples that differ, skip damaged ones) -> a `Reader`.
+        to_model: stored rows on the device -> the model's arguments.
+        preprocessing: (checkpoint or None, revision, config, fit samples that differ) -> its `Preprocessing`.
+        changes: random ones, while training.
+        raw: stored rows -> (N, D) float32, the report's floor without a network.
+        show: draws originals over reconstructions (path, originals, reconstructions), both as the model has them.
+        show_samples: draws samples (path, samples).
+        describe: (config) -> what the model takes, in words.
+        auto_classes: of transformers: for a classifier, for a processor.
+        tasks: of the Hub, for "encoder" and "classifier".
+        example: Python that uses a published model, for both; MODEL_ID stands for its name.
+    """
+
+    name: str
+    words: Words
+    input_name: str
+    array_name: str
+    shape_fields: tuple[str, ...]
+    shape_of: Callable[[np.ndarray], dict[str, Any]]
+    fits: Callable[[Any], bool]
+    reader: Callable[[Mapping[str, Any], bool, bool], Reader]
+    to_model: Callable[[Tensor], Inputs]
+    preprocessing: Callable[[str | None, str | None, Any, bool], Preprocessing]
+    changes: Changes
+    raw: Callable[[np.ndarray], np.ndarray]
+    show: Callable[[Path, np.ndarray, np.ndarray], None]
+    show_samples: Callable[[Path, np.ndarray], None]
+    describe: Callable[[Any], str]
+    auto_classes: tuple[str, str]
+    tasks: Mapping[str, str]
+    example: Mapping[str, str]
+
+    def record(self) -> dict[str, Any]:
+        """What run.json keeps of it, for the card."""
+        return {
+            "name": self.name,
+            "words": self.words.record(),
+            "tasks": dict(self.tasks),
+            "example": dict(self.example),
+        }

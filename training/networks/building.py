@@ -1,0 +1,157 @@
+"""Which network a script trains: a new one from a config, or one from a checkpoint."""
+
+import copy
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from ...modeling.families import FAMILIES, PREFIX, Family
+from ...modeling.shared.loading import LoadReport
+from ..data.samples import Samples
+from ..errors import InputError, one_line
+from ..modalities.listing import modality_of
+from .heads import renew_head
+from .loading import (
+    LOADING_ERRORS,
+    auto_classifier,
+    is_ours,
+    load_classifier,
+    load_config,
+    load_pretrainable,
+)
+
+
+def named_family(model_type: str) -> Family:
+    """The family of that `model_type`, with or without its prefix.
+
+    Raises:
+        InputError: there is none.
+    """
+    family = FAMILIES.get(model_type.removeprefix(PREFIX))
+    if family is None:
+        raise InputError(f"unknown model_type {model_type!r}: expected one of {', '.join(FAMILIES)}.")
+    return family
+
+
+def new_config(model_type: str, values: Mapping[str, Any], data: Samples) -> PreTrainedConfig:
+    """The config of a new network: `values`, with what it takes from the data unless given."""
+    return make_config(named_family(model_type).config, {**data.modality.shape_of(data.values), **values})
+
+
+def make_config(config_class: type, values: dict[str, Any]) -> PreTrainedConfig:
+    """A config from values off a command line or recipe.
+
+    Raises:
+        InputError: an unknown field (names the nearest), or a value that does not fit.
+    """
+    own = {f.name: f.type for f in dataclasses.fields(config_class)}
+    for name, value in values.items():
+        if name not in own:
+            public = [n for n in config_class.__annotations__ if not n.startswith("_")]
+            near = difflib.get_close_matches(name, public, n=1, cutoff=0)[0]
+            raise InputError(f"unknown field of {config_class.__name__}: {name!r}. Did you mean {near!r}?")
+        of_union = isinstance(own[name], types.UnionType)
+        kinds = [typing.get_origin(k) or k for k in (typing.get_args(own[name]) if of_union else (own[name],))]
+        if list in kinds and value is not None and type(value) not in kinds:  # one value from the command line
+            values = {**values, name: [value]}
+    try:
+        return config_class(**values)
+    except (StrictDataclassError, ValueError) as error:
+        raise InputError(f"config of {config_class.__name__}: {one_line(error)}") from None
+
+
+def build_new(config: PreTrainedConfig, backbone: str | None, revision: str | None) -> PreTrainedModel:
+    """A new network to pretrain; `load_report` says whether its encoder came from the checkpoint `backbone`.
+
+    Raises:
+        InputError: its values do not fit together, or the backbone cannot be loaded.
+    """
+    try:
+        model = named_family(config.model_type).model(config)
+        if backbone is not None:
+            model.load_backbone(backbone, revision or "main")
+            model.load_report = LoadReport(len(model.encoder.state_dict()), backbone, ("decoder",))
+    except LOADING_ERRORS as error:
+        raise InputError(f"the network cannot be built: {one_line(error)}") from None
+    return model
+
+
+def load_to_go_on(
+    name: str, revision: str | None, config: PreTrainedConfig, changes: Mapping[str, Any]
+) -> PreTrainedModel:
+    """The network of checkpoint `name`, to be pretrained further.
+
+    Args:
+        changes: of its config, of which there can be none.
+
+    Raises:
+        InputError: there are some, or it cannot be loaded, or has nothing left to pretrain.
+    """
+    if changes:
+        raise InputError(f"config.{next(iter(changes))} cannot be changed on the network of --init_from.")
+    if not config.has_decoder:
+        raise InputError(f"model {name} has no decoder to train: name the one it was fine-tuned from.")
+    return load_pretrainable(name, revision, config)
+
+
+def classifier_config(
+    config: PreTrainedConfig,
+    data: Samples,
+    changes: Mapping[str, Any],
+    reconstruction_weight: float | None,
+    of_checkpoint: str | None,
+) -> PreTrainedConfig:
+    """`config` with the labels of `data`.
+
+    Args:
+        changes: what `--config` says; on the network of a checkpoint little can be changed.
+        reconstruction_weight: of the pretraining loss that is kept beside; None leaves the config's.
+        of_checkpoint: its name, if the network is one's.
+
+    Raises:
+        InputError: a change that cannot be made, or a value that does not fit.
+    """
+    config = copy.deepcopy(config)
+    config.id2label = dict(enumerate(data.label_names))
+    config.label2id = {name: number for number, name in config.id2label.items()}
+    several = data.labels.ndim == 2
+    config.problem_type = "multi_label_classification" if several else "single_label_classification"
+    allowed = ("reconstruction_weight",) if is_ours(config) else ()
+    for name, value in changes.items() if of_checkpoint is not None else ():
+        if name not in allowed:
+            only = ", ".join(allowed) or "nothing"
+            raise InputError(f"config.{name} cannot be changed on the network of --model; only {only} can.")
+        try:
+            setattr(config, name, value)
+            config.validate()
+        except StrictDataclassError as error:
+            raise InputError(f"config.{name}: {one_line(error)}") from None
+    if reconstruction_weight is not None:
+        if not is_ours(config):
+            raise InputError(f"reconstruction_weight needs a model with a decoder, and {of_checkpoint} has none.")
+        config.reconstruction_weight = reconstruction_weight
+    return config
+
+
+def build_classifier(name: str | None, revision: str | None, config: PreTrainedConfig) -> PreTrainedModel:
+    """The classifier to train: from checkpoint `name`, or new. `load_report` says what is new.
+
+    A checkpoint's own classifier goes on only if its labels are the same, name for name.
+    """
+    if name is None:
+        model = auto_classifier(modality_of(config)).from_config(config)
+        model.load_report = LoadReport(reason="from scratch")
+        return model
+    same_labels = load_config(name, revision, of_transformers=True).id2label == config.id2label
+    model = load_classifier(name, revision, config)
+    if not same_labels and "classifier" not in model.load_report.new:
+        renew_head(model)
+        news = (*model.load_report.new, "classifier")
+        model.load_report = dataclasses.replace(model.load_report, new=news, reason="since the labels are other ones")
+    return model

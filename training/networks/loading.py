@@ -1,0 +1,131 @@
+"""Checkpoints, ours and other people's: config and weights, whole or with an error in one line."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import transformers
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from ...modeling.families import FAMILIES, PREFIX, family_of, register_families
+from ...modeling.shared.loading import LoadReport
+from ..errors import InputError, one_line
+from ..modalities.listing import classifiers_of, modality_of
+from ..modalities.modality import Modality
+from .heads import head_prefixes
+
+register_families()  # `AutoConfig` and the others are to know ours
+LOADING_ERRORS = (OSError, ValueError, KeyError, RuntimeError, StrictDataclassError, SafetensorError)
+MODEL_HINT = "Expected a run folder or a Hub id."
+
+
+def model_source(name: str | None) -> str | None:
+    """Where a checkpoint comes from: "local" or "hub"; None without one."""
+    return None if name is None else "local" if Path(name).exists() else "hub"
+
+
+def is_ours(config: PreTrainedConfig) -> bool:
+    """True for a config of one of pretune's own families."""
+    return family_of(config) is not None
+
+
+def load_config(name: str, revision: str | None, of_transformers: bool = False) -> PreTrainedConfig:
+    """The config of checkpoint `name`, a run folder or Hub id.
+
+    Args:
+        of_transformers: also classifiers and encoders of transformers, not only ours.
+
+    Raises:
+        InputError: it cannot be loaded, or is of a kind that does not fit.
+    """
+    try:
+        config = AutoConfig.from_pretrained(name, revision=revision or "main")
+    except LOADING_ERRORS as error:
+        raise InputError(f"model {name} cannot be loaded: {one_line(error)} {MODEL_HINT}") from None
+    if any(kind.endswith("WithTeacher") for kind in getattr(config, "architectures", None) or []):
+        config.architectures = []  # two heads and no loss (DeiT, LeViT): the plain classifier on the same encoder
+    if hasattr(config, "auto_map"):  # names code files of the repository it came from, which a new run does not have
+        del config.auto_map
+    if is_ours(config) or (of_transformers and modality_of(config) is not None):
+        return config
+    known = ", ".join(PREFIX + name for name in FAMILIES)
+    if of_transformers:
+        raise InputError(
+            f"model {name} is of type {config.model_type!r}, which is no encoder with a classifier: expected {known}, "
+            f"or one of transformers' (resnet, convnext, vit, swin, dinov2, mobilenet_v2 ...)."
+        )
+    raise InputError(f"model {name} is of type {config.model_type!r}, expected one of {known}.")
+
+
+def load_quietly(auto_class: Any, name: str, revision: str | None, config: PreTrainedConfig, **options: Any) -> Any:
+    """`auto_class.from_pretrained`, without transformers' own table of weights; InputError where it fails."""
+    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()  # its table of missing weights is one line here, or an error
+    transformers_logging.disable_progress_bar()
+    try:
+        return auto_class.from_pretrained(name, revision=revision or "main", config=config, **options)
+    except LOADING_ERRORS as error:
+        raise InputError(f"model {name} cannot be loaded: {one_line(error)}") from None
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def load_pretrainable(name: str, revision: str | None, config: PreTrainedConfig) -> PreTrainedModel:
+    """Checkpoint `name` of one of our families, to go on pretraining.
+
+    Raises:
+        InputError: it cannot be loaded whole.
+    """
+    return load_quietly(AutoModelForPreTraining, name, revision, config)
+
+
+def auto_classifier(modality: Modality) -> Any:
+    """transformers' Auto class of classifiers of this kind of input."""
+    return getattr(transformers, modality.auto_classes[0])
+
+
+def load_classifier(name: str, revision: str | None, config: PreTrainedConfig) -> PreTrainedModel:
+    """Checkpoint `name` as a classifier. Only the head may be new; `load_report` says so.
+
+    Raises:
+        InputError: it cannot be loaded, takes another kind of input, or lacks part of its network.
+    """
+    modality = modality_of(config)
+    options = {"ignore_mismatched_sizes": True, "output_loading_info": True}
+    model, info = load_quietly(auto_classifier(modality), name, revision, config, **options)
+    if modality.input_name not in inspect.signature(model.forward).parameters:  # ImageGPT takes numbers of colours
+        raise InputError(
+            f"model {name} takes {model.main_input_name}, expected one that takes {modality.input_name}. Use another."
+        )
+    missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    lost = sorted(key for key in missing if not key.startswith(head_prefixes(model)))
+    if lost:
+        raise InputError(f"model {name} lacks {len(lost)} tensors of its network, among them {', '.join(lost[:3])}.")
+    if not is_ours(config):
+        count = sum(not key.startswith(head_prefixes(model)) for key in model.state_dict())
+        model.load_report = LoadReport(count, name, ("classifier",) if missing else ())
+    return model
+
+
+def load_finished(folder: Path, record: dict[str, Any]) -> PreTrainedModel:
+    """The model of a finished run, by the class its record names.
+
+    Raises:
+        InputError: its class is not known here.
+    """
+    name = record["model"]["class"]
+    for family in FAMILIES.values():
+        for path in (family.model_path, family.classifier_path):
+            if path.rpartition(".")[2] == name:
+                model_class = family.model if path == family.model_path else family.classifier
+                return model_class.from_pretrained(folder).eval()
+    config = AutoConfig.from_pretrained(folder)
+    modality = modality_of(config)
+    if modality is None or type(config) not in classifiers_of(modality):
+        raise InputError(f"{folder} holds a {name}, which is no classifier that pretune knows. Load it by its class.")
+    return auto_classifier(modality).from_pretrained(folder).eval()

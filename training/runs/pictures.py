@@ -1,0 +1,90 @@
+"""The pictures a run leaves whatever its samples are: the embedding, the losses, the confusion matrix."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+
+from ..modalities.figures import new_figure, save_figure
+
+
+def draw_embeddings(path: Path, latents: np.ndarray, labels: np.ndarray | None, names: list[str] | None) -> None:
+    """The embedding (N, D) as a scatter: its two units, or its first two principal components; coloured by label."""
+    share = ""
+    if latents.shape[1] > 2:
+        centred = latents - latents.mean(0)
+        _, sizes, axes_of_code = np.linalg.svd(centred, full_matrices=False)
+        kept = (sizes[:2] ** 2).sum() / max((sizes**2).sum(), 1e-12)
+        latents, share = centred @ axes_of_code[:2].T, f"first two principal components, {kept:.0%} of the variance"
+    elif latents.shape[1] == 1:
+        latents, share = np.hstack([latents, np.zeros_like(latents)]), "the embedding's only unit"
+    figure = new_figure(6.5, 6)
+    axes = figure.add_subplot()
+    if labels is None or labels.ndim != 1:
+        axes.scatter(*latents.T, s=4, alpha=0.5, linewidths=0)
+    else:
+        classes = np.unique(labels)
+        colours = colormaps["tab10" if len(classes) <= 10 else "gist_ncar"].resampled(max(len(classes), 10))
+        for k, label in enumerate(classes):
+            axes.scatter(
+                *latents[labels == label].T, s=4, alpha=0.6, linewidths=0, color=colours(k), label=names[label]
+            )
+        if len(classes) <= 20:
+            axes.legend(markerscale=4, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    axes.set_title(share or "the embedding's two units", fontsize=9)
+    save_figure(figure, path)
+
+
+def draw_losses(path: Path, lines: list[dict[str, Any]], floor: tuple[float, str] | None = None) -> None:
+    """Training and evaluation loss over epochs, from the lines of metrics.jsonl.
+
+    Args:
+        floor: a loss to stand beside them, with its name.
+    """
+    figure = new_figure(6.5, 4)
+    axes = figure.add_subplot()
+    for key, style in (("loss", "-"), ("eval_loss", "o--")):
+        points = [(line["epoch"], line[key]) for line in lines if key in line]
+        if points:
+            axes.plot(
+                *zip(*points, strict=True), style, markersize=4, label={"loss": "training"}.get(key, "evaluation")
+            )
+    if floor is not None:
+        axes.axhline(floor[0], color="gray", linestyle=":", label=floor[1])
+    axes.set(xlabel="epoch", ylabel="loss", yscale="log")
+    axes.legend(frameon=False, fontsize=8)
+    save_figure(figure, path)
+
+
+def draw_confusion(path: Path, matrix: np.ndarray, names: list[str]) -> None:
+    """Confusion matrix (L, L): true classes down, predictions across; shade is the share of the true class."""
+    draw_confusions(path, {"": matrix}, names)
+
+
+def draw_confusions(
+    path: Path, matrices: dict[str, np.ndarray], names: list[str], title: str = "", note: str | None = None
+) -> None:
+    """Confusion matrices of several models beside each other, each under its name; see `draw_confusion`.
+
+    Args:
+        title: above them.
+        note: what they are of, kept in the file.
+    """
+    side = min(3 + 0.35 * len(names), 12)
+    figure = new_figure((side + 0.8) * len(matrices), side)
+    panels = figure.subplots(1, len(matrices), squeeze=False)[0]
+    for axes, (model, matrix) in zip(panels, matrices.items(), strict=True):
+        share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+        axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        if len(names) <= 30:
+            axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+            axes.set_yticks(range(len(names)), names, fontsize=7)
+            for row, column in np.argwhere(matrix > 0):
+                colour = "white" if share[row, column] > 0.5 else "black"
+                axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=6, color=colour)
+        axes.set(xlabel="predicted", ylabel="true")
+        axes.set_title(model, fontsize=9)
+    if title:
+        figure.suptitle(title, fontsize=9, wrap=True)
+    save_figure(figure, path, note)
