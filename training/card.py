@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pretune.model_cards.card import render_card
-from pretune.training.command.arguments import CardArguments
+from pretune.training.command.card_arguments import CardArguments
 from pretune.training.errors import InputError
 from pretune.training.runs.folder import card_hash, card_was_edited, read_record, write_record
 

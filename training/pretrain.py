@@ -18,8 +18,8 @@ import torch
 from transformers import PreTrainedConfig
 
 from pretune.configuration.backbones import channels_of
-from pretune.training.command.arguments import PretrainArguments
 from pretune.training.command.parsing import build_arguments
+from pretune.training.command.pretrain_arguments import PretrainArguments
 from pretune.training.command.running import run_command
 from pretune.training.data.batches import Batches, Columns, evaluating
 from pretune.training.data.loading import ImageData, load_data, subset

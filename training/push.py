@@ -31,7 +31,7 @@ from huggingface_hub.utils import validate_repo_id
 from pretune.model_cards.card import PICTURES
 from pretune.modeling.families import FAMILIES, PREFIX
 from pretune.training.card import card_for_hub
-from pretune.training.command.arguments import PushArguments
+from pretune.training.command.push_arguments import PushArguments
 from pretune.training.command.running import run_command
 from pretune.training.errors import InputError, PushFailed, one_line
 from pretune.training.publishing.code_export import export_code

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..command.arguments import DataArguments
+from ..command.data_arguments import DataArguments
 from ..errors import InputError, one_line
 from ..modalities.image_decoding import ImageDecoder
 from .same_images import also_in
@@ -323,11 +323,11 @@ def _read_split(
         return ImageData(images, labels, names, name, fingerprint)
     if len(raw) == 0:
         raise InputError(f"{name} is empty: expected at least one image.")
-    column = _column(raw.features, args.image_column, _is_image, "image", name)
+    column = _column(raw.features, args.input_column, _is_image, "image", name)
     if column is None or not _is_image(raw.features[column]):
         kinds = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in raw.features.items())
         what = "has no image column" if column is None else f"has no images in column {column!r}"
-        raise InputError(f"{name} {what}; its columns are {kinds}. Pass --image_column.")
+        raise InputError(f"{name} {what}; its columns are {kinds}. Pass --input_column.")
     label_column = _column(raw.features, args.label_column, _is_label, "label", name) if with_labels else None
     labels, names = _labels(raw, label_column, name) if label_column else (None, None)
     images, skipped, fingerprint = decoder.from_column(raw, column, name)

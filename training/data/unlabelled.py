@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from ..command.arguments import FinetuneArguments
+from ..command.finetune_arguments import FinetuneArguments
 from ..errors import InputError
 from ..networks.preprocessing import Preprocessing
 from .batches import Batches
@@ -44,7 +44,7 @@ def load_unlabelled(
         dataset=args.unlabelled_dataset,
         train_split=split,
         dataset_config=args.dataset_config if same else None,
-        image_column=args.image_column if same else None,
+        input_column=args.input_column if same else None,
     )
     data = load_split(other, split, size, channels, with_labels=False, argument="unlabelled_split")
     data = data.resized_by(fit.resized)

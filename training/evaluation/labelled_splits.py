@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..command.arguments import EvaluateArguments
+from ..command.evaluate_arguments import EvaluateArguments
 from ..data.loading import ImageData, load_data, overlap, source_of, subset
 from ..errors import InputError
 from ..protocol import PROTOCOL

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from transformers.utils import ModelOutput
 
 from ...modeling.shared.augmentation import augment, mixup, strengthen, weaken
-from ..command.arguments import FinetuneArguments
+from ..command.finetune_arguments import FinetuneArguments
 
 
 @dataclass

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from ..command.arguments import TrainingArguments
+from ..command.training_arguments import TrainingArguments
 from ..data.batches import Batches
 from ..errors import InputError, Interrupted
 from ..randomness import seed_step

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from ..command.arguments import FinetuneArguments
+from ..command.finetune_arguments import FinetuneArguments
 from ..networks.models import head_parameters, is_ours
 
 # stages.0.layers.1.layer.0.weight -> stages.0.layers.1; layers.3.mlp.fc1.weight -> layers.3; 4.weight -> 4

@@ -23,7 +23,9 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATIO
 from transformers.utils import logging as transformers_logging
 
 from ...modeling.families import FAMILIES, PREFIX, Family, family_of, register_families
-from ..command.arguments import FinetuneArguments, PretrainArguments, TrainingArguments
+from ..command.finetune_arguments import FinetuneArguments
+from ..command.pretrain_arguments import PretrainArguments
+from ..command.training_arguments import TrainingArguments
 from ..data.loading import ImageData
 from ..errors import InputError, one_line
 

@@ -23,8 +23,8 @@ from transformers.utils import logging as transformers_logging
 
 from ...model_cards.card import PICTURES
 from ..card import write_card
-from ..command.arguments import TrainingArguments
-from ..command.parsing import command_of
+from ..command.recipes import command_of
+from ..command.training_arguments import TrainingArguments
 from ..data.loading import ImageData, source_of
 from ..errors import InputError
 from ..publishing.hub_checkpoints import HubCheckpoints, fetch_hub_checkpoint

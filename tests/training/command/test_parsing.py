@@ -4,8 +4,10 @@ import re
 import pytest
 import yaml
 
-from pretune.training.command.arguments import FinetuneArguments, PretrainArguments
-from pretune.training.command.parsing import RECIPES, build_arguments, parse_arguments
+from pretune.training.command.finetune_arguments import FinetuneArguments
+from pretune.training.command.parsing import build_arguments, parse_arguments
+from pretune.training.command.pretrain_arguments import PretrainArguments
+from pretune.training.command.recipes import RECIPES
 from pretune.training.errors import InputError
 from pretune.training.networks.models import make_config, named_family
 
