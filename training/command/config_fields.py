@@ -97,12 +97,13 @@ def family_text(name: str) -> str:
         InputError: the family is unknown.
     """
     family, lines = find_family(name), []
+    text = textwrap.TextWrapper(110, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False)
     config = family.config
     for c, fields in config_fields(config):
         lines += ["", f"{c.__name__}: {inspect.cleandoc(c.__doc__ or '').partition(chr(10))[0]}"]
         for f in fields:
             lines.append(f"  {f.name}: {f.kind} = {f.default}")
-            lines += textwrap.wrap(f.text, 110, initial_indent=" " * 6, subsequent_indent=" " * 6)
+            lines += text.wrap(f.text)
     shown = own_fields(name)
     others = ", ".join(f.name for f in dataclasses.fields(config) if f.name not in shown)
     lines += ["", *textwrap.wrap(f"Fields of transformers' own configs can be set too: {others}.", 110)]

@@ -33,7 +33,7 @@ def first_word(cls: type) -> dataclasses.Field | None:
 
 
 def usage(cls: type) -> str:
-    """The line on how a verb is called: its first word, what must be given, the rest in short."""
+    """The line on how a verb is called: its first word, and the rest in short."""
     first = first_word(cls)
     words = ["%(prog)s", *([f"[{first.name.upper()}]"] if first else []), "[--name value ...]"]
     return " ".join([*words, *(["[--config.FIELD value ...]"] if has_recipe(cls) else [])])

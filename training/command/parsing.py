@@ -109,6 +109,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are `InputError`."""
 
     def error(self, message: str) -> typing.NoReturn:
+        """Raise InputError."""
         raise InputError(f"{message} (see --help)")
 
 
