@@ -323,7 +323,7 @@ def _read_split(
         return ImageData(images, labels, names, name, fingerprint)
     if len(raw) == 0:
         raise InputError(f"{name} is empty: expected at least one image.")
-    column = _column(raw.features, args.input_column, _is_image, "image", name)
+    column = _column(raw.features, args.input_column, _is_image, "input", name)
     if column is None or not _is_image(raw.features[column]):
         kinds = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in raw.features.items())
         what = "has no image column" if column is None else f"has no images in column {column!r}"
