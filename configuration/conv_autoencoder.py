@@ -38,6 +38,7 @@ class ConvAutoencoderConfig(PretrainingOptions):
         bottleneck_size: width of a linear layer from there to the code; None makes the pooled map the code.
         decoder_kind: "conv" mirrors the encoder; "dense" has one hidden layer of `decoder_hidden_size`, is quick for
             small images and leaves the encoder more to do.
+        decoder_hidden_size: width of that layer.
         output_activation: "sigmoid" keeps a reconstruction in [0, 1], where `pixel_values` lie; "linear" does not.
         has_decoder: False for a bare encoder, as in a classifier fine-tuned without `reconstruction_weight`.
         reconstruction_weight: weight of the pretraining loss beside the classifier's own; above 0 the classifier

@@ -3,24 +3,21 @@
 import importlib
 import sys
 
-from .training.command.arguments import (
-    CardArguments,
-    EmbedArguments,
-    EvaluateArguments,
-    FinetuneArguments,
-    PretrainArguments,
-    PushArguments,
-)
+from .training.command.card_arguments import CardArguments
+from .training.command.config_arguments import ConfigArguments
+from .training.command.embed_arguments import EmbedArguments
+from .training.command.evaluate_arguments import EvaluateArguments
+from .training.command.finetune_arguments import FinetuneArguments
+from .training.command.pretrain_arguments import PretrainArguments
+from .training.command.push_arguments import PushArguments
 from .training.command.running import run_command
 
-VERBS = {
-    "pretrain": PretrainArguments,
-    "finetune": FinetuneArguments,
-    "evaluate": EvaluateArguments,
-    "embed": EmbedArguments,
-    "push": PushArguments,
-    "card": CardArguments,
-}
+CLASSES = (
+    PretrainArguments, FinetuneArguments, EvaluateArguments, EmbedArguments, PushArguments, CardArguments,
+    ConfigArguments,
+)  # fmt: skip
+VERBS = {arguments.verb: arguments for arguments in CLASSES}
+ELSEWHERE = {"config": "command.config_fields"}  # verbs that no script of their name does
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,7 +26,8 @@ def main(argv: list[str] | None = None) -> None:
     verb = words[0] if words else "--help"
     if verb in ("-h", "--help"):
         lines = [f"  {name:<10}{arguments.__doc__}" for name, arguments in VERBS.items()]
-        print("usage: pretune VERB [RECIPE, MODEL or RUN_DIR] [--name value ...]\n\nverbs:\n" + "\n".join(lines))
+        print("usage: pretune VERB [RECIPE, MODEL, RUN_DIR or FAMILY] [--name value ...]\n\nverbs:")
+        print("\n".join(lines))
         print("\n'pretune VERB --help' lists the arguments; 'pretune --version' the version.")
     elif verb == "--version":
         from . import __version__
@@ -39,5 +37,5 @@ def main(argv: list[str] | None = None) -> None:
         print(f"error: unknown verb {verb!r}: expected one of {', '.join(VERBS)}.", file=sys.stderr)
         sys.exit(2)
     else:
-        script = f"{__package__}.training.{verb}"
+        script = f"{__package__}.training.{ELSEWHERE.get(verb, verb)}"
         run_command(VERBS[verb], lambda arguments: importlib.import_module(script).run(arguments), words[1:], verb)

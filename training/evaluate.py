@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pretune.training.command.arguments import EvaluateArguments
+from pretune.training.command.evaluate_arguments import EvaluateArguments
 from pretune.training.command.output_paths import require_folders
-from pretune.training.command.parsing import command_of
+from pretune.training.command.recipes import command_of
 from pretune.training.command.running import run_command
 from pretune.training.data.samples import Samples
 from pretune.training.errors import InputError, Interrupted

@@ -7,7 +7,7 @@ import yaml
 from pretune import InputError, pretrain
 from pretune.model_cards.card import escape, render_card
 from pretune.training.card import run as card_command
-from pretune.training.command.arguments import CardArguments
+from pretune.training.command.card_arguments import CardArguments
 
 HOSTILE = 'evil\n---\nlicense: mit\n<script>alert(1)</script> | `x` ](javascript:1) "'
 

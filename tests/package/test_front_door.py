@@ -1,5 +1,6 @@
 """The package from outside: light imports, the command, the wheel."""
 
+import json
 import os
 import re
 import subprocess
@@ -11,26 +12,34 @@ import pytest
 import yaml
 
 import pretune
+from pretune.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = "torch|transformers|datasets|accelerate|sklearn|matplotlib|numpy|huggingface_hub"
 
 
-VERBS = ("pretrain", "finetune", "evaluate", "embed", "push", "card")
+VERBS = ("pretrain", "finetune", "evaluate", "embed", "push", "card", "config")
+LIGHT = (
+    [], ["--help"], ["--version"], ["config"], ["pretrain", "no-recipe"], ["pretrain", "--learning_rat", "1"],
+    ["pretrain", "mnist_conv", "--help"], *([verb, "--help"] for verb in VERBS),
+)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "words", [[], ["--help"], ["--version"], ["pretrain", "no-recipe"], *([v, "--help"] for v in VERBS)]
-)
-def test_import_and_help_load_nothing_heavy(words, launch):
+def test_import_and_help_load_nothing_heavy(launch):
     code = (
-        "import sys, pretune, contextlib\n"
-        "if sys.argv[1:]:\n"
-        "    from pretune.cli import main\n"
-        "    with contextlib.suppress(SystemExit): main()\n"
-        f"import re; print('LOADED', [m for m in sys.modules if re.fullmatch(r'{HEAVY}', m)])"
+        "import contextlib, json, re, sys, pretune\n"
+        "def heavy():\n"
+        f"    return [m for m in sys.modules if re.fullmatch(r'{HEAVY}', m)]\n"
+        "loaded = {'import': heavy()}\n"
+        "from pretune.cli import main\n"
+        "for words in json.loads(sys.argv[1]):\n"
+        "    with contextlib.suppress(SystemExit):\n"
+        "        main(words)\n"
+        "    loaded[' '.join(words)] = heavy()\n"
+        "print('LOADED', json.dumps(loaded))"
     )
-    assert launch("-c", code, *words).stdout.strip().endswith("LOADED []")
+    said = launch("-c", code, json.dumps(LIGHT)).stdout.rpartition("LOADED ")[2]
+    assert json.loads(said) == {"import": [], **{" ".join(words): [] for words in LIGHT}}
 
 
 def test_every_public_name_is_listed_and_documented():
@@ -48,8 +57,9 @@ def test_every_public_name_is_listed_and_documented():
         pretune.Autoencoder  # noqa: B018
 
 
-def test_command_lists_verbs_and_refuses_others(launch):
-    assert re.search(r"pretrain .*\n.*finetune ", launch("-m", "pretune").stdout)
+def test_command_lists_verbs_and_refuses_others(launch, capsys):
+    main([])
+    assert re.findall(r"^  (\w+) ", capsys.readouterr().out, re.M) == list(VERBS)
     refused = launch("-m", "pretune", "pretrian", check=2)
     assert refused.stderr == f"error: unknown verb 'pretrian': expected one of {', '.join(VERBS)}.\n"
 

@@ -11,7 +11,7 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 import pretune
 from pretune import AutoencoderConfig, AutoencoderForImageClassification, InputError
 from pretune.modeling.shared.augmentation import augment, mixup, strengthen, weaken
-from pretune.training.command.arguments import FinetuneArguments
+from pretune.training.command.finetune_arguments import FinetuneArguments
 from pretune.training.learning.best_weights import BestWeights
 from pretune.training.learning.classifying import Classifying, align
 
@@ -296,9 +296,9 @@ def test_what_makes_no_sense_is_refused(options, words):
         ({"freeze_encoder": True, "layerwise_lr_decay": 0.5}, "layerwise_lr_decay is about an encoder that learns"),
         ({"freeze_encoder": True, "encoder_learning_rate": 1e-4}, "encoder_learning_rate is about an encoder"),
         ({"freeze_encoder": True, "reconstruction_weight": 0.5}, "reconstruction_weight is about an encoder"),
-        ({"consistency_weight": 2.0}, "consistency_weight is about unlabelled images: pass --unlabelled_dataset"),
-        ({"distribution_alignment": True}, "distribution_alignment is about unlabelled images"),
-        ({"unlabelled_split": "extra"}, "unlabelled_split is about unlabelled images"),
+        ({"consistency_weight": 2.0}, "consistency_weight is about unlabelled samples: pass --unlabelled_dataset"),
+        ({"distribution_alignment": True}, "distribution_alignment is about unlabelled samples"),
+        ({"unlabelled_split": "extra"}, "unlabelled_split is about unlabelled samples"),
     ],
 )
 def test_what_would_be_ignored_is_refused(options, words):

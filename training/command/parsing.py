@@ -1,109 +1,35 @@
-"""From recipes and command lines to a dataclass of arguments, and back.
+"""From words to a dataclass of arguments: the command line over a recipe over the defaults.
 
-Loads neither torch nor transformers, so `pretune VERB --help` answers at once.
+Loads neither torch nor transformers, so `pretune VERB --help` answers at once. Not jsonargparse (tried: 4.53): it
+gives `--config.FIELD` a type only if the family's config, and so transformers, is loaded before `--help`; flags
+without a value, lists of words, near names and errors of one line would still be code of our own.
 """
 
 import argparse
-import dataclasses
-import difflib
-import shlex
 import sys
-import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
 from ..errors import InputError
+from .fields import check_names, coerce
+from .help_text import (
+    GroupedHelp,
+    argument_help,
+    closing_words,
+    first_word,
+    has_recipe,
+    in_groups,
+    metavar,
+    usage,
+)
+from .recipes import read_recipe
 
-RECIPES = Path(__file__).parents[1] / "recipes"
 A = TypeVar("A")
-NAMED = "first word by name"
-
-
-def argument(default: Any, help: str, choices: tuple[str, ...] | None = None, positional: bool = False) -> Any:
-    """A dataclass field with its line of `--help`; at most one of a class is the command's first word."""
-    metadata = {"help": help, "choices": choices, "positional": positional}
-    if isinstance(default, (dict, list)):
-        return field(default_factory=type(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def coerce_all(arguments: Any) -> None:
-    """Bring every field of a dataclass of arguments to its type, or raise InputError."""
-    for f in dataclasses.fields(arguments):
-        value = coerce(f.name, getattr(arguments, f.name), f.type, f.metadata["choices"])
-        setattr(arguments, f.name, value)
-
-
-def command_of(verb: str, arguments: Any) -> str:
-    """The command line that starts the same run: what differs from the recipe and the defaults. Never a token."""
-    base = {
-        f.name: f.default if f.default_factory is MISSING else f.default_factory()
-        for f in dataclasses.fields(arguments)
-    }
-    recipe, config = getattr(arguments, "recipe", None), getattr(arguments, "config", {})
-    if recipe:
-        for name, value in read_recipe(recipe, type(arguments)).items():
-            kind = next(f for f in dataclasses.fields(arguments) if f.name == name)
-            base[name] = coerce(name, value, kind.type, kind.metadata["choices"])
-    words = ["pretune", verb, *([recipe] if recipe else [])]
-    for name, value in dataclasses.asdict(arguments).items():
-        left_out = ("recipe", "hub_token", "config", "overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm")
-        if name in left_out or value == base[name]:
-            continue
-        words += [f"--{name}", *map(_word, value if isinstance(value, list) else [value])]
-    for name, value in config.items():
-        if value != base["config"].get(name):
-            words += [f"--config.{name}", *map(str, value if isinstance(value, list) else [value])]
-    return " ".join(map(shlex.quote, words))
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def coerce(name: str, value: Any, kind: Any, choices: tuple[str, ...] | None = None) -> Any:
-    """`value` from Python, YAML or the command line as the type that field `name` asks for.
-
-    Raises:
-        InputError: it cannot be read as that type.
-    """
-    options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if value is None and types.NoneType in options:
-        return None
-    kind = options[0]
-    if typing.get_origin(kind) is list:
-        values = value if isinstance(value, (list, tuple)) else [value]
-        words = [word for v in values for word in (v.split(",") if isinstance(v, str) else [v]) if word != ""]
-        return [coerce(name, word, typing.get_args(kind)[0], choices) for word in words]
-    try:
-        if kind is bool and not isinstance(value, bool):
-            value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[str(value).lower()]
-        elif kind is int and not (isinstance(value, int) and not isinstance(value, bool)):
-            number = float(value)  # 1e4 is a number of steps too
-            if isinstance(value, bool) or number != int(number):
-                raise ValueError
-            value = int(number)
-        elif kind is float:
-            if isinstance(value, bool):
-                raise ValueError
-            value = float(value)
-        elif kind is str:
-            value = str(value.lower() if isinstance(value, str) and choices else value)
-            value = "no" if value == "False" else value  # YAML reads a bare `no` as False
-        elif kind is dict and not isinstance(value, Mapping):
-            raise ValueError
-    except (KeyError, ValueError, TypeError, OverflowError):
-        raise InputError(f"{name} must be of type {kind.__name__}, got {value!r}.") from None
-    if choices and value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")
-    return dict(value) if kind is dict else value
+NAMED, HELP = "first word by name", "help asked for"  # names that no argument can have
 
 
 def build_arguments(cls: type[A], recipe: str | Path | None, given: Mapping[str, Any]) -> A:
@@ -113,36 +39,9 @@ def build_arguments(cls: type[A], recipe: str | Path | None, given: Mapping[str,
         InputError: an unknown recipe or key (names the nearest), or a value that does not fit.
     """
     values = read_recipe(recipe, cls) if recipe else {}
-    check_names(given, cls, "argument")
+    check_names(given, cls, model_type=given.get("model_type", values.get("model_type")), config="put {!r} in config")
     config = {**(values.get("config") or {}), **coerce("config", given.get("config") or {}, dict)}
     return cls(**{**values, **given, "config": config, "recipe": recipe and str(recipe)})
-
-
-def read_recipe(recipe: str | Path, cls: type) -> dict[str, Any]:
-    """The mapping in a recipe: a path, or the name of a shipped one (`mnist`)."""
-    path = Path(recipe)
-    if not path.is_file():
-        path = RECIPES / f"{recipe}.yaml"
-    if not path.is_file():
-        known = sorted(p.stem for p in RECIPES.glob("*.yaml"))
-        raise InputError(f"no recipe {str(recipe)!r}: expected a YAML file, or one of {', '.join(known)}.")
-    try:
-        values = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"recipe {path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
-        raise InputError(f"recipe {path} must be a mapping of arguments to values, got {type(values).__name__}.")
-    check_names(values, cls, f"key in recipe {path}")
-    return values
-
-
-def check_names(names: Any, cls: type, what: str) -> None:
-    """Raise InputError for a name that is no argument of `cls`, with the nearest one."""
-    known = [f.name for f in dataclasses.fields(cls)]
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1, cutoff=0)[0]
-            raise InputError(f"unknown {what}: {name!r}. Did you mean {near!r}?")
 
 
 def parse_arguments(cls: type[A], argv: list[str] | None = None, prog: str | None = None) -> A:
@@ -150,27 +49,16 @@ def parse_arguments(cls: type[A], argv: list[str] | None = None, prog: str | Non
 
     Exits with status 0 after `--help`. Raises InputError for all that does not fit.
     """
-    parser = _Parser(prog=prog, description=cls.__doc__, allow_abbrev=False, argument_default=argparse.SUPPRESS)
-    first = next((f for f in dataclasses.fields(cls) if f.metadata["positional"]), None)
-    if first is not None:
-        parser.add_argument(first.name, nargs="?", help=first.metadata["help"])
-    for f in dataclasses.fields(cls):
-        if f is first and f.name == "recipe":
-            continue
-        default = "" if f.default in (None, MISSING) else f" (default: {f.default})"
-        parser.add_argument(
-            f"--{f.name}",
-            dest=NAMED if f is first else f.name,  # the first word may be given by its name, as in the other verbs
-            metavar="{" + ",".join(f.metadata["choices"]) + "}" if f.metadata["choices"] else _metavar(f),
-            help=f.metadata["help"].replace("%", "%%") + default,
-            **({"nargs": "?", "const": True} if f.type is bool else {}),
-            **({"nargs": "?", "const": "latest"} if f.name == "resume_from_checkpoint" else {}),
-            **({"nargs": "+", "action": "extend"} if "list[" in str(f.type) else {}),
-        )
+    first, parser = first_word(cls), make_parser(cls, prog)
     config, rest = _split_config(list(sys.argv[1:] if argv is None else argv))
     known, unknown = parser.parse_known_args(rest)
     given = vars(known)
-    check_names([word.lstrip("-").split("=")[0] for word in unknown if word.startswith("-")], cls, "argument")
+    if given.pop(HELP, False):
+        parser.epilog = closing_words(cls, given.get("recipe"))
+        parser.print_help()
+        sys.exit(0)
+    words = [word.lstrip("-").split("=")[0] for word in unknown if word.startswith("-")]
+    check_names(words, cls, model_type=_model_type(cls, given) if words else None)
     if unknown:
         what = f"one {first.name} and " if first is not None else ""
         raise InputError(f"{unknown[0]!r} stands where no value was expected; give {what}--name value pairs.")
@@ -178,24 +66,68 @@ def parse_arguments(cls: type[A], argv: list[str] | None = None, prog: str | Non
         if first.name in given:
             raise InputError(f"{first.name} is given twice: {given[first.name]} and {given[NAMED]}. Leave one out.")
         given[first.name] = given.pop(NAMED)
-    if first is None or first.name != "recipe":
+    if not has_recipe(cls):
         return cls(**given)
     recipe = given.pop("recipe", None)
     if "config" in given:
-        given["config"] = yaml.safe_load(given["config"])
+        given["config"] = _yaml(given["config"], "config")
     if config:
         given["config"] = {**coerce("config", given.get("config") or {}, dict), **config}
     return build_arguments(cls, recipe, given)
 
 
+def make_parser(cls: type, prog: str | None = None) -> argparse.ArgumentParser:
+    """A parser of all arguments of `cls`, in the groups of `--help`. It checks names and how many values come."""
+    parser = _Parser(
+        prog=prog, usage=usage(cls), description=cls.__doc__, formatter_class=GroupedHelp, add_help=False,
+        allow_abbrev=False, argument_default=argparse.SUPPRESS,
+    )  # fmt: skip
+    parser.add_argument(
+        "-h", "--help", dest=HELP, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
+    first = first_word(cls)
+    for title, fields in in_groups(cls).items():
+        group = parser.add_argument_group(title)
+        for f in fields:
+            if f is first:
+                group.add_argument(f.name, metavar=f.name.upper(), nargs="?", help=argument_help(f))
+                if f.name == "recipe":
+                    continue
+            group.add_argument(
+                f"--{f.name}",
+                dest=NAMED if f is first else f.name,  # the first word may be given by its name, as in other verbs
+                metavar=metavar(f),
+                help=argparse.SUPPRESS if f is first else argument_help(f),
+                **({"nargs": "?", "const": True} if f.type is bool else {}),
+                **({"nargs": "?", "const": "latest"} if f.name == "resume_from_checkpoint" else {}),
+                **({"nargs": "+", "action": "extend"} if "list[" in str(f.type) else {}),
+            )
+    return parser
+
+
 class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are `InputError`."""
+
     def error(self, message: str) -> typing.NoReturn:
+        """Raise InputError."""
         raise InputError(f"{message} (see --help)")
 
 
-def _metavar(f: dataclasses.Field) -> str:
-    kind = typing.get_args(f.type)[0] if isinstance(f.type, types.UnionType) else f.type
-    return {bool: "BOOL", int: "INT", float: "NUMBER", dict: "YAML"}.get(kind, "TEXT")
+def _model_type(cls: type, given: Mapping[str, Any]) -> Any:
+    """The family a command line asks for, itself or by its recipe; None if it does not say."""
+    if "model_type" in given or not given.get("recipe"):
+        return given.get("model_type")
+    try:
+        return read_recipe(given["recipe"], cls).get("model_type")
+    except InputError:  # the word that follows an unknown option is no recipe, and the option is what is wrong
+        return None
+
+
+def _yaml(text: str, name: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"--{name} is not valid YAML: {text!r} ({' '.join(str(error).split())}).") from None
 
 
 def _split_config(argv: list[str]) -> tuple[dict[str, Any], list[str]]:
@@ -213,8 +145,8 @@ def _split_config(argv: list[str]) -> tuple[dict[str, Any], list[str]]:
             values.append(argv[i])
         if not values:
             raise InputError(f"--config.{name} needs a value.")
-        values = [yaml.safe_load(v) for v in values]
-        if len(values) == 1 and isinstance(values[0], str) and "," in values[0]:
-            values = [yaml.safe_load(v) for v in values[0].split(",") if v]
-        config[name] = values[0] if len(values) == 1 else values
+        parsed = [_yaml(v, f"config.{name}") for v in values]
+        if len(parsed) == 1 and isinstance(parsed[0], str) and "," in parsed[0]:
+            parsed = [_yaml(v, f"config.{name}") for v in parsed[0].split(",") if v]
+        config[name] = parsed[0] if len(parsed) == 1 else parsed
     return config, rest

@@ -50,9 +50,11 @@ class _AboveTheBar:
     """A stream to stderr that writes above the progress bar instead of into it."""
 
     def write(self, text: str) -> None:
+        """Write `text`, and the bar anew below it."""
         from tqdm import tqdm
 
         tqdm.write(text, file=sys.stderr, end="")
 
     def flush(self) -> None:
+        """Send what is held back."""
         sys.stderr.flush()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..command.arguments import DataArguments
+from ..command.data_arguments import DataArguments
 from ..errors import InputError
 from ..modalities.modality import Modality, Reader
 from .columns import checked_labels, find_column, is_label, read_labels

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..command.arguments import DataArguments
+from ..command.data_arguments import DataArguments
 from ..errors import InputError, one_line
 from ..modalities.modality import Modality
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..command.arguments import FinetuneArguments
+from ..command.finetune_arguments import FinetuneArguments
 from ..errors import InputError
 from ..modalities.modality import Modality
 from .batches import Batches

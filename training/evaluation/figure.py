@@ -47,7 +47,7 @@ def draw_few_labels(
             panel.fill_between(x, means - sds, means + sds, color=colour, alpha=0.08 if floor else 0.18, linewidth=0)
             panel.plot(
                 x, means, linestyle=method.line, marker=method.marker, color=colour,
-                label=method.short.format(raw=raw), markersize=6 - 1.5 * floor, 
+                label=method.short.format(raw=raw), markersize=6 - 1.5 * floor,
                 markerfacecolor="white" if floor else colour, linewidth=1.1 if floor else 2, zorder=2 if floor else 3,
             )  # fmt: skip
         panel.axhline(chance, color="black", linestyle=(0, (1, 4)), linewidth=1, label="most frequent class")

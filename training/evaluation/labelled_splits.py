@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..command.arguments import EvaluateArguments
+from ..command.evaluate_arguments import EvaluateArguments
 from ..data.loading import load_data
 from ..data.samples import Samples, overlap, subset
 from ..data.sources import source_of

@@ -19,9 +19,9 @@ RULE = (
     "probe on the embedding beats one on an untrained encoder, and no floor, nor the network from scratch, has a "
     "higher mean there than the model's best; the floors on raw input and on principal components must all be "
     "measured there. The model is one run of pretraining, and what it is compared with has new initial weights in "
-    "each draw: it must lie outside what one more such network would reach by chance, however many draws there are. So "
-    "the interval of the n paired differences is Student's for one more such network: their mean +- t sqrt(sd^2 / n + "
-    "s^2), where s is the smaller one of their sd and the sd of what the model is compared with, since new initial "
+    "each draw: it must lie outside what one more such network would reach by chance, however many draws there are. "
+    "So the interval of the n paired differences is Student's for one more such network: their mean +- t sqrt(sd^2 / "
+    "n + s^2), where s is the smaller one of their sd and the sd of what the model is compared with, since new initial "
     "weights can be the cause of no more than either. It must exclude zero after correction for all comparisons of "
     "the report, those of all models and numbers of labels together (Bonferroni)."
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..command.arguments import TrainingArguments
+from ..command.training_arguments import TrainingArguments
 
 
 def make_optimizer(args: TrainingArguments, groups: list[dict], device: torch.device) -> torch.optim.Optimizer:

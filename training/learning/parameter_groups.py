@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from ..command.arguments import FinetuneArguments
+from ..command.finetune_arguments import FinetuneArguments
 from ..networks.heads import head_parameters
 from ..networks.loading import is_ours
 

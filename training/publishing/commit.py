@@ -26,7 +26,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-from ..command.arguments import TrainingArguments
+from ..command.training_arguments import TrainingArguments
 from ..errors import InputError, PushFailed, one_line
 from ..runs.folder import finished_record
 from .hub_checkpoints import HubCheckpoints

@@ -7,8 +7,8 @@ from importlib.metadata import version
 from typing import Any
 
 from ...modeling.shared.pretrainable import Pretrainable
-from ..command.arguments import TrainingArguments
 from ..command.parsing import command_of
+from ..command.training_arguments import TrainingArguments
 from ..data.samples import Samples
 from ..data.sources import source_of
 

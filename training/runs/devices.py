@@ -8,7 +8,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
 
-from ..command.arguments import TrainingArguments
+from ..command.training_arguments import TrainingArguments
 from ..errors import InputError, one_line
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from pretune.training.command.arguments import PretrainArguments
+from pretune.training.command.pretrain_arguments import PretrainArguments
 from pretune.training.data.loading import load_data, subset
 from pretune.training.errors import InputError
 from pretune.training.modalities.image_decoding import cache_folder
@@ -199,7 +199,7 @@ def bad_datasets(tmp_path):
     return [
         ("nowhere/at/all", "was not found: there is no such file or folder"),
         (tmp_path / "missing.npz", "was not found"),
-        (tmp_path / "text.parquet", r"has no image column; its columns are text \(Value\). Pass --image_column"),
+        (tmp_path / "text.parquet", r"has no image column; its columns are text \(Value\). Pass --input_column"),
         (tmp_path / "empty", "is an empty folder"),
         (tmp_path / "broken.npz", "cannot be read as arrays"),
         (tmp_path / "objects.npy", "pickled objects are refused"),
@@ -225,10 +225,10 @@ def test_bad_datasets_are_named_with_the_repair(tmp_path):
 
 
 def test_wrong_columns_and_splits(parquet):
-    with pytest.raises(InputError, match="has no column 'image': it has picture, kind. Pass --image_column"):
-        load_data(arguments(parquet, image_column="image"))
+    with pytest.raises(InputError, match="has no column 'image': it has picture, kind. Pass --input_column"):
+        load_data(arguments(parquet, input_column="image"))
     with pytest.raises(InputError, match="has no images in column 'kind'"):
-        load_data(arguments(parquet, image_column="kind"))
+        load_data(arguments(parquet, input_column="kind"))
     with pytest.raises(InputError, match="has no split 'training': it has train, test"):
         load_data(arguments(parquet, train_split="training"))
     with pytest.raises(InputError, match="has no split 'dev'"):

@@ -87,7 +87,7 @@ def test_their_split_is_the_training_split_or_the_one_named(quick, npz, blobs, s
 
 
 def test_nothing_left_is_refused(quick, npz, blobs, tmp_path):
-    _, evaluation = load_data(pretune.training.arguments.DataArguments(dataset=npz))
+    _, evaluation = load_data(pretune.training.command.data_arguments.DataArguments(dataset=npz))
     np.savez(tmp_path / "judged.npz", image=evaluation.images[:, 0])
     with pytest.raises(InputError, match="all 12 images of .* are evaluation images too"):
         pretune.finetune(unlabelled_dataset=tmp_path / "judged.npz", **quick)

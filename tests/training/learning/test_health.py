@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from pretune import AutoencoderConfig, AutoencoderModel
-from pretune.training.command.arguments import PretrainArguments
+from pretune.training.command.pretrain_arguments import PretrainArguments
 from pretune.training.data.loading import load_data
 from pretune.training.learning.health import code_health, live_units, mean_image, mean_image_error, warn_of_lost_game
 

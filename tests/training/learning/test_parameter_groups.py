@@ -21,7 +21,7 @@ from pretune import (
     ConvAutoencoderConfig,
     ConvAutoencoderForImageClassification,
 )
-from pretune.training.command.arguments import FinetuneArguments
+from pretune.training.command.finetune_arguments import FinetuneArguments
 from pretune.training.learning.parameter_groups import blocks_of, parameter_groups
 
 DENSE = AutoencoderConfig(image_size=8, num_labels=3, hidden_sizes=[16, 8], latent_size=4)

@@ -1,0 +1,40 @@
+"""Arguments of `pretune pretrain`."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..errors import InputError
+from .fields import argument
+from .training_arguments import TrainingArguments
+
+
+@dataclass(kw_only=True)
+class PretrainArguments(TrainingArguments):
+    """Pretrain an encoder without labels."""
+
+    verb: ClassVar[str] = "pretrain"
+    examples: ClassVar[tuple[str, ...]] = (
+        "pretune pretrain digits --output_dir runs/digits",
+        "pretune pretrain --dataset me/images --model_type conv_autoencoder --config.hidden_sizes 32 64 128 "
+        "--output_dir runs/conv",
+    )
+
+    eval_knn: bool = argument(
+        False,
+        "between epochs also the accuracy of a nearest neighbour on the code, on a labelled sample",
+        group="measurement",
+    )
+    backbone: str | None = argument(
+        None,
+        "with model_type masked_image_model: a model of transformers, its network and weights to start from",
+        group="network",
+    )
+    init_from: str | None = argument(
+        None, "run folder or Hub id of an encoder of ours to go on from, on these data", group="network"
+    )
+    revision: str | None = argument(None, "branch, tag or commit of that Hub model", group="seldom needed")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.backbone is not None and (self.model_type != "masked_image_model" or self.init_from is not None):
+            raise InputError("backbone needs --model_type masked_image_model, and no --init_from.")

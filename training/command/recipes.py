@@ -1,0 +1,98 @@
+"""Recipes: YAML files of arguments. Reads them, says what one changes, and writes the command that repeats a run."""
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import InputError
+from .fields import check_names, coerce, default_of
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+NOT_REPEATED = ("recipe", "hub_token", "config", "overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm")
+
+
+def recipe_names(verb: str | None = None) -> list[str]:
+    """The names of the shipped recipes; with a `verb` only those whose header gives a command of it."""
+    files = sorted(RECIPES.glob("*.yaml"))
+    return [f.stem for f in files if verb is None or re.search(rf"pretune {verb} {f.stem}\b", f.read_text())]
+
+
+def recipe_path(recipe: str | Path) -> Path:
+    """The file of a recipe: a path, or the name of a shipped one (`mnist`).
+
+    Raises:
+        InputError: there is none.
+    """
+    path = Path(recipe)
+    path = path if path.is_file() else RECIPES / f"{recipe}.yaml"
+    if not path.is_file():
+        known = ", ".join(recipe_names())
+        raise InputError(f"no recipe {str(recipe)!r}: expected a YAML file, or one of {known}.")
+    return path
+
+
+def read_recipe(recipe: str | Path, cls: type) -> dict[str, Any]:
+    """The mapping in a recipe, its keys arguments of class `cls`.
+
+    Raises:
+        InputError: there is no such recipe, it is no mapping, or a key is unknown (names the nearest).
+    """
+    path = recipe_path(recipe)
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"recipe {path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"recipe {path} must be a mapping of arguments to values, got {type(values).__name__}.")
+    where = str(path).replace("{", "{{").replace("}", "}}")  # it becomes part of a format
+    check_names(values, cls, f"key {{}} in recipe {where}", values.get("model_type"), "put {} under config:")
+    return values
+
+
+def recipe_header(recipe: str | Path) -> str:
+    """What a recipe says of itself: the comment it begins with, without the signs."""
+    lines = recipe_path(recipe).read_text().splitlines()
+    end = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    return "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[:end])
+
+
+def recipe_changes(recipe: str | Path, cls: type) -> Iterator[tuple[str, Any, Any]]:
+    """(argument, value, default) of all that a recipe sets to something else than the default.
+
+    Fields of the network's config stand one by one, as "config.FIELD", with default None: reading it would load the
+    network's family.
+    """
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    for name, value in read_recipe(recipe, cls).items():
+        f = fields[name]
+        value, default = coerce(name, value, f.type, f.metadata["choices"]), default_of(f)
+        if name == "config":
+            yield from ((f"config.{key}", inner, None) for key, inner in value.items())
+        elif value != default:
+            yield name, value, default
+
+
+def command_of(verb: str, arguments: Any) -> str:
+    """The command line that starts the same run: what differs from the recipe and the defaults. Never a token."""
+    base = {f.name: default_of(f) for f in dataclasses.fields(arguments)}
+    recipe, config = getattr(arguments, "recipe", None), getattr(arguments, "config", {})
+    in_recipe = {name: value for name, value, _ in recipe_changes(recipe, type(arguments))} if recipe else {}
+    words = ["pretune", verb, *([recipe] if recipe else [])]
+    for name, value in dataclasses.asdict(arguments).items():
+        if name not in NOT_REPEATED and value != in_recipe.get(name, base[name]):
+            words += [f"--{name}", *map(_word, value if isinstance(value, list) else [value])]
+    for name, value in config.items():
+        if value != in_recipe.get(f"config.{name}"):
+            words += [f"--config.{name}", *map(str, value if isinstance(value, list) else [value])]
+    return " ".join(map(shlex.quote, words))
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
