@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ...model_cards.words import labels_in_words
 from ..card import write_card
 from ..errors import InputError
 from ..learning.pictures import draw_confusions, draw_few_labels
 from ..protocol import FLOORS, METHODS
 from ..runs.folder import card_was_edited, read_record
-from .verdict import WORDS, Accuracies, differences, labels_in_words, method_in_words, ranking, verdict
+from .verdict import WORDS, Accuracies, differences, method_in_words, ranking, verdict
 
 FIGURE, CONFUSION = "few_labels.png", "confusion.png"
 DEFAULTS = {"labels_per_class": "labels_per_class, if not chosen", "draws": "draws, if not chosen"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...model_cards.words import labels_in_words
 from ..protocol import FLOORS, PROTOCOL
 
 Accuracies = Mapping[tuple[str, int | str], list[float]]  # (method, labels per class) -> per cent, by draw
@@ -216,11 +217,6 @@ def _missing_floors(found: Accuracies, count: int | str) -> list[str]:
 def method_in_words(method: str) -> str:
     """A method's row in a table; floors are named as such."""
     return "floor: " * (method in FLOORS) + WORDS[method]
-
-
-def labels_in_words(count: int | str) -> str:
-    """A number of labels, as in "with 1 label per class"."""
-    return "all labels" if count == "all" else f"{count} label{'s' * (count != 1)} per class"
 
 
 def _list(counts: list[int | str]) -> str:

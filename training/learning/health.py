@@ -5,13 +5,13 @@ import logging
 import numpy as np
 import torch
 
+from ...model_cards.words import no_better_than_mean
 from ...modeling.shared.layers import ACTIVATIONS
 from ..data.batches import evaluating
 
 logger = logging.getLogger(__name__)
 SAMPLE = 1024  # images looked at
 WON, ALIKE = 0.1, 0.1  # discriminator's loss and samples' variety below which a GAN is out of balance
-COLLAPSED = 0.98  # of the mean image's error; a network that learns anything falls well below
 
 
 def live_units(model: torch.nn.Module, pixel_values: torch.Tensor) -> dict[str, tuple[int, int]]:
@@ -104,7 +104,7 @@ def mean_image_error(images: np.ndarray, mean: np.ndarray, where: np.ndarray | N
 
 def warn_of_collapse(error: float, mean_error: float) -> None:
     """Warn if reconstructions are no better than the mean image."""
-    if mean_error > 0 and error >= COLLAPSED * mean_error:
+    if no_better_than_mean(error, mean_error):
         logger.warning(
             "warning: the reconstruction error, %.4f, is no better than the mean image's, %.4f: the network has "
             "collapsed, or has hardly begun to learn. Train longer, or try another --seed or --learning_rate.",
