@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import t as student
 
 from pretune.training.command.running import log_to_stderr
+from pretune.training.evaluation.verdict import paired_difference
 from pretune.training.finetune import finetune
 from pretune.training.pretrain import pretrain
+from pretune.training.protocol import PROTOCOL
 
 LABELS_PER_CLASS, DRAWS = 10, 10
 
@@ -43,26 +44,24 @@ def main(folder: Path) -> None:
     print(f"\naccuracy on 360 unseen digits, mean and sd of {DRAWS} draws")
     for name, label in (("pretrained", "pretrained, then fine-tuned"), ("scratch", "same network from scratch")):
         print(f"   {label:<30}{np.mean(accuracy[name]):5.1f} +- {np.std(accuracy[name], ddof=1):.1f} %")
-    print(f"\n{verdict(np.subtract(accuracy['pretrained'], accuracy['scratch']))}")
+    print(f"   {difference(accuracy['pretrained'], accuracy['scratch'])}")
+    print("\nwhat pretraining is worth, beside raw pixels, PCA and an untrained encoder, and by a stated rule:\n")
+    print(f"   pretune evaluate --model {base} --dataset digits --labels_per_class {LABELS_PER_CLASS}")
     print(
         f"\npictures: {base}/reconstructions.png, latents.png, loss.png and {folder}/pretrained-0/confusion_matrix.png"
     )
     print("load the encoder in Python:\n")
     print("   from pretune import AutoencoderModel")
     print(f'   model = AutoencoderModel.from_pretrained("{base}")')
-    print("   latents = model.encode(pixel_values)          # (B, 1, 8, 8) in [0, 1] -> (B, 2)")
+    print("   embedding = model.encode(pixel_values)        # (B, 1, 8, 8) in [0, 1] -> (B, 2)")
     print(f"\n{time.perf_counter() - began:.0f} s after the imports")
 
 
-def verdict(gains: np.ndarray) -> str:
-    """What the paired differences (points of accuracy) say, by their 95 % interval."""
-    half = student.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / len(gains) ** 0.5
-    figures = f"{gains.mean():+.1f} points, 95 % interval {gains.mean() - half:+.1f} to {gains.mean() + half:+.1f}"
-    if gains.mean() - half > 0:
-        return f"Pretraining helped here: {figures}, over {len(gains)} paired draws."
-    if gains.mean() + half < 0:
-        return f"Pretraining did harm here: {figures}, over {len(gains)} paired draws."
-    return f"Pretraining made no difference that {len(gains)} paired draws can show: {figures}."
+def difference(pretrained: list[float], scratch: list[float]) -> str:
+    """The paired difference of two lists of accuracies in per cent, by draw, with the interval of its mean."""
+    d = paired_difference("finetune", "scratch", LABELS_PER_CLASS, pretrained, scratch, comparisons=1)
+    interval = f"{100 * PROTOCOL.confidence:g} % interval {d.low:+.1f} to {d.high:+.1f}"
+    return f"difference, draw by draw: {d.mean:+.1f} points, {interval} (n = {d.draws})"
 
 
 if __name__ == "__main__":

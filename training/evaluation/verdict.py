@@ -21,9 +21,9 @@ RULE = (
     "measured there. The model is one run of pretraining, and what it is compared with has new initial weights in "
     "each draw: it must lie outside what one more such network would reach by chance, however many draws there are. "
     "So the interval of the n paired differences is Student's for one more such network: their mean +- t sqrt(sd^2 / "
-    "n + s^2), where s is the smaller one of their sd and the sd of what the model is compared with, since new initial "
-    "weights can be the cause of no more than either. It must exclude zero after correction for all comparisons of "
-    "the report, those of all models and numbers of labels together (Bonferroni)."
+    "n + s^2), where s is the smaller one of their sd and the sd of what the model is compared with, since new "
+    "initial weights can be the cause of no more than either. It must exclude zero after correction for all "
+    "comparisons of the report, those of all models and numbers of labels together (Bonferroni)."
 )
 
 UNMEASURED = "Whether pretraining helped was not measured: "

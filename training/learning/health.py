@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import torch
 
+from ...model_cards.words import no_better_than_mean
 from ...modeling.shared.evaluating import evaluating
 from ...modeling.shared.layers import ACTIVATIONS
 from ..data.batches import Columns
@@ -12,7 +13,6 @@ from ..modalities.modality import Inputs
 
 logger = logging.getLogger(__name__)
 SAMPLE = 1024  # samples looked at
-COLLAPSED = 0.98  # of the mean image's error; a network that learns anything falls well below
 
 
 def live_units(model: torch.nn.Module, inputs: Inputs) -> dict[str, tuple[int, int]]:
@@ -109,7 +109,7 @@ def mean_sample_error(columns: Columns, name: str, mean: torch.Tensor, where: to
 
 def warn_of_collapse(error: float, mean_error: float, mean: str) -> None:
     """Warn if reconstructions are no better than the mean sample, called `mean`."""
-    if mean_error > 0 and error >= COLLAPSED * mean_error:
+    if no_better_than_mean(error, mean_error):
         logger.warning(
             "warning: the reconstruction error, %.4f, is no better than the %s's, %.4f: the network has "
             "collapsed, or has hardly begun to learn. Train longer, or try another --seed or --learning_rate.",

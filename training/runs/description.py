@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+
 from ...modeling.shared.pretrainable import Pretrainable
-from ..command.parsing import command_of
+from ..command.recipes import command_of
 from ..command.training_arguments import TrainingArguments
 from ..data.samples import Samples
 from ..data.sources import source_of
@@ -56,6 +58,8 @@ def describe_model(model: Any, train: Samples, fitting: str | None) -> dict[str,
         "parameters": sum(p.numel() for p in model.parameters()),
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "input": train.modality.describe(model.config),
+        "parts": int(np.prod(train.values.shape[1:])),
+        "problem_type": None if pretrains else model.config.problem_type,
         "fitting": fitting,
         "labels": None if pretrains else list(train.label_names),
         "loss_name": model.loss_name if pretrains else "loss of the classifier",
