@@ -12,7 +12,7 @@ from pretune.training.command.parsing import build_arguments, parse_arguments
 from pretune.training.command.pretrain_arguments import PretrainArguments
 from pretune.training.command.recipes import command_of
 from pretune.training.errors import InputError
-from pretune.training.networks.models import make_config, named_family
+from pretune.training.networks.building import make_config, named_family
 
 NEEDED = ["--dataset", "digits", "--output_dir", "out"]
 
