@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 from transformers.utils import ModelOutput
 
 from ..data.batches import Batches
@@ -62,6 +62,22 @@ def _fit(model: nn.Module, batches: Any, learning_rate: float, number: int) -> N
             pass
 
 
+class _Known(torch.autograd.Function):
+    """A loss whose gradients are known by the time that it is: vmap takes them network by network."""
+
+    @staticmethod
+    def forward(ctx: Any, loss: torch.Tensor, *weights_and_gradients: torch.Tensor) -> torch.Tensor:
+        """Scalar loss, weights and as many gradients, each (M, ...) -> the loss."""
+        ctx.save_for_backward(*weights_and_gradients[len(weights_and_gradients) // 2 :])
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx: Any, scale: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """The gradients of the weights, (M, ...) each."""
+        gradients = ctx.saved_tensors
+        return None, *(scale * gradient for gradient in gradients), *(None for _ in gradients)
+
+
 class Together(nn.Module):
     """Networks of one kind as one: their weights get a leading axis, and one optimizer moves them all.
 
@@ -80,11 +96,12 @@ class Together(nn.Module):
         self.weights = nn.ParameterList([value.detach().requires_grad_() for value in stacked.values()])
 
     def forward(self, **batch: torch.Tensor) -> ModelOutput:
-        """Arguments with a leading axis, such as (M, B, C, H, W) -> the sum of the networks' losses: none of them
-        has a part in another's gradient."""
-        weights = dict(zip(self.names, self.weights, strict=True))
-        losses = vmap(lambda own, part: functional_call(self.skeleton[0], own, kwargs=part).loss)(weights, batch)
-        return ModelOutput(loss=losses.sum())
+        """Arguments with a leading axis, such as (M, B, C, H, W) -> the sum of the networks' losses, a scalar: none of
+        them has a part in another's gradient."""
+        weights = {name: value.detach() for name, value in zip(self.names, self.weights, strict=True)}
+        found = grad_and_value(lambda own, part: functional_call(self.skeleton[0], own, kwargs=part).loss)
+        gradients, losses = vmap(found)(weights, batch)
+        return ModelOutput(loss=_Known.apply(losses.sum(), *self.weights, *(gradients[name] for name in self.names)))
 
     @torch.no_grad()
     def give_back(self) -> None:
