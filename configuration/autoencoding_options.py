@@ -5,13 +5,13 @@ from typing import Literal
 
 from huggingface_hub.dataclasses import strict
 
-from .encoder import EncoderConfig
+from .image import ImageConfig
 
 EXACT_CONTRACTIVE_LIMIT = 64  # units of the code; the exact penalty costs a backward pass for each
 
 
 @strict
-class PretrainingOptions(EncoderConfig):
+class PretrainingOptions(ImageConfig):
     """Corrupted input, sparse, contractive and variational codes. Without any of them: a plain autoencoder.
 
     Penalties are counted for each image beside the squared error summed over its pixels.

@@ -5,14 +5,14 @@ from typing import Literal
 
 from huggingface_hub.dataclasses import strict
 
-from .encoder import EncoderConfig
+from .image import ImageConfig
 
 # architecture -> hidden_sizes, discriminator_sizes
 DEFAULT_SIZES = {"dense": ([512, 512], [512, 512]), "conv": ([32, 64], [256])}
 
 
 @strict
-class BiGANConfig(EncoderConfig):
+class BiGANConfig(ImageConfig):
     """An encoder, a generator (the decoder), and a discriminator that judges pairs of image and code.
 
     `BiGANConfig()` is the dense network for 28x28 grey images that was the most stable of those tried on MNIST: batch

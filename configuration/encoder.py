@@ -6,25 +6,16 @@ from transformers import PreTrainedConfig
 
 @strict
 class EncoderConfig(PreTrainedConfig):
-    """Fields and rules that all families share.
+    """Fields and rules that all families share, whatever their input is.
 
     Args:
-        image_size: height and width of the square input, in pixels.
-        num_channels: 1 for grey, 3 for colour.
         has_decoder: False for a bare encoder, as in a classifier fine-tuned without `reconstruction_weight`.
         reconstruction_weight: weight of the pretraining loss beside the classifier's own; above 0 the classifier
             keeps the decoder.
     """
 
-    image_size: int = 28
-    num_channels: int = 1
     has_decoder: bool = True
     reconstruction_weight: float | int = 0.0
-
-    def validate_image(self):
-        for name in ("image_size", "num_channels"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
 
     def validate_reconstruction_weight(self):
         if not 0 <= self.reconstruction_weight < float("inf"):
@@ -38,8 +29,3 @@ class EncoderConfig(PreTrainedConfig):
                 f"problem_type must be 'single_label_classification' or 'multi_label_classification', "
                 f"got {self.problem_type!r}."
             )
-
-    @property
-    def num_pixels(self) -> int:
-        """Numbers in one image: channels x height x width."""
-        return self.num_channels * self.image_size**2

@@ -7,13 +7,13 @@ from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 from .backbones import channels_of, measure, native_backbone, patch_of, size_inside
-from .encoder import EncoderConfig
+from .image import ImageConfig
 
 DEFAULT_BACKBONE = {"model_type": "resnet", "layer_type": "basic", "embedding_size": 32, "hidden_sizes": [32, 64, 128]}
 
 
 @strict
-class MaskedImageModelConfig(EncoderConfig):
+class MaskedImageModelConfig(ImageConfig):
     """A network that people already use, pretrained by filling in what is hidden from it.
 
     Args:

@@ -34,6 +34,7 @@ class Family:
         purpose: what it is and what it is for, in a line.
         modality: the kind of its input, as `training/modalities/` names it.
         config_path, model_path, classifier_path, processor_path: where its classes are, as module.Class.
+        auto_classes: of transformers, that find its classifier and its processor.
     """
 
     purpose: str
@@ -42,6 +43,7 @@ class Family:
     model_path: str
     classifier_path: str
     processor_path: str
+    auto_classes: tuple[str, str] = ("AutoModelForImageClassification", "AutoImageProcessor")
 
     @property
     def config(self) -> type:
@@ -104,8 +106,6 @@ FAMILIES: dict[str, Family] = {  # by `model_type` without its prefix
         IMAGE_PROCESSOR,
     ),
 }
-# The Auto classes of transformers that find a classifier and a processor, by modality.
-AUTO_CLASSES = {"image": ("AutoModelForImageClassification", "AutoImageProcessor")}
 
 
 def _class(path: str) -> type:
@@ -130,7 +130,7 @@ def register_families() -> None:
     from transformers import AutoConfig, AutoModel, AutoModelForPreTraining
 
     for family in FAMILIES.values():
-        classifier, processor = (getattr(transformers, name) for name in AUTO_CLASSES[family.modality])
+        classifier, processor = (getattr(transformers, name) for name in family.auto_classes)
         AutoConfig.register(family.config.model_type, family.config, exist_ok=True)
         AutoModel.register(family.config, family.model, exist_ok=True)
         AutoModelForPreTraining.register(family.config, family.model, exist_ok=True)

@@ -100,7 +100,7 @@ class Protocol:
         test_split: which images are counted; share and seed of the held-out part stand in `data.py`.
         neighbours, distance: of the nearest-neighbour vote, on features as they are.
         standardisation: of features before the linear probe; their statistics come from the reference images.
-        reference_images: training images, without labels, for these statistics and the health of the code.
+        reference_samples: training images, without labels, for these statistics and the health of the code.
         penalties: of the linear probe, softmax regression: the inverse of scikit-learn's C. The middle one is the
             default.
         probe_iterations: of L-BFGS, at most.
@@ -124,7 +124,7 @@ class Protocol:
     neighbours: int = 1
     distance: str = "euclidean"
     standardisation: str = "mean 0, and all features divided by the largest sd among them"
-    reference_images: int = 10_000
+    reference_samples: int = 10_000
     penalties: tuple[float, ...] = (0.1, 1.0, 10.0)
     probe_iterations: int = 200
     pca_values: int = 200_000_000

@@ -7,7 +7,7 @@ from huggingface_hub.errors import StrictDataclassError
 from torch.nn import functional as F
 
 from pretune.configuration.bigan import BiGANConfig
-from pretune.modeling.bigan import BiGANForImageClassification, BiGANModel, frozen, play
+from pretune.modeling.bigan import BiGANForImageClassification, BiGANModel, BiGANOutput, frozen, play
 
 TINY = {
     "dense": {"architecture": "dense", "hidden_sizes": [16, 12], "discriminator_sizes": [16, 8]},
@@ -329,3 +329,12 @@ def test_learns_the_digits():
     assert after.squared_error.mean() < 0.6 * before.squared_error.mean()
     assert after.diversity > 0.5
     assert 0.5 < after.discriminator_loss < 2 * math.log(2) + 0.3  # in balance: neither side has won
+
+
+def test_a_game_out_of_balance_is_warned_of():
+    model = BiGANModel(tiny())
+    fair = BiGANOutput(discriminator_loss=torch.tensor(1.2), diversity=torch.tensor(0.6))
+    lost = BiGANOutput(discriminator_loss=torch.tensor(0.01), diversity=torch.tensor(0.02))
+    assert model.warnings(fair) == [] == model.warnings(BiGANOutput())
+    apart, alike = model.warnings(lost)
+    assert "the discriminator tells every pair apart" in apart and "lost their variety" in alike

@@ -14,6 +14,7 @@ from pretune.modeling.shared.augmentation import augment, mixup, strengthen, wea
 from pretune.training.command.finetune_arguments import FinetuneArguments
 from pretune.training.learning.best_weights import BestWeights
 from pretune.training.learning.classifying import Classifying, align
+from pretune.training.modalities.image import IMAGE
 
 TINY = {"hidden_sizes": [16, 8], "latent_size": 4}
 RESNET = ResNetConfig(layer_type="basic", num_labels=4, embedding_size=8, hidden_sizes=[8, 12], depths=[1, 1])
@@ -21,6 +22,10 @@ RESNET = ResNetConfig(layer_type="basic", num_labels=4, embedding_size=8, hidden
 
 def arguments(**options):
     return FinetuneArguments(from_scratch=True, dataset="digits", output_dir="unused", **options)
+
+
+def wrap(model, **options):
+    return Classifying(model, arguments(**options), IMAGE.changes, torch.nn.Identity())
 
 
 def network(**options):
@@ -118,18 +123,20 @@ def test_mixup_blends_images_and_targets_alike():
 
 def test_label_smoothing_is_torchs():
     model, x, y = network(), torch.rand(5, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1])
-    wrapped = Classifying(model, arguments(label_smoothing=0.1)).train()
+    wrapped = wrap(model, label_smoothing=0.1).train()
     expected = torch.nn.CrossEntropyLoss(label_smoothing=0.1)(model(x).logits, y)
-    torch.testing.assert_close(wrapped(x, y).loss, expected)
-    plain = Classifying(model, arguments()).train()
-    torch.testing.assert_close(plain(x, y).loss, model(x, y).loss)
-    torch.testing.assert_close(wrapped.eval()(x, y).loss, model(x, y).loss)  # nothing of it when it is judged
+    torch.testing.assert_close(wrapped(y, pixel_values=x).loss, expected)
+    plain = wrap(model).train()
+    torch.testing.assert_close(plain(y, pixel_values=x).loss, model(x, y).loss)
+    torch.testing.assert_close(
+        wrapped.eval()(y, pixel_values=x).loss, model(x, y).loss
+    )  # nothing of it when it is judged
 
 
 def test_a_compiled_classifier_gives_the_same_fields():
-    wrapped = Classifying(network(), arguments(unlabelled_dataset="digits")).train()
+    wrapped = wrap(network(), unlabelled_dataset="digits").train()
     x, y, u = torch.rand(5, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1]), torch.rand(7, 1, 8, 8)
-    output = torch.compile(wrapped, backend="eager")(x, y, u)
+    output = torch.compile(wrapped, backend="eager")(y, {"pixel_values": u}, pixel_values=x)
     assert output.loss.shape == output["pseudo_labelled"].shape == () and output.logits.shape == (5, 3)
 
 
@@ -145,13 +152,13 @@ def test_reconstruction_weight_keeps_the_pretraining_loss(quick, tmp_path):
 
 def test_consistency_counts_only_sure_pseudo_labels():
     model, x, y, u = network(), torch.rand(5, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1]), torch.rand(7, 1, 8, 8)
-    never = Classifying(model, arguments(confidence_threshold=1.0)).train()
-    output = never(x, y, u)
+    never = wrap(model, confidence_threshold=1.0).train()
+    output = never(y, {"pixel_values": u}, pixel_values=x)
     torch.testing.assert_close(output.loss, model(x, y).loss)
     assert output.pseudo_labelled == 0 and never.logged_outputs == ()
     options = {"unlabelled_dataset": "digits", "confidence_threshold": 0.0, "consistency_weight": 2.0}
-    always = Classifying(model, arguments(**options)).train()
-    output = always(x, y, u)
+    always = wrap(model, **options).train()
+    output = always(y, {"pixel_values": u}, pixel_values=x)
     assert output.pseudo_labelled == 1 and output.loss > model(x, y).loss
     output.loss.backward()
     assert model.classifier.weight.grad.abs().sum() > 0
@@ -170,14 +177,14 @@ def test_aligned_guesses_are_as_frequent_as_labels_and_a_mistaken_class_gives_wa
 
 def test_averaged_weights_follow_and_are_what_is_kept():
     model = network()
-    wrapped = Classifying(model, arguments(ema_decay=0.5)).train()
+    wrapped = wrap(model, ema_decay=0.5).train()
     before = wrapped.averaged.classifier.weight.clone()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    wrapped.follow(optimizer)
     for _ in range(4):  # accumulated into one step
-        wrapped(torch.rand(2, 1, 8, 8), torch.tensor([0, 1])).loss.backward()
+        wrapped(torch.tensor([0, 1]), pixel_values=torch.rand(2, 1, 8, 8)).loss.backward()
     assert torch.equal(wrapped.averaged.classifier.weight, before)
     optimizer.step()
+    wrapped.after_step()
     now = model.classifier.weight.detach()  # the step itself enters
     assert not torch.equal(now, before)
     torch.testing.assert_close(wrapped.averaged.classifier.weight, (before + now) / 2)

@@ -72,12 +72,13 @@ def test_pretrain_leaves_model_record_metrics_and_pictures(pretrained, tiny):
 
 def test_the_loaded_model_gives_the_metrics_the_run_wrote(pretrained, tiny):
     from pretune.training.data.loading import load_data
+    from pretune.training.modalities.image import IMAGE
 
-    train, held = load_data(PretrainArguments(**tiny))
+    train, held = load_data(PretrainArguments(**tiny), IMAGE)
     model = pretune.AutoencoderModel.from_pretrained(pretrained.output_dir)
-    pixels = torch.from_numpy(held.images) / 255
+    pixels = torch.from_numpy(held.values) / 255
     assert model(pixels).loss.item() == pytest.approx(pretrained.metrics["eval_loss"], rel=1e-5)
-    mean = torch.from_numpy(train.images / 255).float().mean(0)
+    mean = torch.from_numpy(train.values / 255).float().mean(0)
     assert (pixels - mean).square().mean().item() == pytest.approx(
         pretrained.metrics["eval_mean_image_loss"], rel=1e-5
     )

@@ -21,7 +21,7 @@ Features = tuple[np.ndarray, np.ndarray, Standardiser]  # of the training sample
 def reference_rows(train: Samples) -> np.ndarray:
     """Rows of the training samples whose statistics are used, without their labels."""
     rng = np.random.default_rng(seed_for(PROTOCOL.seed, "reference"))
-    return np.sort(rng.permutation(len(train))[: PROTOCOL.reference_images])
+    return np.sort(rng.permutation(len(train))[: PROTOCOL.reference_samples])
 
 
 class FloorFeatures:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...modeling.families import AUTO_CLASSES
 from ...modeling.shared import augmentation
 from ..protocol import PROTOCOL
 from .image_decoding import ImageDecoder
@@ -91,7 +90,7 @@ IMAGE = Modality(
     show=draw_reconstructions,
     show_samples=draw_images,
     describe=describe,
-    auto_classes=AUTO_CLASSES["image"],
+    auto_classes=("AutoModelForImageClassification", "AutoImageProcessor"),
     tasks={"encoder": "image-feature-extraction", "classifier": "image-classification"},
     example={
         "encoder": (

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ...model_cards.card import PICTURES
-from ...modeling.families import AUTO_CLASSES, FAMILIES, PREFIX
+from ...modeling.families import FAMILIES, PREFIX
 from ..runs.card_file import card_for_hub
 from .code_export import export_code
 
@@ -18,7 +18,7 @@ def repository_files(folder: Path, record: dict[str, Any], repo_id: str) -> dict
     mine = {name: folder / name for name in ("model.safetensors", "run.json", "metrics.jsonl", *PICTURES)}
     mine |= {name: folder / name for name in ("per_class.csv", "confusion_matrix.csv")}
     files: dict[str, bytes | Path] = {name: path for name, path in mine.items() if path.is_file()}
-    processors = {processor for _, processor in AUTO_CLASSES.values()}
+    processors = {family.auto_classes[1] for family in FAMILIES.values()}
     processor_map = {k: v for k, v in auto_map.items() if k in processors}
     model_map = {k: v for k, v in auto_map.items() if k not in processors}
     for name, mapping in (("config.json", model_map), ("preprocessor_config.json", processor_map)):
@@ -37,7 +37,7 @@ def _code_of(model_type: str) -> tuple[dict[str, str], dict[str, str]]:
     code: dict[str, str] = {}
     auto_map: dict[str, str] = {}
     if family is not None:
-        classifier, processor = AUTO_CLASSES[family.modality]
+        classifier, processor = family.auto_classes
         for auto, cls in (
             ("AutoConfig", family.config), ("AutoModel", family.model), ("AutoModelForPreTraining", family.model),
             (classifier, family.classifier), (processor, family.processor),

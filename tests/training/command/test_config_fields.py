@@ -23,7 +23,7 @@ def test_every_field_of_a_config_is_printed_with_text_type_and_default(family, c
 
 def test_own_fields_come_first_and_the_nearest_text_holds():
     groups = {c.__name__: {f.name: f for f in fields} for c, fields in config_fields(FAMILIES["bigan"].config)}
-    assert list(groups) == ["BiGANConfig", "EncoderConfig"]
+    assert list(groups) == ["BiGANConfig", "ImageConfig", "EncoderConfig"]
     assert groups["BiGANConfig"]["prior"].kind == "'uniform' | 'normal'"
     assert groups["BiGANConfig"]["prior"].default == "'uniform'"
     assert "keeps generator and discriminator" in groups["EncoderConfig"]["reconstruction_weight"].text
@@ -84,5 +84,5 @@ def test_a_family_that_lives_elsewhere():
         depth: int = 3
 
     (own, (depth,)), (base, rest) = config_fields(OtherConfig)
-    assert (own, base) == (OtherConfig, EncoderConfig) and "image_size" in [f.name for f in rest]
+    assert (own, base) == (OtherConfig, EncoderConfig) and "has_decoder" in [f.name for f in rest]
     assert dataclasses.astuple(depth) == ("depth", "int", "3", "of it.")

@@ -4,17 +4,18 @@ import torch
 
 from pretune.training.data.batches import Batches, Columns
 from pretune.training.errors import InputError
+from pretune.training.modalities.image import to_pixels
 
 CPU = torch.device("cpu")
 
 
 def batches(n=50, **arguments):
-    columns = Columns({"x": np.arange(n, dtype=np.int64), "pixels": np.arange(n, dtype=np.uint8)[:, None]}, CPU)
+    columns = Columns(np.arange(n, dtype=np.uint8)[:, None], to_pixels, CPU, np.arange(n, dtype=np.int64))
     return Batches(columns, **arguments)
 
 
 def rows(source, step):
-    return [batch["x"].tolist() for batch in source(step)]
+    return [batch["labels"].tolist() for batch in source(step)]
 
 
 def test_every_epoch_is_a_new_order_of_different_samples():
@@ -46,6 +47,6 @@ def test_fewer_samples_than_a_batch_are_all_taken():
 
 def test_eight_bit_columns_come_out_as_floats_in_zero_to_one():
     batch = batches(n=256, batch_size=256).columns[slice(0, 256)]
-    assert batch["pixels"].dtype == torch.float32 and batch["x"].dtype == torch.int64
-    assert (batch["pixels"].min(), batch["pixels"].max()) == (0, 1)
-    assert torch.equal(batch["pixels"][:, 0], torch.arange(256) / 255)
+    assert batch["pixel_values"].dtype == torch.float32 and batch["labels"].dtype == torch.int64
+    assert (batch["pixel_values"].min(), batch["pixel_values"].max()) == (0, 1)
+    assert torch.equal(batch["pixel_values"][:, 0], torch.arange(256) / 255)

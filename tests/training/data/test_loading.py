@@ -7,8 +7,10 @@ import PIL.Image
 import pytest
 
 from pretune.training.command.pretrain_arguments import PretrainArguments
-from pretune.training.data.loading import load_data, subset
+from pretune.training.data import loading
+from pretune.training.data.samples import subset
 from pretune.training.errors import InputError
+from pretune.training.modalities.image import IMAGE
 from pretune.training.modalities.image_decoding import cache_folder
 
 SHARED_MNIST = __import__("pathlib").Path(__file__).resolve().parents[2].parent / "shared/data/mnist"
@@ -16,6 +18,10 @@ SHARED_MNIST = __import__("pathlib").Path(__file__).resolve().parents[2].parent 
 
 def arguments(dataset, **changes):
     return PretrainArguments(dataset=str(dataset), output_dir="unused", **changes)
+
+
+def load_data(args, **wanted):
+    return loading.load_data(args, IMAGE, wanted)
 
 
 def png(image: np.ndarray, kind: str = "PNG", mode: str | None = None) -> bytes:
@@ -46,24 +52,24 @@ def parquet(tmp_path, blobs):
 
 def test_digits_are_built_in():
     train, test = load_data(arguments("digits"))
-    assert train.images.shape == (1437, 1, 8, 8) and train.images.dtype == np.uint8 and train.images.max() == 255
+    assert train.values.shape == (1437, 1, 8, 8) and train.values.dtype == np.uint8 and train.values.max() == 255
     assert len(test) == 360 and test.label_names == [str(d) for d in range(10)]
     assert np.bincount(test.labels).min() >= 35  # stratified
 
 
 def test_hub_layout_finds_columns_by_type_and_keeps_the_order(parquet, blobs):
     train, test = load_data(arguments(parquet))
-    assert np.array_equal(train.images[:, 0], blobs[0][:45]) and np.array_equal(train.labels, blobs[1][:45])
-    assert np.array_equal(test.images[:, 0], blobs[0][45:]) and test.label_names == ["a", "b", "c"]
+    assert np.array_equal(train.values[:, 0], blobs[0][:45]) and np.array_equal(train.labels, blobs[1][:45])
+    assert np.array_equal(test.values[:, 0], blobs[0][45:]) and test.label_names == ["a", "b", "c"]
 
 
 def test_decoded_once_then_mapped_from_the_cache(parquet, monkeypatch):
     first, _ = load_data(arguments(parquet))
     monkeypatch.setattr(PIL.Image, "open", lambda *a: pytest.fail("decoded a second time"))
     # the size is known from the cache's key only if the model gives it, so look at the first image only
-    second, _ = load_data(arguments(parquet), size=8, channels=1)
-    assert np.array_equal(first.images, second.images) and first.fingerprint == second.fingerprint
-    assert isinstance(second.images, np.memmap) and second.images.nbytes == 45 * 64
+    second, _ = load_data(arguments(parquet), image_size=8, num_channels=1)
+    assert np.array_equal(first.values, second.values) and first.fingerprint == second.fingerprint
+    assert isinstance(second.values, np.memmap) and second.values.nbytes == 45 * 64
     assert cache_folder().is_dir()
 
 
@@ -99,7 +105,7 @@ def test_arrays_of_every_layout_and_type_agree(tmp_path, blobs):
     for name, array in variants.items():
         np.save(tmp_path / name, array)
         train, _ = load_data(arguments(tmp_path / name, eval_split="none"))
-        assert np.array_equal(train.images[:, 0], images), name
+        assert np.array_equal(train.values[:, 0], images), name
         assert train.labels is None
 
 
@@ -150,16 +156,16 @@ def test_images_that_differ_are_refused_or_fitted(tmp_path, blobs):
     PIL.Image.fromarray(np.zeros((12, 9, 3), np.uint8)).save(folder / "x.png")
     with pytest.raises(InputError, match=r"image 10 of .*: 3x12x9 .* expected 1x8x8.*--fit_images"):
         load_data(arguments(folder))
-    fitted, _ = load_data(arguments(folder, fit_images=True, eval_split="none"), size=16, channels=3)
-    assert fitted.images.shape == (11, 3, 16, 16)
+    fitted, _ = load_data(arguments(folder, fit_images=True, eval_split="none"), image_size=16, num_channels=3)
+    assert fitted.values.shape == (11, 3, 16, 16)
     with pytest.raises(InputError, match=r"1x8x8 .* expected 1x28x28"):
-        load_data(arguments("digits"), size=28)
+        load_data(arguments("digits"), image_size=28)
 
 
 def test_colour_arrays_are_fitted(tmp_path):
     np.save(tmp_path / "colour.npy", np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8))
-    fitted, _ = load_data(arguments(tmp_path / "colour.npy", fit_images=True, eval_split="none"), size=16)
-    assert fitted.images.shape == (20, 3, 16, 16) and fitted.fingerprint
+    fitted, _ = load_data(arguments(tmp_path / "colour.npy", fit_images=True, eval_split="none"), image_size=16)
+    assert fitted.values.shape == (20, 3, 16, 16) and fitted.fingerprint
 
 
 def test_a_damaged_image_is_named_or_skipped_and_counted(tmp_path, blobs):
@@ -199,7 +205,7 @@ def bad_datasets(tmp_path):
     return [
         ("nowhere/at/all", "was not found: there is no such file or folder"),
         (tmp_path / "missing.npz", "was not found"),
-        (tmp_path / "text.parquet", r"has no image column; its columns are text \(Value\). Pass --input_column"),
+        (tmp_path / "text.parquet", r"has no column of images; its columns are text \(Value\). Pass --input_column"),
         (tmp_path / "empty", "is an empty folder"),
         (tmp_path / "broken.npz", "cannot be read as arrays"),
         (tmp_path / "objects.npy", "pickled objects are refused"),
@@ -248,7 +254,7 @@ def test_an_interrupted_decoding_leaves_no_cache(parquet, monkeypatch):
 @pytest.mark.skipif(not SHARED_MNIST.is_dir(), reason="MNIST is not beside the checkout")
 def test_mnist_is_held_at_its_uint8_size():
     train, test = load_data(arguments(SHARED_MNIST))
-    assert train.images.shape == (60000, 1, 28, 28) and len(test) == 10000
-    assert train.images.nbytes + test.images.nbytes <= 1.3 * 70000 * 784
+    assert train.values.shape == (60000, 1, 28, 28) and len(test) == 10000
+    assert train.values.nbytes + test.values.nbytes <= 1.3 * 70000 * 784
     facts = [json.loads(path.read_text()) for path in cache_folder().glob("*.json")]
     assert any(f["fingerprint"] == train.fingerprint for f in facts)

@@ -9,8 +9,11 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 
 import pretune
 from pretune import InputError
+from pretune.training.command.data_arguments import DataArguments
 from pretune.training.data import unlabelled
-from pretune.training.data.loading import load_data, overlap
+from pretune.training.data.loading import load_data
+from pretune.training.data.samples import overlap
+from pretune.training.modalities.image import IMAGE
 
 TINY = {"hidden_sizes": [16, 8], "latent_size": 4}
 
@@ -29,8 +32,8 @@ def seen(monkeypatch):
     """The unlabelled and the evaluation images of the runs in a test."""
     found, real = [], unlabelled.load_unlabelled
 
-    def load(args, evaluation, *rest):
-        found.append((real(args, evaluation, *rest), evaluation))
+    def load(args, modality, wanted, evaluation, fitted):
+        found.append((real(args, modality, wanted, evaluation, fitted), evaluation))
         return found[-1][0]
 
     monkeypatch.setattr("pretune.training.finetune.load_unlabelled", load)
@@ -52,7 +55,7 @@ def test_resized_images_too(quick, npz, seen, tmp_path):
     options = {**quick, "config": {}, "from_scratch": False}
     pretune.finetune(model=tmp_path / "vit", unlabelled_dataset=npz, **options)
     ((data, evaluation),) = seen
-    assert data.images.shape == (48, 3, 16, 16) and overlap(data, evaluation) == 0
+    assert data.values.shape == (48, 3, 16, 16) and overlap(data, evaluation) == 0
 
 
 def test_labels_are_not_looked_at(quick, blobs, tmp_path):
@@ -87,8 +90,8 @@ def test_their_split_is_the_training_split_or_the_one_named(quick, npz, blobs, s
 
 
 def test_nothing_left_is_refused(quick, npz, blobs, tmp_path):
-    _, evaluation = load_data(pretune.training.command.data_arguments.DataArguments(dataset=npz))
-    np.savez(tmp_path / "judged.npz", image=evaluation.images[:, 0])
+    _, evaluation = load_data(DataArguments(dataset=npz), IMAGE)
+    np.savez(tmp_path / "judged.npz", image=evaluation.values[:, 0])
     with pytest.raises(InputError, match="all 12 images of .* are evaluation images too"):
         pretune.finetune(unlabelled_dataset=tmp_path / "judged.npz", **quick)
 

@@ -7,8 +7,8 @@ from pretune.training.evaluation.probes import (
     linear_probe,
     nearest_neighbour,
     principal_components,
-    raw_rows,
 )
+from pretune.training.modalities.image import raw_rows
 
 DIGITS = load_digits()
 ROWS, LABELS = DIGITS.data / 16, DIGITS.target

@@ -10,7 +10,7 @@ import pretune
 from pretune.training.errors import InputError
 from pretune.training.learning.lora import add_lora, merge_lora
 from pretune.training.networks.encoders import Encoder
-from pretune.training.networks.models import head_parameters, head_prefixes, train_head_only
+from pretune.training.networks.heads import head_parameters, head_prefixes, train_head_only
 
 TOKENS = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
 PATCHES = {**TOKENS, "image_size": 32, "patch_size": 8}

@@ -1,0 +1,28 @@
+"""What the config of every family for images has."""
+
+from huggingface_hub.dataclasses import strict
+
+from .encoder import EncoderConfig
+
+
+@strict
+class ImageConfig(EncoderConfig):
+    """Fields and rules that all families for images share.
+
+    Args:
+        image_size: height and width of the square input, in pixels.
+        num_channels: 1 for grey, 3 for colour.
+    """
+
+    image_size: int = 28
+    num_channels: int = 1
+
+    def validate_image(self):
+        for name in ("image_size", "num_channels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+
+    @property
+    def num_pixels(self) -> int:
+        """Numbers in one image: channels x height x width."""
+        return self.num_channels * self.image_size**2

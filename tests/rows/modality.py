@@ -1,0 +1,90 @@
+"""The kind of input: (N, D) float32 rows, from arrays called `row` or a column of lists."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...training.errors import InputError, Misfit
+from ...training.modalities.figures import new_figure, save_figure
+from ...training.modalities.modality import Changes, Modality, Words
+
+
+class Rows:
+    """Reads rows of one length.
+
+    Args:
+        wanted: {"row_size": numbers} or nothing.
+    """
+
+    def __init__(self, wanted: Mapping[str, Any], fit: bool, skip_damaged: bool):
+        self.size = wanted.get("row_size")
+
+    def from_arrays(self, values: np.ndarray, name: str) -> tuple[np.ndarray, str]:
+        values = np.ascontiguousarray(values, dtype=np.float32)
+        if values.ndim != 2 or not np.isfinite(values).all():
+            raise InputError(f"rows of {name} are of shape {values.shape}, expected (N, D) finite numbers.")
+        self.size = self.size or values.shape[1]
+        if values.shape[1] != self.size:
+            raise Misfit(f"rows of {name} have {values.shape[1]} numbers, expected {self.size}.")
+        return values, hashlib.sha256(values).hexdigest()[:16]
+
+    def from_column(self, rows: Any, column: str, name: str) -> tuple[np.ndarray, list[int], str]:
+        values, fingerprint = self.from_arrays(np.asarray(rows[column][:]), name)
+        return values, [], fingerprint
+
+
+class Preprocessing:
+    """Rows need none."""
+
+    ours = True
+
+    def __init__(self, name: str | None, revision: str | None, config: Any, fit: bool):
+        from .processor import RowsProcessor
+
+        self.processor, self.on_device = RowsProcessor.for_config(config), nn.Identity()
+
+    def fitted(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+
+def is_row(feature: Any) -> bool:
+    inner = getattr(feature, "feature", None)
+    return str(getattr(inner, "dtype", "")).startswith("float")
+
+
+def draw(path: Path, *rows: np.ndarray) -> None:
+    figure = new_figure(4, 3)
+    for part in rows:
+        figure.add_subplot().plot(part[0])
+    save_figure(figure, path)
+
+
+def unchanged(inputs: Any, kinds: Any) -> Any:
+    return inputs
+
+
+ROWS = Modality(
+    name="row",
+    words=Words("row", "rows", "number", "numbers"),
+    input_name="numbers",
+    array_name="row",
+    shape_fields=("row_size",),
+    shape_of=lambda values: {"row_size": values.shape[1]},
+    fits=is_row,
+    reader=Rows,
+    to_model=lambda stored: {"numbers": stored.to(torch.float32)},
+    preprocessing=Preprocessing,
+    changes=Changes((), unchanged, unchanged, unchanged, lambda inputs, targets, alpha: (inputs, targets)),
+    raw=lambda values: values,
+    show=draw,
+    show_samples=draw,
+    describe=lambda config: f"{config.row_size} numbers",
+    auto_classes=("AutoModelForSequenceClassification", "AutoFeatureExtractor"),
+    tasks={"encoder": "feature-extraction", "classifier": "tabular-classification"},
+    example={"encoder": "model = AutoModel.from_pretrained(MODEL_ID)", "classifier": "classify(MODEL_ID)"},
+)
