@@ -156,10 +156,8 @@ def test_autoencoder_to_classifier_and_back(family, pixels, tmp_path):
     base.save_pretrained(tmp_path / "base")
     head = ROWS[family].classifier.from_pretrained(tmp_path / "base", num_labels=3)
     count = sum(k.startswith("encoder.") for k in base.state_dict())
-    assert (
-        str(head.load_report)
-        == f"{count} of {count} encoder tensors loaded from {tmp_path / 'base'}; classifier is new"
-    )
+    told = f"{count} of {count} encoder tensors loaded from {tmp_path / 'base'}; classifier is new"
+    assert str(head.load_report) == told
     assert head.base_model.decoder is None and not any("decoder." in key for key in head.state_dict())
     assert torch.equal(head.base_model.encode(pixels), base.encode(pixels))
     head.save_pretrained(tmp_path / "head")
