@@ -90,21 +90,21 @@ class Protocol:
 
     The labelled samples of a draw are stratified and the same for every method and model; every choice of a
     hyper-parameter is made by accuracy on a held-out, stratified part of these samples alone (the default wins
-    ties), and the chosen one is fitted to all of them. With one label per class the default is taken. Test images
+    ties), and the chosen one is fitted to all of them. With one label per class the default is taken. Test samples
     serve only to count.
 
     Args:
         version: raised with any change below, or of what the words here mean.
         labels_per_class, draws: what is reported unless the user asks for other ones.
         seed: of the draws, of held-out parts, initial weights and the order of batches.
-        test_split: which images are counted; share and seed of the held-out part stand in `data.py`.
+        test_split: which samples are counted; share and seed of the held-out part stand in `data/loading.py`.
         neighbours, distance: of the nearest-neighbour vote, on features as they are.
-        standardisation: of features before the linear probe; their statistics come from the reference images.
-        reference_samples: training images, without labels, for these statistics and the health of the code.
+        standardisation: of features before the linear probe; their statistics come from the reference samples.
+        reference_samples: training samples, without labels, for these statistics and the health of the embedding.
         penalties: of the linear probe, softmax regression: the inverse of scikit-learn's C. The middle one is the
             default.
         probe_iterations: of L-BFGS, at most.
-        pca_values: PCA is fitted to all training images, without labels, or to a draw of as many as have this many
+        pca_values: PCA is fitted to all training samples, without labels, or to a draw of as many as have this many
             numbers together.
         raw_size: raw images larger than this are averaged down to it, in pixels.
         learning_rates: of fine-tuning and from scratch alike (Adam); the middle one is the default.

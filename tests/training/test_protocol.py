@@ -4,8 +4,8 @@ import hashlib
 import json
 
 from pretune.training.data.loading import HOLDOUT_SEED, HOLDOUT_SHARE
-from pretune.training.evaluation.verdict import MUST_BE_BEATEN, RULE, RULE_VERSION
-from pretune.training.protocol import PROTOCOL, default_first
+from pretune.training.evaluation.verdict import RULE, RULE_VERSION
+from pretune.training.protocol import MUST_BE_BEATEN, PROTOCOL, default_first
 
 # version -> hash of the constants it stands for. Never edit a line: a change of protocol.py adds one.
 VERSIONS = {1: "8e2656883a5d195f"}
@@ -13,6 +13,7 @@ HELD_OUT = {1: (0.2, 0)}  # share and seed of the images counted where there is 
 RULES = {
     2: "7a086c23fd6339b9",
     3: "5beec12b01f52292",
+    4: "3b7fec8f947bd043",
 }  # the same of the verdict's rule, which has a version of its own
 
 

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from pretune.training.evaluation.verdict import MUST_BE_BEATEN, differences, paired_difference, ranking, verdict
+from pretune.training.evaluation import verdict as rule
+from pretune.training.evaluation.verdict import differences, paired_difference, ranking
+from pretune.training.protocol import MUST_BE_BEATEN, words_of_methods
+
+
+def verdict(found, counts, models=1):
+    return rule.verdict(found, counts, words_of_methods("raw pixels"), models)
 
 
 def accuracies(**by_method):
