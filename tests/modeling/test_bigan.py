@@ -332,7 +332,7 @@ def test_learns_the_digits():
 
 
 def test_a_game_out_of_balance_is_warned_of():
-    model = BiGANModel(tiny())
+    model = tiny()
     fair = BiGANOutput(discriminator_loss=torch.tensor(1.2), diversity=torch.tensor(0.6))
     lost = BiGANOutput(discriminator_loss=torch.tensor(0.01), diversity=torch.tensor(0.02))
     assert model.warnings(fair) == [] == model.warnings(BiGANOutput())

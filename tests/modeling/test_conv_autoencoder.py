@@ -61,9 +61,9 @@ def test_patch_filters_whiten_and_stay_while_pretraining():
     config = ConvAutoencoderConfig(image_size=16, num_channels=3, stem_kernel_size=5, stem_filters="patches", **SMALL)
     model = ConvAutoencoderModel(config)
     conv = model.encoder.stages[0][0]
-    model.start_from_images(smooth, torch.Generator().manual_seed(0))
+    model.start_from(lambda count: {"pixel_values": smooth}, torch.Generator().manual_seed(0))
     again = ConvAutoencoderModel(config)
-    again.start_from_images(smooth, torch.Generator().manual_seed(0))
+    again.start_from(lambda count: {"pixel_values": smooth}, torch.Generator().manual_seed(0))
     assert torch.equal(conv.weight, again.encoder.stages[0][0].weight)
     inside = conv(smooth)[:, :, 2:-2:2, 2:-2:2] + 0.5  # without padding and threshold
     assert inside.mean().abs() < 0.2 and 0.3 < inside.std() < 2  # centred and of one scale, though the patches are not

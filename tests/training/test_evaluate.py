@@ -334,7 +334,7 @@ def test_numbers_do_not_depend_on_which_other_models_are_listed(untrained, blobs
     for result in alone:
         for row in result.report["results"]:
             assert row in every.report["results"]
-    assert every.report["dataset"]["image_shape"] == [1, 16, 16] and every.report["warnings"] == []
+    assert every.report["dataset"]["shape"] == [1, 16, 16] and every.report["warnings"] == []
 
 
 def test_images_of_different_sizes_are_brought_to_one_that_the_report_names(untrained, blobs, tmp_path):
@@ -344,7 +344,7 @@ def test_images_of_different_sizes_are_brought_to_one_that_the_report_names(untr
     with pytest.raises(InputError, match="--fit_images"):
         pretune.evaluate(**args, **more)
     report = pretune.evaluate(**args, **more, fit_images=True).report
-    assert report["dataset"]["image_shape"] == [1, 8, 8] and report["dataset"]["fitted_to_one_size"] is True
+    assert report["dataset"]["shape"] == [1, 8, 8] and report["dataset"]["fitted_to_one_shape"] is True
     text = (tmp_path / "r/report.md").read_text()
     assert "brought to 1x8x8 (channels x height x width), which is also what the floors on raw pixels" in text
 
@@ -360,7 +360,7 @@ def test_what_does_not_fit_is_a_one_line_error(untrained, tmp_path, blobs):
     misfit = save_misfit(tmp_path / "misfit")
     for dataset, more, words in (
         (tmp_path / "none.npz", {}, "has no labels"),
-        (tmp_path / "several.npz", {}, "several labels an image"),
+        (tmp_path / "several.npz", {}, "several labels for each image"),
         (tmp_path / "one.npz", {}, "all images of .* are labelled '1', expected more classes"),
         (plain, {"model": misfit}, "misfit does not take images of 1x8x8 .* as its image processor gives them: Input"),
         (plain, {"model": [untrained, untrained + "/"]}, "names the same model twice"),
@@ -409,7 +409,7 @@ def test_labels_that_training_never_shows_and_images_in_both_splits(untrained, t
         pretune.evaluate(dataset=tmp_path / "lacks", output_dir=tmp_path / "r", **args)
     report = pretune.evaluate(dataset=tmp_path / "both", output_dir=tmp_path / "r", **args).report
     assert "3 of 33 test images are also training images" in caplog.text
-    assert report["dataset"]["test_images_in_training"] == 3
+    assert report["dataset"]["test_samples_in_training"] == 3
     assert "3 of 33 test images are also training images" in (tmp_path / "r/report.md").read_text()
 
 
@@ -426,7 +426,7 @@ def test_the_report_says_what_it_is_of(untrained, npz, tmp_path, caplog):
     assert "3 draws say little of chance" in text and "3 draws say little of chance" in caplog.text
     assert "all labels" not in text and "has a new head" in text and "- n: {'1': 3, '5': 3}" in text
     assert "![confusion matrix: knn, 5 labels per class, draw 0](confusion.png)" in text
-    assert "Rule of the verdict, version 3: Pretraining helped if" in text
+    assert "Rule of the verdict, version 4: Pretraining helped if" in text
     shown = report["confusion"]
     assert (shown["method"], shown["labels_per_class"], shown["draw"]) == ("knn", 5, 0)
     for model in (untrained, other):
@@ -452,14 +452,18 @@ def test_the_report_says_what_it_is_of(untrained, npz, tmp_path, caplog):
 def test_titles_name_the_protocol_and_one_draw_has_no_band(tmp_path, monkeypatch):
     from matplotlib.axes import Axes
 
-    from pretune.training.learning import pictures
+    from pretune.training.evaluation import figure as evaluation_figure
+    from pretune.training.runs import pictures
 
     figures, bands = [], []
-    save, band = pictures._save, Axes.fill_between
-    monkeypatch.setattr(pictures, "_save", lambda figure, *rest: (figures.append(figure), save(figure, *rest)))
+    save, band = pictures.save_figure, Axes.fill_between
+    for module in (pictures, evaluation_figure):
+        kept = lambda figure, *rest: (figures.append(figure), save(figure, *rest))  # noqa: E731
+        monkeypatch.setattr(module, "save_figure", kept)
     monkeypatch.setattr(Axes, "fill_between", lambda self, x, *y, **k: (bands.append(y), band(self, x, *y, **k))[1])
     found = {"a": {("knn", 5): [50.0, 60.0], ("knn", "all"): [90.0]}}
-    pictures.draw_few_labels(tmp_path / "f.png", {**found, "b": found["a"]}, [5, "all"], 10.0, 50, "d; protocol 1")
+    both, title = {**found, "b": found["a"]}, "d; protocol 1"
+    evaluation_figure.draw_few_labels(tmp_path / "f.png", both, [5, "all"], 10.0, 50, title, "raw pixels")
     pictures.draw_confusions(tmp_path / "c.png", {"a": np.eye(2, dtype=int)}, ["0", "1"], "knn; protocol 1")
     assert [figure.get_suptitle() for figure in figures] == ["d; protocol 1", "knn; protocol 1"]
     assert figures[1].axes[0].get_title() == "a"
@@ -488,8 +492,8 @@ def test_update_card_puts_the_evidence_into_the_runs_card(knowing, tmp_path):
     assert "## What pretraining is worth" in card and "| floor: 1-NN on raw pixels |" in card
     assert "(few_labels.png)" in card
     flat = " ".join(card.split())
-    assert "accuracy in %, linear probe, 5 labels per class (mean of 5 draws, protocol 1)" in flat
-    assert "accuracy in %, linear probe, 1 label per class (mean of 5 draws, protocol 1)" in flat
+    assert "accuracy in %, a linear probe on the embedding, 5 labels per class (mean of 5 draws, protocol 1)" in flat
+    assert "accuracy in %, a linear probe on the embedding, 1 label per class (mean of 5 draws, protocol 1)" in flat
     assert (run / "few_labels.png").is_file()
     (run / "README.md").write_text(card + "my own words")
     with pytest.raises(InputError, match="edited by hand"):
@@ -522,7 +526,7 @@ def test_embed_writes_codes_labels_and_row_ids(untrained, npz, blobs, tmp_path):
     expected = model.encode(torch.from_numpy(blobs[0])[:, None] / 255).detach().numpy()
     for name in ("codes.parquet", "codes.npz"):
         result = pretune.embed(untrained, dataset=npz, output_file=tmp_path / name, disable_tqdm=True)
-        assert (result.num_images, result.latent_size) == (60, 16)
+        assert (result.num_samples, result.latent_size) == (60, 16)
     table = pq.read_table(tmp_path / "codes.parquet").to_pydict()
     arrays = np.load(tmp_path / "codes.npz", allow_pickle=False)
     np.testing.assert_allclose(np.array(table["latents"]), expected, rtol=1e-5, atol=1e-6)
@@ -591,7 +595,7 @@ def test_embed_in_parts_is_embed_at_once_and_a_fault_leaves_no_file(untrained, n
     def stop(self, images):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(encoders.Encoder, "resized", stop)
+    monkeypatch.setattr(encoders.Encoder, "fitted", stop)
     with pytest.raises(KeyboardInterrupt):
         pretune.embed(untrained, dataset=npz, output_file=tmp_path / "c.npz", disable_tqdm=True)
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["a.npz", "b.npz", "b.parquet", "blobs.npz"]

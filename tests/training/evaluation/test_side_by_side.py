@@ -10,6 +10,7 @@ from pretune import AutoencoderConfig, AutoencoderForImageClassification
 from pretune.training.data.batches import Batches, Columns
 from pretune.training.evaluation import side_by_side
 from pretune.training.evaluation.side_by_side import Job, can_stack, fit
+from pretune.training.modalities.image import to_pixels
 
 
 def network(seed):
@@ -20,11 +21,8 @@ def network(seed):
 @pytest.fixture
 def batches():
     rng = np.random.default_rng(0)
-    arrays = {
-        "pixel_values": rng.integers(0, 256, (24, 1, 8, 8), dtype=np.uint8),
-        "labels": rng.integers(0, 3, 24),
-    }
-    return [Batches(Columns(arrays, torch.device("cpu")), 8, seed=seed) for seed in (1, 2)]
+    images, labels = rng.integers(0, 256, (24, 1, 8, 8), dtype=np.uint8), rng.integers(0, 3, 24)
+    return [Batches(Columns(images, to_pixels, torch.device("cpu"), labels), 8, seed=seed) for seed in (1, 2)]
 
 
 def test_stacked_equals_one_by_one(batches, monkeypatch):

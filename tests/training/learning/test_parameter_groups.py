@@ -38,7 +38,7 @@ class Inception(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.config = DENSE
+        self.config = ResNetConfig()
         parts = {
             "Conv2d_1a_3x3": (),
             "Mixed_5b": ("branch1x1", "branch3x3_1"),

@@ -85,7 +85,7 @@ def test_a_missing_processor_and_models_of_other_kinds_are_one_line_errors(forei
     from transformers import BertConfig
 
     BertConfig().save_pretrained(tmp_path / "bert")
-    with pytest.raises(InputError, match="of type 'bert', which is no image encoder with a classifier"):
+    with pytest.raises(InputError, match="of type 'bert', which is no encoder with a classifier"):
         Encoder(str(tmp_path / "bert"), None, 3, CPU, 2)
     with pytest.raises(InputError, match="cannot be loaded"):
         Encoder(str(tmp_path / "nothing"), None, 3, CPU, 2)
@@ -96,9 +96,9 @@ def test_a_grey_model_refuses_colour_or_makes_it_grey(tmp_path):
     ViTImageProcessorPil(size={"height": 16, "width": 16}, image_mean=[0.4], image_std=[0.3]).save_pretrained(tmp_path)
     colour = IMAGES.repeat(3, 1)
     with pytest.raises(InputError, match="takes grey images, these are in colour. Pass --fit_images"):
-        Encoder(str(tmp_path), None, 3, CPU, 2).resized(colour)
+        Encoder(str(tmp_path), None, 3, CPU, 2).fitted(colour)
     encoder = Encoder(str(tmp_path), None, 3, CPU, 2, fit_images=True)
-    assert np.array_equal(encoder.resized(colour), encoder.resized(IMAGES))
+    assert np.array_equal(encoder.fitted(colour), encoder.fitted(IMAGES))
     assert encoder.features(encoder.classifier(True, 0), colour).shape == (5, 12)
 
 
@@ -123,7 +123,7 @@ def test_ours_give_their_code_and_take_other_sizes_only_when_asked(family, tmp_p
     np.testing.assert_allclose(encoder.features(encoder.classifier(True, 0), images), code, rtol=1e-5, atol=1e-5)
     large = images.repeat(2, 2).repeat(2, 3)
     with pytest.raises(InputError, match="--fit_images"):
-        encoder.resized(large)
-    fitted = Encoder(str(tmp_path), None, 3, CPU, 2, fit_images=True).resized(large)
+        encoder.fitted(large)
+    fitted = Encoder(str(tmp_path), None, 3, CPU, 2, fit_images=True).fitted(large)
     assert fitted.shape == shape
     np.testing.assert_allclose(fitted.mean((1, 2, 3)), images.mean((1, 2, 3)), atol=8)
