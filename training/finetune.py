@@ -88,7 +88,9 @@ def run(args: FinetuneArguments) -> RunResult:
 
         accelerator = this.accelerator
         prepared = prepare_model(this)
-        optimizer = make_optimizer(args, parameter_groups(model, args), accelerator.device)
+        rates = (args.learning_rate, args.encoder_learning_rate, args.layerwise_lr_decay, args.gradual_unfreezing)
+        groups = parameter_groups(model, *rates)
+        optimizer = make_optimizer(groups, accelerator.device, args.optim, args.learning_rate, args.weight_decay)
         this.resume(optimizer)
         columns = Columns.of(train_data, accelerator.device, with_labels=True)
         processes = (accelerator.num_processes, accelerator.process_index, args.seed)

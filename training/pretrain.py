@@ -79,7 +79,7 @@ def run(args: PretrainArguments) -> RunResult:
         accelerator = this.accelerator
         prepared = prepare_model(this)
         groups = model.parameter_groups(args.learning_rate) or [{"params": list(model.parameters())}]
-        optimizer = make_optimizer(args, groups, accelerator.device)
+        optimizer = make_optimizer(groups, accelerator.device, args.optim, args.learning_rate, args.weight_decay)
         this.resume(optimizer)
         columns = Columns.of(train_data, accelerator.device)
         batches = Batches(

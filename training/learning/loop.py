@@ -60,7 +60,7 @@ def train(run: Run, model: torch.nn.Module, optimizer: torch.optim.Optimizer, ba
     """
     args, accelerator, per_epoch = run.args, run.accelerator, batches.steps_per_epoch
     total_steps = run.total_steps(per_epoch)
-    scheduler = make_scheduler(args, optimizer, total_steps, run.start_step)
+    scheduler = make_scheduler(optimizer, args.lr_scheduler_type, args.warmup_steps, total_steps, run.start_step)
     checkpoint_every = _checkpoint_every(args.checkpointing_steps, per_epoch)
     meter = Meter(run, batches.samples_per_step)
     looked, look_after = run.start_step, 0 if watch.every_epoch else args.logging_steps

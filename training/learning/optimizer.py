@@ -6,34 +6,48 @@ from typing import Any
 
 import torch
 
-from ..command.training_arguments import TrainingArguments
 
+def make_optimizer(
+    groups: list[dict[str, Any]], device: torch.device, optim: str, learning_rate: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """The optimizer over parameter groups, each split by whether weight decay applies: not to biases and norms.
 
-def make_optimizer(args: TrainingArguments, groups: list[dict], device: torch.device) -> torch.optim.Optimizer:
-    """The optimizer `--optim` names over parameter groups, each split by whether weight decay applies."""
+    Args:
+        groups: as any optimizer of torch takes them.
+        device: where the parameters are.
+        optim: "adam", "adamw" or "sgd".
+        learning_rate, weight_decay: of groups that have none of their own.
+    """
     split = []
     for group in groups:
         trained = [p for p in group["params"] if p.requires_grad]
-        decayed = [p for p in trained if p.dim() > 1] if args.weight_decay else []
-        rest = [p for p in trained if p.dim() <= 1] if args.weight_decay else trained  # each group costs a call a step
-        for decay, members in ((args.weight_decay, decayed), (0.0, rest)):
+        decayed = [p for p in trained if p.dim() > 1] if weight_decay else []
+        rest = [p for p in trained if p.dim() <= 1] if weight_decay else trained  # each group costs a call a step
+        for decay, members in ((weight_decay, decayed), (0.0, rest)):
             if members:
                 split.append({**group, "params": members, "weight_decay": decay})
     fused = {"fused": True} if device.type in ("cpu", "cuda") else {}
-    if args.optim == "sgd":
-        return torch.optim.SGD(split, lr=args.learning_rate, momentum=0.9, **fused)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[args.optim]
-    return kind(split, lr=args.learning_rate, **fused)
+    if optim == "sgd":
+        return torch.optim.SGD(split, lr=learning_rate, momentum=0.9, **fused)
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    return kinds[optim](split, lr=learning_rate, **fused)
 
 
 def make_scheduler(
-    args: TrainingArguments, optimizer: torch.optim.Optimizer, total_steps: int, start_step: int
+    optimizer: torch.optim.Optimizer, kind: str, warmup_steps: float, total_steps: int, start_step: int
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """transformers' schedule of that name: the learning rate is a function of the step alone."""
+    """transformers' schedule of that name: the learning rate is a function of the step alone.
+
+    Args:
+        optimizer: whose rates are set.
+        kind: "constant", "linear", "cosine" ...
+        warmup_steps: of linear warm-up; below 1 a share of all steps.
+        total_steps, start_step: of the run, and where it goes on.
+    """
     from transformers import get_scheduler
 
-    warmup = args.warmup_steps if args.warmup_steps >= 1 else args.warmup_steps * total_steps
-    scheduler = get_scheduler(args.lr_scheduler_type, optimizer, math.ceil(warmup), total_steps)
+    warmup = warmup_steps if warmup_steps >= 1 else warmup_steps * total_steps
+    scheduler = get_scheduler(kind, optimizer, math.ceil(warmup), total_steps)
     for number, group in enumerate(optimizer.param_groups):
         if is_timed(group):
             scheduler.lr_lambdas[number] = _still_until(

@@ -5,7 +5,6 @@ from typing import Any
 
 from torch import nn
 
-from ..command.finetune_arguments import FinetuneArguments
 from ..networks.heads import head_parameters
 from ..networks.loading import is_ours
 
@@ -49,7 +48,13 @@ def pretraining_parameters(model: nn.Module) -> list[nn.Parameter]:
     return [parameter for part in parts if part is not None for parameter in part.parameters()]
 
 
-def parameter_groups(model: nn.Module, args: FinetuneArguments) -> list[dict[str, Any]]:
+def parameter_groups(
+    model: nn.Module,
+    learning_rate: float,
+    encoder_learning_rate: float | None = None,
+    layerwise_lr_decay: float = 1.0,
+    gradual_unfreezing: bool = False,
+) -> list[dict[str, Any]]:
     """Groups for the optimizer.
 
     The head learns at `learning_rate`, the encoder at `encoder_learning_rate` (default: the same), each of its blocks
@@ -58,16 +63,16 @@ def parameter_groups(model: nn.Module, args: FinetuneArguments) -> list[dict[str
     after another, the last one first, evenly over the first half of training. What `reconstruction_weight` keeps
     learns from the start, as fast as the encoder before any decay.
     """
-    base = args.learning_rate if args.encoder_learning_rate is None else args.encoder_learning_rate
-    rate = {} if args.encoder_learning_rate is None else {"lr": base}
+    base = learning_rate if encoder_learning_rate is None else encoder_learning_rate
+    rate = {} if encoder_learning_rate is None else {"lr": base}
     groups: list[dict[str, Any]] = [{"params": head_parameters(model)}]
     blocks = blocks_of(model)
-    if args.layerwise_lr_decay == 1 and not args.gradual_unfreezing:
+    if layerwise_lr_decay == 1 and not gradual_unfreezing:
         groups.append({"params": [p for block in blocks for p in block], **rate})
     else:
         for depth, block in enumerate(reversed(blocks)):
-            group = {"params": block, "lr": base * args.layerwise_lr_decay ** (depth + 1)}
-            if args.gradual_unfreezing:
+            group = {"params": block, "lr": base * layerwise_lr_decay ** (depth + 1)}
+            if gradual_unfreezing:
                 group["still_until"] = 0.5 * (depth + 1) / len(blocks)
             groups.append(group)
     kept = pretraining_parameters(model)

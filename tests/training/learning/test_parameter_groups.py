@@ -21,7 +21,6 @@ from pretune import (
     ConvAutoencoderConfig,
     ConvAutoencoderForImageClassification,
 )
-from pretune.training.command.finetune_arguments import FinetuneArguments
 from pretune.training.learning.parameter_groups import blocks_of, parameter_groups
 
 DENSE = AutoencoderConfig(image_size=8, num_labels=3, hidden_sizes=[16, 8], latent_size=4)
@@ -71,10 +70,6 @@ def names_of_blocks(model):
     return common
 
 
-def arguments(**options):
-    return FinetuneArguments(from_scratch=True, dataset="digits", output_dir="unused", **options)
-
-
 # model -> how its blocks begin, in order; norms at the end of the encoder are in the last one
 BLOCKS = {
     "dense": (AutoencoderForImageClassification(DENSE), [f"autoencoder.encoder.{k}" for k in (0, 2, 4)]),
@@ -116,13 +111,13 @@ def test_blocks_are_whole_and_in_order(kind):
 @pytest.mark.parametrize("kind", BLOCKS)
 def test_groups_hold_every_parameter_once_and_slow_down_towards_the_pixels(kind):
     model = BLOCKS[kind][0]
-    groups = parameter_groups(model, arguments(layerwise_lr_decay=0.5, gradual_unfreezing=True, learning_rate=1.0))
+    groups = parameter_groups(model, 1.0, layerwise_lr_decay=0.5, gradual_unfreezing=True)
     held = [id(p) for group in groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in model.parameters())
     assert "lr" not in groups[0] and [g["lr"] for g in groups[1:]] == [0.5**k for k in range(1, len(groups))]
     waits = [g["still_until"] for g in groups[1:]]
     assert waits == sorted(waits) and 0 < waits[0] and waits[-1] == 0.5
-    assert len(parameter_groups(model, arguments())) == 2
+    assert len(parameter_groups(model, 1e-3)) == 2
 
 
 @pytest.mark.parametrize("kind", ["dense", "conv", "bigan"])
@@ -137,9 +132,9 @@ def test_what_reconstruction_keeps_is_no_block_of_the_encoder(kind):
         }[kind]({"reconstruction_weight": weight})
         for weight in (0.0, 0.5)
     )  # fmt: skip
-    args = arguments(layerwise_lr_decay=0.5, gradual_unfreezing=True, learning_rate=1.0)
+    options = {"learning_rate": 1.0, "layerwise_lr_decay": 0.5, "gradual_unfreezing": True}
     assert names_of_blocks(kept) == names_of_blocks(bare)
-    without, groups = parameter_groups(bare, args), parameter_groups(kept, args)
+    without, groups = parameter_groups(bare, **options), parameter_groups(kept, **options)
     rates = [(g.get("lr"), g.get("still_until")) for g in without]
     assert [(g.get("lr"), g.get("still_until")) for g in groups[: len(without)]] == rates
     beside = groups[len(without) :]
@@ -152,14 +147,12 @@ def test_a_bigan_that_goes_on_playing_keeps_its_rates_and_betas(decay):
     model = BiGANForImageClassification(
         BiGANConfig(**BIGAN, reconstruction_weight=0.5, discriminator_learning_rate_ratio=0.25)
     )
-    groups = parameter_groups(
-        model, arguments(learning_rate=0.1, encoder_learning_rate=0.04, layerwise_lr_decay=decay)
-    )
+    groups = parameter_groups(model, 0.1, encoder_learning_rate=0.04, layerwise_lr_decay=decay)
     decoder, discriminator = groups[-2:]
     assert {id(p) for p in discriminator["params"]} == {id(p) for p in model.bigan.discriminator.parameters()}
     assert (decoder["lr"], discriminator["lr"]) == (0.04, 0.01)
     assert "betas" not in groups[0] and all(g["betas"] == (0.5, 0.999) for g in groups[1:])
-    plain = parameter_groups(BiGANForImageClassification(BiGANConfig(**BIGAN)), arguments())
+    plain = parameter_groups(BiGANForImageClassification(BiGANConfig(**BIGAN)), 1e-3)
     assert not any("betas" in group for group in plain)
 
 
