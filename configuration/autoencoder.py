@@ -41,7 +41,8 @@ class AutoencoderConfig(PretrainingOptions):
     activation: Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"] = "relu"
     output_activation: Literal["sigmoid", "linear"] = "sigmoid"
 
-    def validate_sizes(self):
+    def validate_sizes(self) -> None:
+        """At least one unit everywhere."""
         if self.latent_size < 1:
             raise ValueError(f"latent_size must be at least 1, got {self.latent_size}.")
         if any(size < 1 for size in self.hidden_sizes):

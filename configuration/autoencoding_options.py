@@ -66,7 +66,8 @@ class PretrainingOptions(ImageConfig):
     kl_weight: float | int = 1.0
     kl_warmup_steps: int = 0
 
-    def validate_corruption(self):
+    def validate_corruption(self) -> None:
+        """Known kinds, and a mask that hides some patches and not all."""
         known = ("turn", "warp", "mask", "gaussian", "salt_and_pepper")
         unknown = [name for name in self.corruption if name not in known]
         if unknown:
@@ -88,7 +89,8 @@ class PretrainingOptions(ImageConfig):
                 f"{self.salt_and_pepper_ratio} and {self.noise_std}."
             )
 
-    def validate_warp(self):
+    def validate_warp(self) -> None:
+        """Limits within which an image stays one, and a warp that moves something."""
         limits = {"warp_degrees": 180, "warp_shift": 1, "warp_scale": 0.95, "warp_shear": 2, "warp_elastic": 0.49}
         for name, most in limits.items():
             if not 0 <= getattr(self, name) <= most:
@@ -96,7 +98,8 @@ class PretrainingOptions(ImageConfig):
         if "warp" in self.corruption and not any(getattr(self, name) > 0 for name in limits):
             raise ValueError(f"corruption 'warp' moves nothing: set one of {', '.join(limits)} above 0.")
 
-    def validate_penalties(self):
+    def validate_penalties(self) -> None:
+        """Weights that are finite, and options that go together."""
         for name in ("sparsity_weight", "contractive_weight", "kl_weight", "kl_warmup_steps"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be a finite number, 0 or larger, got {getattr(self, name)}.")

@@ -63,7 +63,8 @@ class BiGANConfig(ImageConfig):
             self.discriminator_sizes = list(discriminator_sizes)
         super().__post_init__(**kwargs)
 
-    def validate_sizes(self):
+    def validate_sizes(self) -> None:
+        """At least one unit everywhere, and no more stages than halve the image to one pixel."""
         if self.latent_size < 1:
             raise ValueError(f"latent_size must be at least 1, got {self.latent_size}.")
         for name in ("hidden_sizes", "discriminator_sizes"):
@@ -75,7 +76,8 @@ class BiGANConfig(ImageConfig):
                 f"image_size {self.image_size} to 1, got {self.hidden_sizes}."
             )
 
-    def validate_weights(self):
+    def validate_weights(self) -> None:
+        """A penalty and a ratio of learning rates that are finite."""
         if not 0 <= self.r1_weight < float("inf"):
             raise ValueError(f"r1_weight must be a finite number, 0 or larger, got {self.r1_weight}.")
         ratio = self.discriminator_learning_rate_ratio

@@ -67,7 +67,8 @@ class ConvAutoencoderConfig(PretrainingOptions):
     decoder_hidden_size: int = 512
     output_activation: Literal["sigmoid", "linear"] = "sigmoid"
 
-    def validate_stages(self):
+    def validate_stages(self) -> None:
+        """One entry a stage in every list, and an image large enough for the strides."""
         lengths = {len(self.hidden_sizes), len(self.strides), len(self.depths)}
         if len(lengths) > 1 or not self.hidden_sizes:
             raise ValueError(
@@ -89,14 +90,16 @@ class ConvAutoencoderConfig(PretrainingOptions):
                 f"Use fewer strides of 2."
             )
 
-    def validate_stem(self):
+    def validate_stem(self) -> None:
+        """A filter with a middle, no larger than the image."""
         if self.stem_kernel_size % 2 == 0 or not 1 <= self.stem_kernel_size <= self.image_size:
             raise ValueError(
                 f"stem_kernel_size is {self.stem_kernel_size}, expected an odd number up to image_size "
                 f"({self.image_size})."
             )
 
-    def validate_pooling(self):
+    def validate_pooling(self) -> None:
+        """A grid that the last map has, and nothing pooled where nothing is to be."""
         if not 1 <= self.pooling_size <= self.map_sizes[-1]:
             raise ValueError(
                 f"pooling_size is {self.pooling_size}, expected 1 to {self.map_sizes[-1]}, the side of the last map."
@@ -106,7 +109,8 @@ class ConvAutoencoderConfig(PretrainingOptions):
         if self.pooling == "flatten" and self.pooled_stages == "all":
             raise ValueError("pooled_stages 'all' needs pooling 'mean' or 'mean_max'; 'flatten' pools nothing.")
 
-    def validate_combinations(self):
+    def validate_combinations(self) -> None:
+        """Penalties only where the network allows them."""
         if self.contractive_weight > 0 and self.norm == "batch":
             raise ValueError("contractive_weight needs the code of each image alone; set norm to 'group' or 'none'.")
         if self.variational and self.bottleneck_size is None:

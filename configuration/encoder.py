@@ -17,13 +17,15 @@ class EncoderConfig(PreTrainedConfig):
     has_decoder: bool = True
     reconstruction_weight: float | int = 0.0
 
-    def validate_reconstruction_weight(self):
+    def validate_reconstruction_weight(self) -> None:
+        """Finite, 0 or larger."""
         if not 0 <= self.reconstruction_weight < float("inf"):
             raise ValueError(
                 f"reconstruction_weight must be a finite number, 0 or larger, got {self.reconstruction_weight}."
             )
 
-    def validate_problem_type(self):
+    def validate_problem_type(self) -> None:
+        """One that the classifiers have a loss for."""
         if self.problem_type not in (None, "single_label_classification", "multi_label_classification"):
             raise ValueError(
                 f"problem_type must be 'single_label_classification' or 'multi_label_classification', "

@@ -17,7 +17,8 @@ class ImageConfig(EncoderConfig):
     image_size: int = 28
     num_channels: int = 1
 
-    def validate_image(self):
+    def validate_image(self) -> None:
+        """At least one pixel and one channel."""
         for name in ("image_size", "num_channels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")

@@ -62,7 +62,8 @@ class MaskedImageModelConfig(ImageConfig):
             self.mask_patch_size = _mask_patch_size(self.image_size)
         super().__post_init__(**kwargs)
 
-    def validate_mask(self):
+    def validate_mask(self) -> None:
+        """Squares that divide the image, some hidden and not all."""
         size, patch = self.image_size, self.mask_patch_size
         if patch < 1 or size % patch:
             raise ValueError(f"mask_patch_size {patch} does not divide image_size {size}.")
@@ -75,7 +76,8 @@ class MaskedImageModelConfig(ImageConfig):
                 f"mask_ratio {self.mask_ratio} hides {hidden} of {squares} squares; expected some, not all."
             )
 
-    def validate_normalisation(self):
+    def validate_normalisation(self) -> None:
+        """Finite numbers, one or one for each channel."""
         for name in ("image_mean", "image_std"):
             values = getattr(self, name)
             values = values if isinstance(values, list) else [values]
@@ -87,7 +89,8 @@ class MaskedImageModelConfig(ImageConfig):
                 wanted = "finite numbers" if name == "image_mean" else "finite numbers above 0"
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {wanted}.")
 
-    def validate_backbone(self):
+    def validate_backbone(self) -> None:
+        """A network that takes these images and gives a feature map."""
         inside, backbone = self.backbone_image_size, self.backbone_config
         if inside < self.image_size:
             raise ValueError(f"backbone_image_size is {inside}, expected at least image_size, {self.image_size}.")

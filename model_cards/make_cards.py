@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
+    """Run the recipes, and keep their cards and pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", default="ylecun/mnist", help="Hub id, or a local copy of that dataset")
     dataset = parser.parse_args().dataset

@@ -101,11 +101,12 @@ class Discriminator(nn.Module):
         self.pair_layers = nn.Sequential(*layers, norm(nn.Linear(width, 1)))
 
     def forward(self, images: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) images and (B, D) codes -> (B,) logits."""
         return self.pair_layers(torch.cat([self.image_layers(images), codes], 1)).squeeze(1)
 
 
 def frozen(module: nn.Module, *inputs: torch.Tensor) -> torch.Tensor:
-    """Call `module` with detached parameters and throw-away buffers: gradients reach only the inputs."""
+    """Call `module` on (B, ...) inputs with detached parameters and throw-away buffers: gradients reach only the inputs."""
     state = {name: value.detach() for name, value in module.named_parameters()}
     state |= {name: value.clone() for name, value in module.named_buffers()}
     return torch.func.functional_call(module, state, inputs)

@@ -52,6 +52,7 @@ class ResidualBlock(nn.Module):
         self.activation = activation()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, h, w) -> the same shape."""
         return self.activation(x + self.layers(x))
 
 
@@ -78,6 +79,7 @@ class ConvEncoder(nn.Module):
             self.to_code = nn.Linear(config.pooled_size, Bottleneck.encoder_width(config))
 
     def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) -> (B, encoder_width)."""
         maps, x = [], pixel_values
         for stage in self.stages:
             # before each stage: a grey image lies in both orders at once, and convolutions then take the slow one
@@ -115,6 +117,7 @@ class ConvDecoder(nn.Module):
             self.stages.append(nn.ModuleList([nn.Sequential(*blocks), nn.Sequential(*to_next)]))
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        """(B, D) -> (B, C, H, W), before the output's activation."""
         side = self.map_sizes[0]
         x = self.to_map(latents).view(-1, self.width, side, side)
         x = x.contiguous(memory_format=torch.channels_last)
@@ -138,6 +141,7 @@ class DenseDecoder(nn.Module):
         )
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        """(B, D) -> (B, C, H, W), before the output's activation."""
         return self.layers(latents).view(-1, *self.shape)
 
 

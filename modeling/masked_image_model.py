@@ -46,6 +46,7 @@ class MaskedDecoder(nn.Module):
         self.mask_value = nn.Parameter(torch.zeros(1, config.num_channels, 1, 1))  # seen in place of hidden pixels
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(B, D, h, w) -> (B, C, H, W)."""
         return F.pixel_shuffle(self.to_pixels(features), self.scale)[..., : self.image_size, : self.image_size]
 
 
@@ -156,7 +157,7 @@ class MaskedImageModel(Pretrainable, MaskedImageModelPreTrainedModel):
         return fixed.to(pixel_values.device).expand(len(pixel_values), -1)
 
     def normalise(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        """Pixels in [0, 1] as the backbone takes them."""
+        """(B, C, H, W) pixels in [0, 1] as the backbone takes them."""
         shape, options = (1, -1, 1, 1), {"device": pixel_values.device, "dtype": pixel_values.dtype}
         mean, std = (torch.as_tensor(v, **options) for v in (self.config.image_mean, self.config.image_std))
         return (pixel_values - mean.view(shape)) / std.view(shape)

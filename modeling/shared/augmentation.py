@@ -32,13 +32,13 @@ def augment(pixel_values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor:
 
 
 def weaken(pixel_values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor:
-    """A weak change of every image, for pseudo-labels: as `kinds` say, but with a small affine map."""
+    """A weak change of every image (B, C, H, W), for pseudo-labels: as `kinds` say, but with a small affine map."""
     x = augment(pixel_values, _in_place(kinds))
     return _move(x, WEAK) if "affine" in kinds or not kinds else x
 
 
 def strengthen(pixel_values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor:
-    """A strong change of every image, to be recognised all the same: affine, contrast and brightness, and a hole.
+    """A strong change of every image (B, C, H, W), to be recognised all the same: affine, contrast, brightness, a hole.
 
     After the strong branch of FixMatch (Sohn et al. 2020): geometric and photometric changes, then Cutout (DeVries
     and Taylor 2017), a square of a quarter of the side.

@@ -41,7 +41,8 @@ class Pretrainable:
         """
 
     def judged_part(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor | None:
-        """Where reconstructions are judged in eval mode, as a mask that is broadcast to one sample; None: all over."""
+        """Where reconstructions are judged in eval mode, as a mask (H, W) or of another shape that is
+        broadcast to one sample; None: all over."""
         return None
 
     def warnings(self, output: Any) -> list[str]:

@@ -35,7 +35,7 @@ def find_column(features: Any, wanted: str | None, fits: Callable[[Any], bool], 
 
 
 def read_labels(rows: Any, column: str, name: str) -> tuple[np.ndarray, list[str]]:
-    """Labels of a datasets split and their names; see `checked_labels`."""
+    """Labels (N,) or (N, L) of a datasets split and their names; see `checked_labels`."""
     feature, values = rows.features[column], rows.with_format(None)[column][:]
     inner = getattr(feature, "feature", None)
     if hasattr(inner, "names"):  # several labels at once

@@ -33,7 +33,7 @@ def load_unlabelled(
     Args:
         modality, wanted: as for `load_data`.
         evaluation: as the model takes it; its samples are left out, since a held-out part is in the same split.
-        fitted: brings stored rows to what the model takes.
+        fitted: brings stored rows (N, ...) to what the model takes.
 
     Raises:
         InputError: as for any dataset, or no sample is left.

@@ -30,7 +30,7 @@ def draw_rows(labels: np.ndarray, names: list[str], count: int | str, draw: int)
 
 
 def check_count(labels: np.ndarray, names: list[str], count: int) -> None:
-    """Raise InputError unless every class that occurs has `count` samples."""
+    """Raise InputError unless every class that occurs among labels (N,) has `count` samples."""
     sizes = {names[labels[rows[0]]]: len(rows) for rows in _by_class(labels)}
     poorest = min(sizes, key=sizes.get)
     if sizes[poorest] < count:
@@ -44,7 +44,7 @@ def hold_out(labels: np.ndarray, draw: int) -> tuple[np.ndarray, np.ndarray] | N
     """Split one draw's samples to choose hyper-parameters by.
 
     Args:
-        labels: (n,) of the drawn samples.
+        labels: (N,) of the drawn samples.
         draw: its number.
 
     Returns:

@@ -39,7 +39,7 @@ class RawInput:
         self.modality = modality
 
     def fit(self, unlabelled: np.ndarray) -> None:
-        """Nothing to learn."""
+        """(N, ...) stored rows: nothing to learn."""
 
     def embed(self, values: np.ndarray) -> np.ndarray:
         """Stored rows (N, ...) -> (N, D) float32."""
@@ -90,7 +90,7 @@ class OfEncoder:
         return sum(parameter.numel() for parameter in self.model.parameters())
 
     def fit(self, unlabelled: np.ndarray) -> None:
-        """Nothing to learn."""
+        """(N, ...) stored rows: nothing to learn."""
 
     def embed(self, values: np.ndarray) -> np.ndarray:
         """Stored rows (N, ...) -> (N, D) float32."""

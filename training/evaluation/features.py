@@ -19,7 +19,7 @@ Features = tuple[np.ndarray, np.ndarray, Standardiser]  # of the training sample
 
 
 def reference_rows(train: Samples) -> np.ndarray:
-    """Rows of the training samples whose statistics are used, without their labels."""
+    """Rows (R,) of the training samples whose statistics are used, without their labels."""
     rng = np.random.default_rng(seed_for(PROTOCOL.seed, "reference"))
     return np.sort(rng.permutation(len(train))[: PROTOCOL.reference_samples])
 
@@ -63,8 +63,8 @@ class EncoderFeatures:
         return self._both("pretrained", True, 0, None)
 
     def untrained(self, draw: int, rows: np.ndarray) -> Features:
-        """The same with the starting weights of this draw; of the training samples only `rows` are encoded, the
-        others are NaN."""
+        """The same with the starting weights of this draw; of the training samples only `rows`, (R,), are
+        encoded, the others are NaN."""
         needed = np.union1d(rows, self.reference)
         return self._both(f"untrained-{draw}-{len(needed)}", False, draw, needed)
 

@@ -31,7 +31,7 @@ def predictions_of_networks(
     rate is chosen on a held-out part of the draw. No network's training depends on which others are asked for.
 
     Returns:
-        {(method, draw): classes of the test samples}.
+        {(method, draw): classes (N,) of the test samples}.
     """
     drawn = {}
     for draw in dict.fromkeys(draw for _, draw in networks):

@@ -99,7 +99,7 @@ class PretrainingWatch:
         return line
 
     def encode(self, columns: Columns, count: int) -> np.ndarray:
-        """The embeddings (count, D) of the first samples."""
+        """The embeddings (N, D) of the first `count` samples."""
         name, size = self.modality.input_name, self.this.args.per_device_eval_batch_size
         with evaluating(self.this.model):
             parts = [self.this.model.encode(b[name]).float().cpu().numpy() for b in columns.in_order(size, 0, count)]

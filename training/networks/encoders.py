@@ -136,7 +136,7 @@ class Encoder:
         return np.concatenate(list(self.iter_features(model, values)))
 
     def iter_features(self, model: nn.Module, values: np.ndarray) -> Iterator[np.ndarray]:
-        """`features`, a part of the samples at a time."""
+        """`features` (N, D), a part of the samples at a time."""
         seen: list[torch.Tensor] = []
         bare = model.model if isinstance(model, Prepared) else model
         handle = head_of(bare).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].flatten(1)))

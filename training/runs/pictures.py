@@ -65,7 +65,7 @@ def draw_confusion(path: Path, matrix: np.ndarray, names: list[str]) -> None:
 def draw_confusions(
     path: Path, matrices: dict[str, np.ndarray], names: list[str], title: str = "", note: str | None = None
 ) -> None:
-    """Confusion matrices of several models beside each other, each under its name; see `draw_confusion`.
+    """Confusion matrices (L, L) of several models beside each other, each under its name; see `draw_confusion`.
 
     Args:
         title: above them.
