@@ -38,7 +38,7 @@ def weaken(pixel_values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor:
 
 
 def strengthen(pixel_values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor:
-    """A strong change of every image (B, C, H, W), to be recognised all the same: affine, contrast, brightness, a hole.
+    """A strong change of every image (B, C, H, W), to be recognised all the same: affine, photometric, and a hole.
 
     After the strong branch of FixMatch (Sohn et al. 2020): geometric and photometric changes, then Cutout (DeVries
     and Taylor 2017), a square of a quarter of the side.

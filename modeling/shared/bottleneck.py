@@ -36,8 +36,8 @@ class Bottleneck(nn.Module):
         return hidden.sigmoid() if self.config.sparsity == "kl" else hidden
 
     def sample(self, hidden: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
-        """(B, encoder_width) -> what the decoder sees, (B, D): while training a variational code is drawn, any other is
-        the code itself."""
+        """(B, encoder_width) -> what the decoder sees, (B, D): while training a variational code is drawn, any other
+        is the code itself."""
         if self.config.variational and self.training:
             return sample_normal(*hidden.chunk(2, 1), generator)
         return self(hidden)

@@ -346,7 +346,7 @@ def test_images_of_different_sizes_are_brought_to_one_that_the_report_names(untr
     report = pretune.evaluate(**args, **more, fit_images=True).report
     assert report["dataset"]["shape"] == [1, 8, 8] and report["dataset"]["fitted_to_one_shape"] is True
     text = (tmp_path / "r/report.md").read_text()
-    assert "brought to 1x8x8 (channels x height x width), which is also what the floors on raw pixels" in text
+    assert "brought to 1x8x8, which is also what the floors on raw pixels" in text
 
 
 def test_what_does_not_fit_is_a_one_line_error(untrained, tmp_path, blobs):
@@ -362,7 +362,7 @@ def test_what_does_not_fit_is_a_one_line_error(untrained, tmp_path, blobs):
         (tmp_path / "none.npz", {}, "has no labels"),
         (tmp_path / "several.npz", {}, "several labels for each image"),
         (tmp_path / "one.npz", {}, "all images of .* are labelled '1', expected more classes"),
-        (plain, {"model": misfit}, "misfit does not take images of 1x8x8 .* as its image processor gives them: Input"),
+        (plain, {"model": misfit}, "misfit does not take images of 1x8x8 .* as its processor gives them: Input"),
         (plain, {"model": [untrained, untrained + "/"]}, "names the same model twice"),
         (plain, {"output_dir": tmp_path / "plain.npz/r"}, "plain.npz is a file, expected a folder"),
         (plain, {"labels_per_class": ""}, "labels_per_class is empty"),
