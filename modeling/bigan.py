@@ -106,7 +106,7 @@ class Discriminator(nn.Module):
 
 
 def frozen(module: nn.Module, *inputs: torch.Tensor) -> torch.Tensor:
-    """Call `module` on (B, ...) inputs with detached parameters and throw-away buffers: gradients reach inputs only."""
+    """Call `module` on (B, ...) inputs, parameters detached, buffers thrown away: gradients reach the inputs only."""
     state = {name: value.detach() for name, value in module.named_parameters()}
     state |= {name: value.clone() for name, value in module.named_buffers()}
     return torch.func.functional_call(module, state, inputs)
