@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..runs.card_file import write_card
-from ..runs.folder import card_was_edited, finished_record
+from ..runs.folder import card_was_edited, finished_record, read_record
 from .report import FIGURE
 
 
@@ -16,7 +16,8 @@ def check_card(run_folder: Path) -> dict[str, Any]:
     Raises:
         InputError: the folder is no finished run's, or its card was edited by hand.
     """
-    if not run_folder.is_dir():
+    record = read_record(run_folder) if run_folder.is_dir() else None
+    if record is None or record.get("status") != "finished":
         raise InputError(f"update_card needs the folder of a finished run, and {run_folder} is none. Leave it out.")
     record = finished_record(run_folder)
     if card_was_edited(run_folder / "README.md", record):
