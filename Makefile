@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 DATASET ?= ylecun/mnist
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test slow lint check benchmark clean
+.PHONY: help setup quickstart test slow lint check reference reference-check benchmark clean
 
 help:  ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 17
 
 setup: $(VENV)/.installed  ## Make a virtual environment with the tested versions (constraints.txt)
 
@@ -29,6 +29,12 @@ slow: setup  ## The other tests: processes started, killed and resumed
 
 lint: setup  ## Format and static checks
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+reference: setup  ## Write docs/reference anew from arguments, configs, docstrings and recipes
+	$(BIN)/python docs/make_reference.py
+
+reference-check: setup  ## Whether docs/reference is what would be written (a fast test says so too)
+	$(BIN)/python docs/make_reference.py --check
 
 check: lint test slow  ## All that CI runs
 

@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import yaml
-from hub.server import HubServer, Repository
+from hub.server import HubServer
 
 pytestmark = pytest.mark.slow
 TOKEN = "hf_write_secret_0123456789"
@@ -384,21 +384,3 @@ def test_push_to_hub_of_model_and_processor(hub, home, launch, run_folder):
     assert {"model.safetensors", "config.json", "preprocessor_config.json", "README.md"} <= set(files)
     assert b"An image processor" in hub.files("me/processor")["README.md"]
     assert b"More Information Needed" not in files["README.md"] and b"Nothing is recorded" in files["README.md"]
-
-
-def test_the_commands_of_the_readme(hub, home, client, tmp_path):
-    """As they stand there, in a folder with the run they name and with the datasets they name on the Hub."""
-    status, said = client("pretrain", "digits", "--max_steps", "10", "--output_dir", tmp_path / "runs" / "ae")
-    assert status == 0, said
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-    commands = re.search(r"```sh\nhf auth login\n(.*?)```", readme, re.S)[1].splitlines()
-    assert len(commands) == 3
-    for name in ("me/labelled-images", "me/more-images"):
-        hub.repositories["datasets", name] = Repository(private=False)
-        hub.commit(name, hub.files("me/blobs", kind="datasets"), kind="datasets")
-    here = Client({**os.environ, **hub.env(home / "readme", TOKEN)}, cwd=tmp_path)
-    for command in commands:
-        status, said = here(*command.split()[1:], *(["--num_train_epochs", "1"] if " push " not in command else []))
-        assert status == 0, said
-    here.close()
-    assert {"model.safetensors", "confusion_matrix.png", "per_class.csv"} <= set(hub.files("me/mine"))
