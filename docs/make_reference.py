@@ -137,13 +137,16 @@ def python() -> str:
         lines += ["", f"## {title}"]
         for name, value in found.items():
             lines += ["", f"### {name}", "", *described(name, value)]
+            shared: dict[str, list[str]] = {}
             for method, function in methods(value):
                 if function in first_told:
-                    of = first_told[function]
-                    lines += ["", f"`{name}.{method}` is that of [`{of}`](#{of.lower()})."]
+                    shared.setdefault(first_told[function], []).append(f"`{method}`")
                     continue
                 first_told[function] = name
                 lines += ["", f"#### {name}.{method}", "", *described(method, function)]
+            lines += [
+                line for of, names in shared.items() for line in ("", f"As [{of}](#{of.lower()}): {', '.join(names)}.")
+            ]
     return "\n".join(lines)
 
 
