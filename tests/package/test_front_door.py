@@ -115,4 +115,3 @@ def test_version_changelog_and_recipes_agree():
         )
         photographs = recipe.stem.startswith("photos")  # those are the user's own
         assert photographs == ("dataset" not in yaml.safe_load(text))
-        )
