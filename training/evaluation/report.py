@@ -10,6 +10,7 @@ import numpy as np
 
 from ...model_cards.words import labels_in_words
 from ..protocol import FLOORS, METHODS, OF_THE_MODEL, name_in_table, words_of_methods
+from ..runs.local_paths import without_local_paths
 from ..runs.pictures import draw_confusions
 from .figure import draw_few_labels
 from .verdict import Accuracies, differences, ranking, verdict

@@ -1,7 +1,7 @@
 """Checkpoints: `OUTPUT_DIR/checkpoint-<step>/`, written whole or not at all, in safetensors and JSON.
 
-Only real folders of that name with a state.json are a run's. Links, files and other folders that are called so are never
-followed, written to or removed.
+Only real folders of that name with a state.json are a run's. Links, files and other folders that are called so are
+never followed, written to or removed.
 """
 
 import copy
@@ -96,7 +96,7 @@ def save_checkpoint(
     for path in [*part.iterdir(), part]:
         _flush(path)
     final = root / f"checkpoint-{step}"
-    _make_room(final, part)
+    make_room(final, part)
     os.replace(part, final)
     _flush(root)
     return final
@@ -156,8 +156,12 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _make_room(final: Path, part: Path) -> None:
-    """See to it that nothing is in the way of `final`: another attempt's goes, what is not ours is kept."""
+def make_room(final: Path, part: Path) -> None:
+    """See to it that nothing is in the way of `final`: another attempt's goes, what is not ours is kept.
+
+    Args:
+        part: takes the user's own files that lie in the other attempt's.
+    """
     if _is_ours(final):
         for own in [path for path in final.iterdir() if path.name not in FILES]:
             os.replace(own, part / own.name)

@@ -32,9 +32,7 @@ def make_accelerator(args: TrainingArguments) -> Accelerator:
                 raise InputError(f"report_to: {name} is not installed. Install it with: pip install {name}")
     try:
         precision = decide_precision(args.mixed_precision, Path(args.output_dir), args.resume_from_checkpoint)
-        accelerator = Accelerator(
-            mixed_precision=precision, log_with=trackers or None, project_dir=args.output_dir
-        )
+        accelerator = Accelerator(mixed_precision=precision, log_with=trackers or None, project_dir=args.output_dir)
     except ValueError as error:
         raise InputError(f"accelerate cannot start: {one_line(error)}") from None
     if accelerator.num_processes == 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:

@@ -8,7 +8,9 @@ from typing import Any
 
 BEFORE, AFTER = r"(?<![\w.~:/\\-])", r"(?![\w/\\.-])"  # of a path in a text: nothing that it could be a part of
 # Two folders deep or more: `and/or` and `me/data` are no paths of a machine. Or of Windows, or of a URL of files.
-ABSOLUTE = re.compile(BEFORE + r"(?:file://)?(?:~?/(?:[^\s/'\"`,;()\[\]]+/)+[^\s/'\"`,;()\[\]]*|[A-Za-z]:[\\/][^\s'\"`,;()\[\]]+)")
+ABSOLUTE = re.compile(
+    BEFORE + r"(?:file://)?(?:~?/(?:[^\s/'\"`,;()\[\]]+/)+[^\s/'\"`,;()\[\]]*|[A-Za-z]:[\\/][^\s'\"`,;()\[\]]+)"
+)
 KEPT = ("labels", "label_names", "id2label", "label2id")  # names that somebody gave to classes
 
 

@@ -1,4 +1,4 @@
-"""The arithmetic of the forward pass: bf16 where the hardware computes it, decided once and kept when a run goes on."""
+"""The arithmetic of the forward pass: bf16 where hardware computes it, decided once and kept when a run goes on."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ OF_A_CPU = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 
 
 def decide_precision(wanted: str, folder: Path, resumes: str | None) -> str:
-    """"no" (float32) or "bf16", the same in all processes; told where it was not plain.
+    """ "no" (float32) or "bf16", the same in all processes; told where it was not plain.
 
     Args:
         wanted: "no", "bf16", or "auto" for what the hardware computes by itself.

@@ -18,7 +18,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ..errors import InputError, one_line
-from .checkpoints import BESIDE, BEST, MOMENTS, NAMED, NEEDED, STATE, UNLOGGED, WEIGHTS, Parts, list_checkpoints, step_of
+from .checkpoints import (
+    BESIDE,
+    BEST,
+    MOMENTS,
+    NAMED,
+    NEEDED,
+    STATE,
+    UNLOGGED,
+    WEIGHTS,
+    Parts,
+    list_checkpoints,
+    step_of,
+)
 
 logger = logging.getLogger(__name__)
 Tensors = dict[str, torch.Tensor]
@@ -122,8 +134,8 @@ def require_same(theirs: Any, mine: Mapping[str, Any], where: Path, what: str = 
             name, found = f"{name}, or none", "nothing there says"
         elif isinstance(value, dict) and isinstance(theirs[name], dict):
             changed = sorted(k for k in {*value, *theirs[name]} if value.get(k) != theirs[name].get(k))
-            name = f"{name} ({', '.join(changed)})"
-            found = "another there than here"
+            pairs = [f"{_shown(theirs[name].get(k))} there, {_shown(value.get(k))} here" for k in changed]
+            name, found = f"{name} ({', '.join(changed)})", "; ".join(pairs[:3])
         raise InputError(
             f"{where} {what} another {name}: {found}. Resume with the arguments of its run.json, or choose another "
             f"--output_dir."
@@ -229,6 +241,4 @@ def _require_names(what: str, found: Any, expected: Any) -> None:
 
 def _require_like(what: str, value: torch.Tensor, shape: Any, dtype: torch.dtype) -> None:
     if tuple(value.shape) != tuple(shape) or value.dtype != dtype:
-        raise ValueError(
-            f"{what} is {tuple(value.shape)} of {value.dtype}, expected {tuple(shape)} of {dtype}".replace("torch.", "")
-        )
+        raise ValueError(f"{what} is of {tuple(value.shape)} and {value.dtype}, expected {tuple(shape)} and {dtype}")

@@ -26,7 +26,7 @@ from .card_file import write_card_unless_edited
 from .checkpoints import BEST, Parts, list_checkpoints, prune_checkpoints, save_checkpoint
 from .description import describe_data, describe_model, new_record
 from .devices import hardware_of, make_accelerator
-from .folder import read_record, remove_run_files, require_free, write_record
+from .folder import remove_run_files, require_free, write_record
 from .identity import identity_of
 from .metrics import add_line, cut_lines, flush_lines, read_lines
 from .restoring import broken_tensors, find_checkpoint, restore
