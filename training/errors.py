@@ -56,9 +56,7 @@ def masked(text: str, *tokens: str | bool | None) -> str:
         tokens: those that were given; anything but a text counts for nothing. The tokens of the environment and of
             the login are masked as well.
     """
-    known = {
-        token for given in [*tokens, *_tokens_here()] if isinstance(given, str) for token in (given, given.strip())
-    }
+    known = {token.strip() for token in [*tokens, *_tokens_here()] if isinstance(token, str)}
     forms = {form for token in known if len(token) > 3 for form in (token, repr(token)[1:-1], quote(token, safe=""))}
     for form in sorted(forms, key=len, reverse=True):
         text = text.replace(form, "***")

@@ -38,6 +38,7 @@ class HubCheckpoints:
         self.api = HfApi(token=self.token)
         self._scratch: Path | None = None
         self._waiting: Path | None = None
+        self._sending = ""  # the name of the one that is being sent
         self._lock = threading.Lock()
         self._sender = ThreadPoolExecutor(1, thread_name_prefix="hub-checkpoints")
 
@@ -64,7 +65,7 @@ class HubCheckpoints:
             skipped, self._waiting = self._waiting, copy
         if skipped is not None:
             shutil.rmtree(skipped.parent, ignore_errors=True)
-        self._sender.submit(self._send_waiting).add_done_callback(lambda done: self._tell(copy.name, done))
+        self._sender.submit(self._send_waiting).add_done_callback(self._tell)
 
     def finish(self) -> None:
         """Wait until the newest checkpoint is sent."""
@@ -82,17 +83,20 @@ class HubCheckpoints:
             checkpoint, self._waiting = self._waiting, None
         if checkpoint is None:
             return
+        self._sending = checkpoint.name
         try:
             self._commit(checkpoint)
         finally:
             shutil.rmtree(checkpoint.parent, ignore_errors=True)
 
-    def _tell(self, name: str, done: Future) -> None:
+    def _tell(self, done: Future) -> None:
         """Warn of what a thread would keep to itself."""
         error = done.exception()
         if error is not None:
             what = one_line(error, self.token) or type(error).__name__
-            logger.warning("%s was not pushed to %s: %s The next one is tried again.", name, self.repo_id, what)
+            logger.warning(
+                "%s was not pushed to %s: %s The next one is tried again.", self._sending, self.repo_id, what
+            )
 
     def _commit(self, checkpoint: Path) -> None:
         repo_id = self.api.create_repo(self.repo_id, private=self.private or None, exist_ok=True).repo_id

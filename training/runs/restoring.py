@@ -234,8 +234,8 @@ def _require_names(what: str, found: Any, expected: Any) -> None:
     found, expected = set(found), set(expected)
     if found != expected:
         lacks, more = sorted(expected - found), sorted(found - expected)
-        said = [f"lacks {len(lacks)} tensors ({lacks[0]} ...)"] * bool(lacks)
-        said += [f"has {len(more)} too many ({_shown(more[0])} ...)"] * bool(more)
+        said = [f"lacks {len(lacks)} ({_shown(lacks[0])} ...)"] if lacks else []
+        said += [f"has {len(more)} too many ({_shown(more[0])} ...)"] if more else []
         raise ValueError(f"{what} {' and '.join(said)}")
 
 
