@@ -19,6 +19,8 @@ import torch
 from transformers import CONFIG_MAPPING, MODEL_MAPPING, AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
 
+from .encoder import without_foreign_attention
+
 SMALLEST_MAP = 4  # positions a side; below it a feature map says little about where things are
 LARGEST_FACTOR = 32  # by which images are enlarged inside the model to have it
 MOST_PATCHES = 32  # a side, that the native patch_size may leave: attention costs the fourth power of it
@@ -266,8 +268,9 @@ def build_backbone(backbone: PreTrainedConfig) -> PreTrainedModel:
     if type(backbone) not in MODEL_MAPPING:
         raise ValueError(f"transformers has no encoder alone for {backbone.model_type}, {WORKING}.")
     dtype = {} if backbone.dtype is None else {"dtype": torch.get_default_dtype()}
+    without_foreign_attention(backbone)
     try:
-        return AutoModel.from_config(backbone, **dtype, **pooler_options(backbone))
+        return AutoModel.from_config(backbone, trust_remote_code=False, **dtype, **pooler_options(backbone))
     except ImportError as error:
         lacks_timm = backbone.model_type == "timm_wrapper" and importlib.util.find_spec("timm") is None
         raise ValueError(NEEDS_TIMM if lacks_timm else one_line(error)) from None

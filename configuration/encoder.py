@@ -1,7 +1,25 @@
 """What the config of every family has."""
 
+from typing import Any
+
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
+
+ATTENTION = (None, "eager", "sdpa", "flex_attention")  # by torch itself; any other name is a kernel of a repository
+
+
+def without_foreign_attention(config: PreTrainedConfig) -> PreTrainedConfig:
+    """`config`, changed in place: an `attn_implementation` that would fetch native code, at any depth, is forgotten.
+
+    transformers loads it without asking, wherever `kernels` is installed. Who wants one says so to `from_pretrained`.
+    """
+    if config._attn_implementation not in ATTENTION:
+        config._attn_implementation = None
+    for name in config.sub_configs:
+        part = getattr(config, name, None)
+        if isinstance(part, PreTrainedConfig):
+            without_foreign_attention(part)
+    return config
 
 
 @strict
@@ -16,6 +34,10 @@ class EncoderConfig(PreTrainedConfig):
 
     has_decoder: bool = True
     reconstruction_weight: float | int = 0.0
+
+    def __post_init__(self, **kwargs: Any):
+        super().__post_init__(**kwargs)
+        without_foreign_attention(self)
 
     def validate_reconstruction_weight(self) -> None:
         """Finite, 0 or larger."""

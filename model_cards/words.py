@@ -19,6 +19,12 @@ PICTURES = {
     "samples.png": "{many} generated from random embeddings",
     "loss.png": "loss over epochs",
 }
+# What Markdown or HTML acts on: anywhere, beside a word (emphasis), as a link or an address, at the start of a line.
+ACTS = re.compile(
+    r"[^\w\s.,:;/()%+=@'-]"
+    r"|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=\bwww)\.|(?<=\w)@(?=\w)|^[-+=](?=[-+=\s]|$)"
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 COLLAPSED = 0.98  # of the mean sample's error; a network that learns anything falls well below
 NAMES_SHOWN = 20  # class names on a card
 NAME_LENGTH = 60  # characters of a class name
@@ -58,9 +64,19 @@ def one_line(text: Any) -> str:
 
 def escape(text: Any) -> str:
     """`text` on one line, with every character that Markdown or HTML could act on as an entity."""
-    return re.sub(r"[^\w\s.,:;/()%+=@'-]", lambda match: f"&#{ord(match[0])};", one_line(text)).replace(
-        "://", "&#58;//"
-    )
+    line = ACTS.sub(_entity, one_line(text))
+    number = re.match(r"\d+[.)](?=\s|$)", line)  # a list, at the start of a line
+    return f"{line[: number.end() - 1]}&#{ord(number[0][-1])};{line[number.end() :]}" if number else line
+
+
+def _entity(match: re.Match) -> str:
+    return f"&#{ord(match[0])};"
+
+
+def table_cell(text: Any) -> str:
+    """`text` for a table that a spreadsheet may open: it would run a cell that begins like a formula."""
+    text = str(text)
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def fence(code: str) -> str:

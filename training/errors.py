@@ -1,4 +1,15 @@
-"""The errors a user can mend, apart from those only a developer can."""
+"""The errors a user can mend, apart from those only a developer can; no message ever holds a token."""
+
+import configparser
+import contextlib
+import os
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+# What stands behind "Bearer", and what has the Hub's own form, is masked whosever token it is.
+LOOKS_LIKE_A_TOKEN = re.compile(r"(?<=Bearer )[^\s'\"]+|\bhf_[A-Za-z0-9]{20,}")
 
 
 class InputError(ValueError):
@@ -32,6 +43,50 @@ class PushFailed(Exception):
     """
 
 
-def one_line(error: BaseException) -> str:
-    """The message of `error` on a single line."""
-    return " ".join(str(error).split())
+def one_line(error: BaseException, *tokens: str | bool | None) -> str:
+    """The message of `error` on a single line, without `tokens` and those that this machine knows; see `masked`."""
+    return " ".join(masked(str(error), *tokens).split())
+
+
+def masked(text: str, *tokens: str | bool | None) -> str:
+    """`text` with every token as ***: clients of the Hub, servers and proxies repeat what they were sent.
+
+    Args:
+        text: of an error or a warning, by whomever.
+        tokens: those that were given; anything but a text counts for nothing. The tokens of the environment and of
+            the login are masked as well.
+    """
+    known = {token.strip() for token in [*tokens, *_tokens_here()] if isinstance(token, str)}
+    forms = {form for token in known if len(token) > 3 for form in (token, repr(token)[1:-1], quote(token, safe=""))}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, "***")
+    return LOOKS_LIKE_A_TOKEN.sub("***", text)
+
+
+def checked_token(token: str | None, name: str = "hub_token") -> str | None:
+    """A token as it may stand in a header: without the line end of the file it was read from.
+
+    Raises:
+        InputError: it holds something else that no header may hold. The message does not show it.
+    """
+    token = token.strip() if isinstance(token, str) else token
+    if isinstance(token, str) and not re.fullmatch(r"[!-~]*", token):
+        raise InputError(
+            f"{name} holds a line end, a space or a character that is no part of a token (it is not shown here). "
+            f"Expected one word such as hf_..., copied whole."
+        )
+    return token or None
+
+
+def _tokens_here() -> list[str]:
+    """Those of the environment and of the login, as they stand; nothing is fetched or renewed."""
+    from huggingface_hub import constants
+
+    found = [os.environ.get(name, "") for name in TOKEN_VARIABLES]
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        found.append(Path(constants.HF_TOKEN_PATH).read_text())
+    stored = configparser.ConfigParser(interpolation=None)
+    with contextlib.suppress(OSError, UnicodeDecodeError, configparser.Error):
+        stored.read_string(Path(constants.HF_STORED_TOKENS_PATH).read_text())
+    fields = (item for section in stored.sections() for item in stored[section].items())
+    return [*found, *(value for name, value in fields if name.endswith("token"))]

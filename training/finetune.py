@@ -35,7 +35,7 @@ from pretune.training.networks.building import build_classifier, classifier_conf
 from pretune.training.networks.heads import train_head_only
 from pretune.training.networks.loading import is_ours, load_config, load_finished, model_source
 from pretune.training.publishing.commit import mirror_of, push_finished
-from pretune.training.runs.pictures import draw_losses
+from pretune.training.runs.pictures import draw_losses, drawing
 from pretune.training.runs.run import RunResult, start_run
 
 logger = logging.getLogger("pretune.training.finetune")
@@ -59,9 +59,6 @@ def finetune(recipe: str | Path | None = None, **arguments: Any) -> RunResult:
 def run(args: FinetuneArguments) -> RunResult:
     """`finetune` with arguments that are read already."""
     with start_run("finetune", args, mirror_of(args)) as this:
-        record = this.finished_before()
-        if record is not None:
-            return RunResult(this.folder, load_finished(this.folder, record), record["metrics"], record)
         if args.model is not None and Path(args.model).resolve() == this.folder.resolve():
             raise InputError(f"output_dir is the folder of --model, {args.model}. Choose another --output_dir.")
 
@@ -84,7 +81,11 @@ def run(args: FinetuneArguments) -> RunResult:
             add_lora(model, args.lora_rank)
         this.record["base_source"] = model_source(args.model)
         classifying = Classifying(model, args, modality.changes, fit.on_device, _class_shares(train_data))
-        this.open(classifying.kept, fit.processor, train_data, eval_data, classifying, unlabelled)
+        finished = this.open(
+            classifying.kept, fit.processor, train_data, eval_data, classifying, unlabelled, validation=validation
+        )
+        if finished is not None:
+            return RunResult(this.folder, load_finished(this.folder, finished), finished["metrics"], finished)
 
         accelerator = this.accelerator
         prepared = prepare_model(this)
@@ -102,9 +103,11 @@ def run(args: FinetuneArguments) -> RunResult:
         last_step = train(this, prepared, optimizer, batches, watch)
         if args.lora_rank is not None:
             merge_lora(classifying.kept)
+        this.save_model()
         if accelerator.is_main_process:
             watch.write_tables()
-            draw_losses(this.folder / "loss.png", this.read_metrics())
+            with drawing("loss.png"):
+                draw_losses(this.folder / "loss.png", this.read_metrics())
         result = this.finish(watch.metrics, last_step)
         if watch.best is not None and accelerator.is_main_process:
             watch.best.remove()

@@ -57,10 +57,6 @@ def pretrain(recipe: str | Path | None = None, **arguments: Any) -> RunResult:
 def run(args: PretrainArguments) -> RunResult:
     """`pretrain` with arguments that are read already."""
     with start_run("pretrain", args, mirror_of(args)) as this:
-        record = this.finished_before()
-        if record is not None:
-            return RunResult(this.folder, load_finished(this.folder, record), record["metrics"], record)
-
         base = load_config(args.init_from, args.revision) if args.init_from is not None else None
         family = named_family(args.model_type if base is None else base.model_type)
         modality = MODALITIES[family.modality]
@@ -74,7 +70,9 @@ def run(args: PretrainArguments) -> RunResult:
         logger.info("%s", model.load_report)
         this.record["base_source"] = model_source(args.init_from)
         processor = family.processor.for_config(model.config)
-        this.open(model, processor, train_data, eval_data)
+        finished = this.open(model, processor, train_data, eval_data)
+        if finished is not None:
+            return RunResult(this.folder, load_finished(this.folder, finished), finished["metrics"], finished)
 
         accelerator = this.accelerator
         prepared = prepare_model(this)
@@ -88,9 +86,10 @@ def run(args: PretrainArguments) -> RunResult:
         )  # fmt: skip
         watch = PretrainingWatch(this, train_data, columns, eval_data, nearest_neighbour)
         last_step = train(this, prepared, optimizer, batches, watch)
+        this.save_model()
         if accelerator.is_main_process:
-            watch.draw()
             model.save_beside(this.folder)
+            watch.draw()
         result = this.finish(watch.metrics, last_step)
         watch.summarise()
         if accelerator.is_main_process:

@@ -80,6 +80,18 @@ class CompleteLoading:
         check_complete(model, info, name, ignore_mismatched_sizes)
         return (model, info) if output_loading_info else model
 
+    def save_pretrained(self, save_directory: Any, *args, save_original_format: bool = False, **kwargs):
+        """Write weights and config to a folder, as any model of transformers does.
+
+        Args:
+            save_directory: the folder.
+            save_original_format: True writes a backbone's tensors under the names that transformers once published it
+                with (ViT, Swin, BEiT, DINOv2). `from_pretrained` reads both, but whoever puts a file's tensors into
+                the network by `load_state_dict` knows only the names in memory: `transformers.Trainer`, when it
+                resumes or goes back to the best model, would leave such layers random with a line in the log.
+        """
+        super().save_pretrained(save_directory, *args, save_original_format=save_original_format, **kwargs)
+
     def push_to_hub(
         self,
         repo_id: str,

@@ -25,6 +25,7 @@ def push_saved(
     transformers' own method writes a card full of "More Information Needed" and reads the present one from `main`
     whatever the revision.
     """
+    token = token.strip() if isinstance(token, str) else token  # a line end would be quoted by an error, token and all
     api = HfApi(token=token)
     repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
     if revision is not None:

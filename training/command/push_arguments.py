@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import InputError
+from ..errors import InputError, checked_token
 from .fields import argument, coerce_all
 
 
@@ -30,6 +30,7 @@ class PushArguments:
 
     def __post_init__(self):
         coerce_all(self)
+        self.hub_token = checked_token(self.hub_token)
         if not self.run_dir:
             raise InputError("run_dir is missing: name the folder of a finished run.")
         if not self.hub_model_id:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ...modeling.families import FAMILIES
-from ..errors import InputError
+from ..errors import InputError, checked_token
 from .data_arguments import DataArguments
 from .fields import argument, check_positive
 
@@ -49,7 +49,12 @@ class TrainingArguments(DataArguments):
     max_grad_norm: float | None = argument(
         None, "clip the gradient to this norm (default: not at all)", group="seldom needed"
     )
-    mixed_precision: str = argument("no", "arithmetic of the forward pass", ("no", "bf16"), group="optimisation")
+    mixed_precision: str = argument(
+        "no",
+        "arithmetic of the forward pass; 'auto': bf16 where the hardware computes it, else no",
+        ("no", "bf16", "auto"),
+        group="optimisation",
+    )
     torch_compile: bool = argument(False, "compile the model (needs a C++ compiler on a CPU)", group="seldom needed")
     seed: int = argument(42, "seed of the initial weights, the order of samples and every draw", group="optimisation")
     logging_steps: int = argument(50, "steps between lines of metrics.jsonl", group="seldom needed")
@@ -87,6 +92,7 @@ class TrainingArguments(DataArguments):
 
     def __post_init__(self):
         super().__post_init__()
+        self.hub_token = checked_token(self.hub_token)
         if not self.output_dir:
             raise InputError("output_dir is missing: pass --output_dir.")
         check_positive(

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...model_cards.words import labels_in_words
 from ..protocol import FLOORS, METHODS, OF_THE_MODEL, name_in_table, words_of_methods
+from ..runs.local_paths import without_local_paths
 from ..runs.pictures import draw_confusions
 from .figure import draw_few_labels
 from .verdict import Accuracies, differences, ranking, verdict
@@ -70,7 +71,7 @@ def _draw(folder: Path, report: dict[str, Any], found: dict[str, Accuracies], co
     """Both pictures; that they are of this protocol stands in their titles and in their files."""
     data, version = report["dataset"], f"protocol {report['protocol']['version']}"
     title = f"{Path(data['name']).name}, {data['test']['samples']:,} test {data['words']['many']}; {version}"
-    note = f"pretune evaluate, {version}: {report['command']}"
+    note = without_local_paths(f"pretune evaluate, {version}: {report['command']}")
     draw_few_labels(folder / FIGURE, found, counts, chance, data["labels_all"], title, data["words"]["raw"], note)
     shown = report["confusion"]
     matrices = {model: np.array(matrix) for model, matrix in shown["matrices"].items()}

@@ -2,12 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-FILE = "best.safetensors"
+from ..runs.checkpoints import BEST
 
 
 class BestWeights:
@@ -15,12 +14,12 @@ class BestWeights:
 
     Args:
         folder: of the run.
-        lines: of metrics.jsonl, up to the checkpoint a run goes on from: epochs before it count.
+        history: the accuracy of each epoch up to where the run goes on from; later ones are added to it. The run keeps
+            it in its checkpoints, with the best weights.
     """
 
-    def __init__(self, folder: Path, lines: list[dict[str, Any]]):
-        self.path = folder / FILE
-        self.history = [line["validation_accuracy"] for line in lines if "validation_accuracy" in line]
+    def __init__(self, folder: Path, history: list[float]):
+        self.path, self.history = folder / BEST, history
 
     @property
     def epochs_since(self) -> int:

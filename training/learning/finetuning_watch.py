@@ -6,10 +6,11 @@ import logging
 import numpy as np
 import torch
 
+from ...model_cards.words import table_cell
 from ...modeling.shared.evaluating import evaluating
 from ..data.batches import Columns
 from ..data.samples import Samples
-from ..runs.pictures import draw_confusion
+from ..runs.pictures import draw_confusion, drawing
 from ..runs.run import Run
 from .best_weights import BestWeights
 from .classifying import Classifying
@@ -60,7 +61,7 @@ class FinetuningWatch:
         self.judged = columns if eval_data is None else Columns.of(eval_data, device, with_labels=True)
         self.predicted: np.ndarray | None = None
         self.validation = None if validation is None else Columns.of(validation, device, with_labels=True)
-        self.best = BestWeights(this.folder, this.read_metrics()) if validation is not None else None
+        self.best = BestWeights(this.folder, this.history) if validation is not None else None
 
     @property
     def every_epoch(self) -> bool:
@@ -126,18 +127,20 @@ class FinetuningWatch:
         labels, folder, names = self.judged.labels.cpu().numpy(), self.this.folder, self.train_data.label_names
         numbers = list(range(len(names)))
         scores = precision_recall_fscore_support(labels, self.predicted, labels=numbers, zero_division=0)
-        with open(folder / "per_class.csv", "w", newline="") as file:
+        named = [table_cell(name) for name in names]
+        with open(folder / "per_class.csv", "w", newline="", encoding="utf-8", errors="replace") as file:
             writer = csv.writer(file)
             writer.writerow(["class", "precision", "recall", "f1", "samples"])
-            for name, *shares, count in zip(names, *scores, strict=True):
+            for name, *shares, count in zip(named, *scores, strict=True):
                 writer.writerow([name, *(f"{100 * share:.2f}" for share in shares), int(count)])
         if labels.ndim == 1:
             matrix = confusion_matrix(labels, self.predicted, labels=numbers)
-            with open(folder / "confusion_matrix.csv", "w", newline="") as file:
+            with open(folder / "confusion_matrix.csv", "w", newline="", encoding="utf-8", errors="replace") as file:
                 writer = csv.writer(file)
-                writer.writerow(["true \\ predicted", *names])
-                writer.writerows([name, *row] for name, row in zip(names, matrix, strict=True))
-            draw_confusion(folder / "confusion_matrix.png", matrix, names)
+                writer.writerow(["true \\ predicted", *named])
+                writer.writerows([name, *row] for name, row in zip(named, matrix, strict=True))
+            with drawing("confusion_matrix.png"):
+                draw_confusion(folder / "confusion_matrix.png", matrix, names)
 
     def summarise(self) -> None:
         """Say in a line what came out."""

@@ -63,7 +63,7 @@ def train(run: Run, model: torch.nn.Module, optimizer: torch.optim.Optimizer, ba
     scheduler = make_scheduler(optimizer, args.lr_scheduler_type, args.warmup_steps, total_steps, run.start_step)
     checkpoint_every = _checkpoint_every(args.checkpointing_steps, per_epoch)
     meter = Meter(run, batches.samples_per_step)
-    looked, look_after = run.start_step, 0 if watch.every_epoch else args.logging_steps
+    look_every = _look_every(0 if watch.every_epoch else args.logging_steps, per_epoch)
     set_train_mode(run.trained, optimizer)
     waking = {math.ceil(group["still_until"] * total_steps) for group in optimizer.param_groups if is_timed(group)}
 
@@ -80,7 +80,7 @@ def train(run: Run, model: torch.nn.Module, optimizer: torch.optim.Optimizer, ba
         began = time.perf_counter()
         extra = watch(last)
         meter.pause(time.perf_counter() - began)
-        if extra and done > run.start_step:
+        if extra:
             run.log({"step": done, **_epoch(done, per_epoch), **extra})
 
     done, stopped_early, numbers = run.start_step, False, range(run.start_step, total_steps)
@@ -91,28 +91,28 @@ def train(run: Run, model: torch.nn.Module, optimizer: torch.optim.Optimizer, ba
         for done in taken:
             run.trained.after_step()
             last = done == total_steps
-            epoch_ends = last or (per_epoch is not None and done % per_epoch == 0)
             checkpoint_due = checkpoint_every and done % checkpoint_every == 0 and not last
             stopping = stop.wanted(accelerator, done)
-            if done % args.logging_steps == 0 or checkpoint_due or stopping or last:
+            if done % args.logging_steps == 0 or checkpoint_due or last:
                 shown = meter.log(done, _epoch(done, per_epoch), scheduler.get_last_lr()[0])
                 bar.set_postfix(shown, refresh=False)
             bar.update(batches.samples_per_step)
-            if epoch_ends and (last or done - looked >= look_after):
-                looked = done
+            if last or (look_every and done % look_every == 0):
                 look(last, done)
                 stopped_early = watch.stop and not last
                 if stopped_early:
                     break
             if checkpoint_due or stopping:
-                run.save_checkpoint(done, optimizer)
+                run.save_checkpoint(done, optimizer, meter.unlogged())
             if stopping:
                 raise Interrupted(
                     f"stopped by {signal.Signals(stop.signal).name} after step {done} of {total_steps}, saved as "
                     f"{run.folder / f'checkpoint-{done}'}. Go on with --resume_from_checkpoint.",
                     stop.signal,
                 )
-    if stopped_early or run.start_step >= total_steps:  # resumed from a checkpoint of the last step
+    if run.start_step == total_steps:  # resumed from a checkpoint of the last step
+        run.look_anew()
+    if stopped_early or run.start_step == total_steps:
         look(True, done)
     run.timings["train_seconds"] = round(time.perf_counter() - meter.began, 3)  # without the watch
     run.timings["first_step_seconds"] = round(meter.first_step_seconds or 0.0, 3)
@@ -126,6 +126,12 @@ def _checkpoint_every(wanted: str, per_epoch: int | None) -> int:
             "checkpointing_steps is 'epoch', and how long one is nobody knows here: give a number of steps."
         )
     return {"no": 0, "epoch": per_epoch}[wanted] if wanted in ("no", "epoch") else int(wanted)
+
+
+def _look_every(least: int, per_epoch: int | None) -> int:
+    """Steps between looks: whole epochs that take `least` steps or more. A function of the arguments alone, so that a
+    run that was cut off looks when an uninterrupted one does; 0 for none but the last."""
+    return 0 if per_epoch is None else per_epoch * max(1, math.ceil(least / per_epoch))
 
 
 def _epoch(step: int, per_epoch: int | None) -> dict[str, float]:

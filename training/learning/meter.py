@@ -22,7 +22,8 @@ class Meter:
         self.fields = ("loss", *run.trained.logged_outputs)
         self.values: dict[str, list[torch.Tensor]] = {name: [] for name in self.fields}
         self.began = self.last_time = time.perf_counter()
-        self.last_step = run.start_step
+        self.timed_from = run.start_step
+        self.last_step = run.start_step - self._take_up(run.unlogged)
         self.first_step_seconds = None
 
     def add(self, output: Any) -> None:
@@ -38,7 +39,7 @@ class Meter:
         Raises:
             InputError: a loss was NaN or infinite.
         """
-        losses = torch.stack(self.values["loss"]).float()
+        losses = torch.cat([value.reshape(-1) for value in self.values["loss"]]).float()
         if not losses.isfinite().all():
             parts = len(losses) // (step - self.last_step)
             bad = self.last_step + int((~losses.isfinite()).nonzero()[0]) // parts + 1
@@ -54,11 +55,27 @@ class Meter:
         means = {name: self.run.accelerator.reduce(value, "mean").item() for name, value in means.items()}
         self.values = {name: [] for name in self.fields}
         now = time.perf_counter()
-        rate = (step - self.last_step) * self.samples_per_step / (now - self.last_time)
-        self.last_time, self.last_step = now, step
+        rate = (step - self.timed_from) * self.samples_per_step / (now - self.last_time)
+        self.last_time, self.last_step, self.timed_from = now, step, step
         line = {"step": step, **epoch, **means}
         self.run.log({**line, "learning_rate": learning_rate, "samples_per_second": round(rate, 1)})
         return {"loss": f"{means['loss']:.4g}"}
+
+    def unlogged(self) -> dict[str, torch.Tensor]:
+        """{name: (processes, N)} of what is in no line of metrics yet, for a checkpoint between two lines; all
+        processes call it together."""
+        here = {name: torch.cat([v.reshape(-1) for v in values]) for name, values in self.values.items() if values}
+        processes = self.run.accelerator.num_processes
+        return {name: self.run.accelerator.gather(v).view(processes, -1).cpu() for name, v in here.items()}
+
+    def _take_up(self, unlogged: dict[str, torch.Tensor]) -> int:
+        """Go on with what an earlier process had in no line yet; returns of how many steps it is."""
+        accelerator = self.run.accelerator
+        if set(unlogged) != set(self.fields) or {len(v) for v in unlogged.values()} != {accelerator.num_processes}:
+            return 0  # nothing, or of a network that logs something else
+        for name in self.fields:
+            self.values[name] = [unlogged[name][accelerator.process_index].to(accelerator.device)]
+        return len(self.values["loss"][0]) // self.run.args.gradient_accumulation_steps
 
     def pause(self, seconds: float) -> None:
         """Leave `seconds` spent on evaluation out of the rates."""

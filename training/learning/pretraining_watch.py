@@ -11,7 +11,7 @@ from ..data.batches import Columns
 from ..data.samples import Samples
 from ..errors import InputError
 from ..randomness import generator
-from ..runs.pictures import draw_embeddings, draw_losses
+from ..runs.pictures import draw_embeddings, draw_losses, drawing
 from ..runs.run import Run
 from .health import (
     SAMPLE,
@@ -137,17 +137,20 @@ class PretrainingWatch:
         self.draw_reconstructions()
         data = self.judged_data
         labels = None if data.labels is None else data.labels[:DRAWN]
-        draw_embeddings(folder / "latents.png", self.encode(self.judged, DRAWN), labels, data.label_names)
+        with drawing("latents.png"):
+            draw_embeddings(folder / "latents.png", self.encode(self.judged, DRAWN), labels, data.label_names)
         comparable = self.mean_error is not None and self.this.model.loss_is_error
         floor = (self.mean_error, words.mean) if comparable else None
-        draw_losses(folder / "loss.png", self.this.read_metrics(), floor)
+        with drawing("loss.png"):
+            draw_losses(folder / "loss.png", self.this.read_metrics(), floor)
 
     def draw_samples(self) -> None:
         """Samples that the model generates, from the same codes each time, and reconstructions."""
         model = self.this.model
         with evaluating(model):
             samples = model.generate(SHOWN, generator(self.this.args.seed, "samples")).float().cpu().numpy()
-        self.modality.show_samples(self.this.folder / "samples.png", samples)
+        with drawing("samples.png"):
+            self.modality.show_samples(self.this.folder / "samples.png", samples)
         self.draw_reconstructions()
 
     def draw_reconstructions(self) -> None:
@@ -157,7 +160,8 @@ class PretrainingWatch:
         originals = self.judged[slice(0, SHOWN)][self.modality.input_name]
         with evaluating(self.this.model):
             rebuilt = self.this.model.reconstruct(originals).float().cpu().numpy()
-        self.modality.show(self.this.folder / "reconstructions.png", originals.cpu().numpy(), rebuilt)
+        with drawing("reconstructions.png"):
+            self.modality.show(self.this.folder / "reconstructions.png", originals.cpu().numpy(), rebuilt)
 
     def summarise(self) -> None:
         """Say in a line what came out."""

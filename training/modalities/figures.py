@@ -1,9 +1,17 @@
-"""How every picture is made: without pyplot, so that a caller's own figures and backend stay as they are."""
+"""How every picture is made: without pyplot, so that a caller's own figures and backend stay as they are.
+
+Text from outside (labels, names of models and datasets) is drawn as it stands: two $ make no mathematics of it.
+"""
 
 from pathlib import Path
+from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter, ScalarFormatter
+
+LONGEST = 40  # characters of a name in a picture
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -13,6 +21,27 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def one_word(text: Any) -> str:
+    """A name for a picture: on one line, not too long, and nothing in it that has no shape."""
+    line = " ".join(str(text).split())
+    line = "".join(letter if letter.isprintable() else "?" for letter in line)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
+
+
 def save_figure(figure: Figure, path: Path, note: str | None = None) -> None:
     """Write it as PNG; `note` says in the file what it is of."""
+    _take_literally(figure)
+    note = note and note.encode(errors="replace").decode()
     figure.savefig(path, dpi=110, metadata={"Software": None, **({"Description": note} if note else {})})
+
+
+def _take_literally(figure: Figure) -> None:
+    """No text is mathematics, but the numbers that matplotlib itself sets on an axis (powers of ten)."""
+    own: set[int] = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), (LogFormatter, ScalarFormatter)):
+                own |= {id(text) for text in (*axis.get_ticklabels(), *axis.get_ticklabels(minor=True))}
+    for text in figure.findobj(Text):
+        if id(text) not in own:
+            text.set_parse_math(False)

@@ -54,7 +54,8 @@ class ImagePreprocessing:
             self.processor = family.processor.for_config(config)
             return
         try:
-            self.processor: Any = AutoImageProcessor.from_pretrained(name, revision=revision or "main", backend="pil")
+            options = {"revision": revision or "main", "backend": "pil", "trust_remote_code": False}
+            self.processor: Any = AutoImageProcessor.from_pretrained(name, **options)
         except (OSError, ValueError, ImportError) as error:
             raise InputError(
                 f"model {name} has no image processor that can be loaded: {one_line(error)} Save one beside it "

@@ -5,13 +5,13 @@ import copy
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, PreTrainedConfig
+from transformers import AutoModel, PreTrainedConfig
 from transformers.modeling_outputs import BaseModelOutput, ImageClassifierOutput
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from ..errors import InputError, one_line
 from ..modalities.listing import MODALITIES, modality_of
-from .loading import LOADING_ERRORS, is_ours, load_quietly
+from .loading import LOADING_ERRORS, is_ours, load_quietly, read_config
 
 
 class WithHead(nn.Module):
@@ -54,7 +54,7 @@ def pooled(output: BaseModelOutput, encoder: nn.Module) -> torch.Tensor:
 def bare_config(name: str, revision: str | None) -> PreTrainedConfig | None:
     """The config of checkpoint `name` if it is such an encoder; None if it is anything else, or cannot be read."""
     try:
-        config = AutoConfig.from_pretrained(name, revision=revision or "main")
+        config = read_config(name, revision)
     except LOADING_ERRORS:
         return None
     if is_ours(config) or modality_of(config) is not None or type(config) not in MODEL_MAPPING:
@@ -90,4 +90,4 @@ def load_bare(name: str, revision: str | None, config: PreTrainedConfig) -> With
 
 def new_bare(config: PreTrainedConfig) -> WithHead:
     """The same network with weights of its own that were never trained."""
-    return WithHead(AutoModel.from_config(copy.deepcopy(config)).eval(), config.num_labels)
+    return WithHead(AutoModel.from_config(copy.deepcopy(config), trust_remote_code=False).eval(), config.num_labels)

@@ -145,7 +145,7 @@ def build_classifier(name: str | None, revision: str | None, config: PreTrainedC
     A checkpoint's own classifier goes on only if its labels are the same, name for name.
     """
     if name is None:
-        model = auto_classifier(modality_of(config)).from_config(config)
+        model = auto_classifier(modality_of(config)).from_config(config, trust_remote_code=False)
         model.load_report = LoadReport(reason="from scratch")
         return model
     same_labels = load_config(name, revision, of_transformers=True).id2label == config.id2label

@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from ...configuration.encoder import without_foreign_attention
 from ...modeling.families import FAMILIES, PREFIX, family_of, register_families
 from ...modeling.shared.loading import LoadReport
 from ..errors import InputError, one_line
@@ -32,6 +33,21 @@ def is_ours(config: PreTrainedConfig) -> bool:
     return family_of(config) is not None
 
 
+def read_config(name: str | Path, revision: str | None) -> PreTrainedConfig:
+    """A config as transformers reads it, but none that brings code of its own, neither Python nor kernels.
+
+    Raises:
+        OSError, ValueError, KeyError: there is none, or it cannot be read, or only foreign code knows its kind.
+    """
+    try:
+        config = AutoConfig.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise ValueError("it is of a kind that needs code from its repository, and pretune runs none.") from None
+    return without_foreign_attention(config)
+
+
 def load_config(name: str, revision: str | None, of_transformers: bool = False) -> PreTrainedConfig:
     """The config of checkpoint `name`, a run folder or Hub id.
 
@@ -42,7 +58,7 @@ def load_config(name: str, revision: str | None, of_transformers: bool = False) 
         InputError: it cannot be loaded, or is of a kind that does not fit.
     """
     try:
-        config = AutoConfig.from_pretrained(name, revision=revision or "main")
+        config = read_config(name, revision)
     except LOADING_ERRORS as error:
         raise InputError(f"model {name} cannot be loaded: {one_line(error)} {MODEL_HINT}") from None
     if any(kind.endswith("WithTeacher") for kind in getattr(config, "architectures", None) or []):
@@ -66,7 +82,8 @@ def load_quietly(auto_class: Any, name: str, revision: str | None, config: PreTr
     transformers_logging.set_verbosity_error()  # its table of missing weights is one line here, or an error
     transformers_logging.disable_progress_bar()
     try:
-        return auto_class.from_pretrained(name, revision=revision or "main", config=config, **options)
+        options |= {"revision": revision or "main", "config": config, "trust_remote_code": False}
+        return auto_class.from_pretrained(name, **options)
     except LOADING_ERRORS as error:
         raise InputError(f"model {name} cannot be loaded: {one_line(error)}") from None
     finally:
@@ -124,8 +141,8 @@ def load_finished(folder: Path, record: dict[str, Any]) -> PreTrainedModel:
             if path.rpartition(".")[2] == name:
                 model_class = family.model if path == family.model_path else family.classifier
                 return model_class.from_pretrained(folder).eval()
-    config = AutoConfig.from_pretrained(folder)
+    config = read_config(folder, None)
     modality = modality_of(config)
     if modality is None or type(config) not in classifiers_of(modality):
         raise InputError(f"{folder} holds a {name}, which is no classifier that pretune knows. Load it by its class.")
-    return auto_classifier(modality).from_pretrained(folder).eval()
+    return auto_classifier(modality).from_pretrained(folder, config=config, trust_remote_code=False).eval()

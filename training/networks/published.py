@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig
+from transformers import AutoImageProcessor, PreTrainedConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
 
 from ...configuration.backbones import WORKING, channels_of
 from ..errors import InputError, one_line
-from .loading import LOADING_ERRORS, is_ours, load_config
+from .loading import LOADING_ERRORS, is_ours, load_config, read_config
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def published_config(name: str, revision: str | None) -> PreTrainedConfig:
     if looks_like_folder and not folder.exists():
         raise InputError(f"backbone {name} was not found: it is neither a folder nor a Hub id (NAME or OWNER/NAME).")
     try:
-        config = AutoConfig.from_pretrained(name, revision=revision or "main")
+        config = read_config(name, revision)
     except LOADING_ERRORS as error:
         raise InputError(
             f"backbone {name} cannot be loaded: {one_line(error)} Expected a folder with the config.json of an image "
@@ -69,7 +69,8 @@ def published_normalisation(name: str, revision: str | None, channels: int) -> d
     """`image_mean` and `image_std` for pixels in [0, 1], as the encoder's image processor has them; or, in words, why
     there are none."""
     try:
-        processor = AutoImageProcessor.from_pretrained(name, revision=revision or "main", backend="pil")
+        options = {"revision": revision or "main", "backend": "pil", "trust_remote_code": False}
+        processor = AutoImageProcessor.from_pretrained(name, **options)
     except (OSError, ValueError, ImportError) as error:
         return one_line(error)
     # what it multiplies 8-bit pixels by, as a share of what makes them [0, 1]

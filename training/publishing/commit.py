@@ -5,37 +5,29 @@ what an earlier push by pretune listed and this one lacks; all other files stay.
 start, so a commit that arrives meanwhile makes the push fail rather than be overwritten.
 """
 
-import contextlib
 import fnmatch
 import hashlib
 import json
 import logging
 import shlex
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    HTTPError,
-    OfflineModeIsEnabled,
-    RevisionNotFoundError,
-)
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RevisionNotFoundError
 from huggingface_hub.utils import validate_repo_id
 
 from ..command.training_arguments import TrainingArguments
-from ..errors import InputError, PushFailed, one_line
+from ..errors import InputError, PushFailed, checked_token, one_line
 from ..runs.folder import finished_record
 from .hub_checkpoints import HubCheckpoints
-from .repository_files import MANIFEST, repository_files
+from .repository_files import MANIFEST, plain_files, repository_files
 
 logger = logging.getLogger(__name__)
 SHADOWING = ("*.safetensors", "*.index.json", "pytorch_model*", "last-checkpoint/*")
-# HTTPError: of the Hub client and of its transport. ValueError: a card or an upload that the Hub does not take.
-HUB_ERRORS = (HTTPError, OfflineModeIsEnabled, OSError, ValueError)
 
 
 @dataclass
@@ -79,11 +71,13 @@ def push(
         hub_token: default: the one the Hub client finds itself. Never stored or shown.
 
     Raises:
-        InputError: no finished run, or a name the Hub does not allow.
+        InputError: no finished run, one with links among its files, a name the Hub does not allow, or a token that is
+            none.
         PushFailed: the Hub could not be reached or refused; the run folder is as it was.
     """
     folder = Path(run_dir)
-    record = finished_record(folder)
+    record, hub_token = finished_record(folder), checked_token(hub_token)
+    plain_files(folder)
     try:
         validate_repo_id(hub_model_id)
     except HFValidationError as error:
@@ -147,22 +141,34 @@ def mirror_of(args: TrainingArguments) -> HubCheckpoints | None:
     return HubCheckpoints(args.hub_model_id, args.hub_private_repo, args.hub_token, sends)
 
 
-@contextlib.contextmanager
-def pushing(folder: str, repo_id: str, options: dict[str, Any], hub_token: str | None) -> Iterator[None]:
-    """Turn what the Hub client raises into `PushFailed` with the command that tries again, and no token in it."""
-    try:
-        yield
-    except HUB_ERRORS as error:
-        words = ["pretune", "push", folder, "--hub_model_id", repo_id]
-        for name, value in options.items():
+class pushing(AbstractContextManager):  # noqa: N801 (reads as a function, like contextlib's own)
+    """Turns whatever is raised inside, but what the user can mend, into `PushFailed` with the command that tries again
+    and no token in it: the Hub's client and its transports raise errors of many kinds.
+
+    Args:
+        folder, repo_id, options: of that command.
+        hub_token: is masked.
+    """
+
+    def __init__(self, folder: str, repo_id: str, options: dict[str, Any], hub_token: str | None):
+        self.folder, self.repo_id, self.options, self.hub_token = folder, repo_id, options, hub_token
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise `PushFailed` in place of the error."""
+        if not isinstance(error, Exception) or isinstance(error, InputError):
+            return
+        words = ["pretune", "push", self.folder, "--hub_model_id", self.repo_id]
+        for name, value in self.options.items():
             words += [f"--{name}"] * bool(value) + [str(value)] * (isinstance(value, str) and bool(value))
         status = getattr(getattr(error, "response", None), "status_code", None)
         why = "another commit arrived meanwhile. " if status == 412 else ""
-        message = f"push to {repo_id} failed: {why}{one_line(error)} The run folder is as it was; try again with: "
-        message += " ".join(map(shlex.quote, words))
-        for token in (hub_token, get_token()):
-            message = message.replace(token, "***") if token else message
-        raise PushFailed(message) from None
+        what = one_line(error, self.hub_token) or type(error).__name__
+        raise PushFailed(
+            f"push to {self.repo_id} failed: {why}{what} The run folder is as it was; try again with: "
+            + " ".join(map(shlex.quote, words))
+        ) from None
 
 
 def _head_and_files(api: HfApi, repo_id: str, revision: str | None) -> tuple[str | None, dict[str, Any]]:

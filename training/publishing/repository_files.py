@@ -1,34 +1,95 @@
-"""The files of a Hub repository: what of a run folder is uploaded, and the code that loads it elsewhere."""
+"""The files of a Hub repository: what of a run folder is uploaded, and the code that loads it elsewhere.
+
+Only plain files of the folder are: a link could point anywhere on this machine, and a folder that was unpacked from an
+archive can hold links. Paths of this machine are shortened.
+"""
 
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
-from ...model_cards.card import PICTURES
+from ...model_cards.card import PICTURES, render_card
 from ...modeling.families import FAMILIES, PREFIX
-from ..runs.card_file import card_for_hub
+from ..errors import InputError, one_line
+from ..runs.card_file import card_bytes
+from ..runs.folder import card_was_edited
+from ..runs.local_paths import paths_in, without_local_paths
 from .code_export import export_code
 
 MANIFEST = ".pretune.json"  # what a push wrote, so that the next one can delete what it no longer writes
+CONFIGS = ("config.json", "preprocessor_config.json")
+NEEDED = ("model.safetensors", "run.json", *CONFIGS)
+SENT = (*NEEDED, "README.md", "metrics.jsonl", "per_class.csv", "confusion_matrix.csv", *PICTURES)
+
+
+def plain_files(folder: Path) -> dict[str, Path]:
+    """{name: path} of what is sent of a run folder as it lies there.
+
+    Raises:
+        InputError: one of them is a link, a folder, a pipe ..., or a file that a model needs is missing.
+    """
+    found = {}
+    for name in SENT:
+        path = folder / name
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {one_line(error)}.") from None
+        if not stat.S_ISREG(mode) or path.resolve().parent != folder.resolve():
+            kind = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "no plain file"
+            raise InputError(
+                f"{path} is {kind}, and only plain files of a run folder are pushed. Replace it by what is meant to "
+                f"be public, or remove it."
+            )
+        found[name] = path
+    missing = [name for name in NEEDED if name not in found]
+    if missing:
+        raise InputError(f"{folder} lacks {', '.join(missing)}: expected the folder of a finished run.")
+    return found
 
 
 def repository_files(folder: Path, record: dict[str, Any], repo_id: str) -> dict[str, bytes | Path]:
-    """{name in the repository: content} of a finished run: this list and nothing else is ever uploaded."""
+    """{name in the repository: content} of a finished run: this list and nothing else is ever uploaded.
+
+    Raises:
+        InputError: see `plain_files`; or a config that is no JSON.
+    """
+    files: dict[str, bytes | Path] = dict(plain_files(folder))
+    known = [*paths_in(record.get("arguments", {})), str(folder.resolve()), str(folder.absolute())]
+    public = without_local_paths(record, known)
+    files["run.json"] = _json_bytes(public)
     code, auto_map = _code_of(record["model"]["model_type"])
-    mine = {name: folder / name for name in ("model.safetensors", "run.json", "metrics.jsonl", *PICTURES)}
-    mine |= {name: folder / name for name in ("per_class.csv", "confusion_matrix.csv")}
-    files: dict[str, bytes | Path] = {name: path for name, path in mine.items() if path.is_file()}
     processors = {family.auto_classes[1] for family in FAMILIES.values()}
     processor_map = {k: v for k, v in auto_map.items() if k in processors}
     model_map = {k: v for k, v in auto_map.items() if k not in processors}
-    for name, mapping in (("config.json", model_map), ("preprocessor_config.json", processor_map)):
+    for name, mapping in zip(CONFIGS, (model_map, processor_map), strict=True):
         added = {"auto_map": mapping} if mapping else {}
-        text = json.dumps({**json.loads((folder / name).read_text()), **added}, indent=2, sort_keys=True)
-        files[name] = (text + "\n").encode()
-    files["README.md"] = card_for_hub(folder, record, repo_id).encode()
+        files[name] = _json_bytes({**without_local_paths(_read_json(folder / name), known), **added}, sort_keys=True)
+    if card_was_edited(folder / "README.md", record):
+        text = (folder / "README.md").read_bytes().decode(errors="replace")
+        files["README.md"] = card_bytes(without_local_paths(text, known))
+    else:
+        files["README.md"] = card_bytes(render_card(public, repo_id))
     files |= {name: text.encode() for name, text in code.items()}
-    files[MANIFEST] = (json.dumps({"files": sorted(files)}, indent=2) + "\n").encode()
+    files[MANIFEST] = _json_bytes({"files": sorted(files)})
     return files
+
+
+def _json_bytes(value: Any, sort_keys: bool = False) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=sort_keys) + "\n").encode()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text())
+    except (ValueError, OSError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read: {one_line(error)}. Restore it, or run again.") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path} holds no JSON object, expected one. Restore it, or run again.")
+    return value
 
 
 def _code_of(model_type: str) -> tuple[dict[str, str], dict[str, str]]:

@@ -1,11 +1,15 @@
 """A run's README.md: its card, never written over a user's own words."""
 
+import hashlib
+import logging
 from pathlib import Path
 from typing import Any
 
 from ...model_cards.card import render_card
 from ..errors import InputError
-from .folder import card_hash, card_was_edited, write_record
+from .folder import card_was_edited, write_record, write_whole
+
+logger = logging.getLogger(__name__)
 
 
 def write_card(folder: Path, record: dict[str, Any], overwrite: bool = False) -> None:
@@ -17,13 +21,23 @@ def write_card(folder: Path, record: dict[str, Any], overwrite: bool = False) ->
     path = folder / "README.md"
     if not overwrite and card_was_edited(path, record):
         raise InputError(f"{path} was edited by hand and would be lost. Pass --overwrite, or move it away.")
-    text = render_card(record, str(folder))
-    path.write_text(text)
-    record["card_sha256"] = card_hash(text)
+    if path.is_dir() and not path.is_symlink():
+        raise InputError(f"{path} is a folder, expected a file or nothing. Move it away.")
+    text = card_bytes(render_card(record, str(folder)))
+    write_whole(path, text)
+    record["card_sha256"] = hashlib.sha256(text).hexdigest()
     write_record(folder, record)
 
 
-def card_for_hub(folder: Path, record: dict[str, Any], repo_id: str) -> str:
-    """The card to push: rendered for `repo_id`, or README.md as it is if the user has edited it."""
+def write_card_unless_edited(folder: Path, record: dict[str, Any]) -> None:
+    """The same at the end of a run, where an edited card stays and is told of."""
     path = folder / "README.md"
-    return path.read_text() if card_was_edited(path, record) else render_card(record, repo_id)
+    if card_was_edited(path, record):
+        logger.warning("%s was edited by hand and stays; `pretune card` renders a new one", path)
+    else:
+        write_card(folder, record)
+
+
+def card_bytes(text: str) -> bytes:
+    """As it is written: names of files that are no text stand in it as question marks."""
+    return text.encode(errors="replace")

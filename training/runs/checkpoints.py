@@ -1,139 +1,204 @@
-"""Checkpoints: `OUTPUT_DIR/checkpoint-<step>/`, written whole or not at all, in safetensors and JSON."""
+"""Checkpoints: `OUTPUT_DIR/checkpoint-<step>/`, written whole or not at all, in safetensors and JSON.
 
+Only real folders of that name with a state.json are a run's. Links, files and other folders that are called so are
+never followed, written to or removed.
+"""
+
+import copy
 import json
 import logging
 import os
+import re
 import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-
-from ..errors import InputError, one_line
+from safetensors.torch import save_file
 
 logger = logging.getLogger(__name__)
 PARTIAL = ".tmp-checkpoint"
-
-
+NAMED = re.compile(r"checkpoint-(0|[1-9]\d*)")
+WEIGHTS, MOMENTS, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 BESIDE = "trained.safetensors"  # where the model is an average of what is trained
+BEST = "best.safetensors"  # of early stopping: the weights of the best epoch so far
+UNLOGGED = "unlogged.safetensors"  # losses since the last line of metrics
+NEEDED = (WEIGHTS, MOMENTS, STATE)
+FILES = (*NEEDED, "config.json", BESIDE, BEST, UNLOGGED)  # all that a checkpoint may hold
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What of a run a checkpoint keeps.
+
+    Args:
+        model: what is evaluated and saved.
+        trained: what the optimizer's parameters are of: the model, or a module around it.
+        optimizer: over parameters of `trained`.
+        beside: weights that are trained where `model` is an average of them.
+    """
+
+    model: Any
+    trained: torch.nn.Module
+    optimizer: torch.optim.Optimizer
+    beside: torch.nn.Module | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Of the parameters that the optimizer moves, in its order."""
+        of = {id(parameter): name for name, parameter in self.trained.named_parameters()}
+        return [of[id(parameter)] for group in self.optimizer.param_groups for parameter in group["params"]]
 
 
 def save_checkpoint(
     root: Path,
     step: int,
-    model: Any,
-    optimizer: torch.optim.Optimizer,
-    state: dict[str, Any],
-    beside: Any = None,
+    parts: Parts,
+    state: Mapping[str, Any],
+    best: Path | None = None,
+    unlogged: Mapping[str, torch.Tensor] | None = None,
 ) -> Path:
-    """Write `root/checkpoint-<step>/` and return it.
+    """Write `root/checkpoint-<step>/` and return it; one that is there already is replaced.
 
     The folder is made under another name, flushed to disk and renamed, so that a process killed at any moment leaves
-    either a whole checkpoint or none. Besides weights and config, which `from_pretrained` reads, it holds the
-    optimizer's tensors and `state.json`.
+    either a whole checkpoint or none. Weights have the names that they have in memory, which `from_pretrained` reads
+    as well as published ones.
 
     Args:
         state: what else is needed to go on; numbers and strings.
-        beside: weights that are trained where `model` is an average of them.
+        best: file of the best weights so far.
+        unlogged: what `Meter` had not written yet.
     """
-    final, part = root / f"checkpoint-{step}", root / f"{PARTIAL}-{step}"
-    if final.exists():
-        return final
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    model.save_pretrained(part)
-    if beside is not None:
-        save_file({name: value.contiguous() for name, value in beside.state_dict().items()}, part / BESIDE)
-    inner = optimizer.state_dict()
-    tensors = {
+    part = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}-{step}-", dir=root))
+    os.chmod(part, 0o777 & ~_umask())  # mkdtemp makes it for this user alone
+    save_file(_own(parts.model.state_dict()), part / WEIGHTS, metadata={"format": "pt"})
+    config = copy.deepcopy(parts.model.config)
+    config.architectures = [type(parts.model).__name__]
+    config.save_pretrained(part)
+    if parts.beside is not None:
+        save_file(_own(parts.beside.state_dict()), part / BESIDE)
+    moments = {
         f"{index}.{name}": value.contiguous()
-        for index, values in inner["state"].items()
+        for index, values in parts.optimizer.state_dict()["state"].items()
         for name, value in values.items()
         if value is not None
     }
-    save_file(tensors, part / "optimizer.safetensors")
-    (part / "state.json").write_text(json.dumps({**state, "step": step}))
+    save_file(moments, part / MOMENTS)
+    if best is not None:
+        link_or_copy(best, part / BEST)
+    if unlogged:
+        save_file(dict(unlogged), part / UNLOGGED)
+    (part / STATE).write_text(json.dumps({**state, "parameters": parts.names, "step": step}))
     for path in [*part.iterdir(), part]:
         _flush(path)
+    final = root / f"checkpoint-{step}"
+    make_room(final, part)
     os.replace(part, final)
     _flush(root)
     return final
 
 
-def load_checkpoint(folder: Path, model: Any, optimizer: torch.optim.Optimizer, beside: Any = None) -> dict[str, Any]:
-    """Put a checkpoint's weights and optimizer moments in place and return its `state`.
-
-    Learning rate, weight decay and the like stay as this run's arguments gave them.
-
-    Raises:
-        InputError: the folder is not a whole checkpoint of this network and optimizer.
-    """
-    try:
-        state = json.loads((folder / "state.json").read_text())
-        weights, tensors = load_file(folder / "model.safetensors"), load_file(folder / "optimizer.safetensors")
-        model.load_state_dict(weights)
-        if beside is not None:
-            beside.load_state_dict(load_file(folder / BESIDE))
-        moments: dict[int, dict[str, torch.Tensor]] = {}
-        for name, value in tensors.items():
-            index, _, key = name.partition(".")
-            moments.setdefault(int(index), {})[key] = value
-        groups = optimizer.state_dict()["param_groups"]
-        known = {index for group in groups for index in group["params"]}
-        if moments and set(moments) != known:
-            raise ValueError(f"it has moments of {len(moments)} parameters, this optimizer of {len(known)}")
-        optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{folder} is no whole checkpoint of this network and optimizer: {one_line(error)}. Expected a folder "
-            f"checkpoint-<step> of a run with the same config and --optim."
-        ) from None
-    return state
-
-
-def find_checkpoint(root: Path, wanted: str) -> Path | None:
-    """The checkpoint `wanted` names: "latest" is the newest whole one in `root`, or None if there is none.
-
-    Raises:
-        InputError: `wanted` is a path without a whole checkpoint.
-    """
-    if wanted != "latest":
-        if not _is_whole(Path(wanted)):
-            raise InputError(
-                f"resume_from_checkpoint: {wanted} is no whole checkpoint. Expected a folder checkpoint-<step> with "
-                f"model.safetensors, optimizer.safetensors and state.json, or 'latest'."
-            )
-        return Path(wanted)
-    for folder in reversed(list_checkpoints(root)):
-        if _is_whole(folder):
-            return folder
-        logger.warning("%s is not whole and is passed over", folder)
-    return None
-
-
 def list_checkpoints(root: Path) -> list[Path]:
-    """The folders checkpoint-<step> in `root`, oldest first."""
-    found = [path for path in root.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdecimal()]
-    return sorted(found, key=lambda path: int(path.name.removeprefix("checkpoint-")))
+    """The checkpoints in `root`, whole or damaged, oldest first."""
+    found = [path for path in root.glob("checkpoint-*") if NAMED.fullmatch(path.name) and _is_ours(path)]
+    return sorted(found, key=step_of)
 
 
-def prune_checkpoints(root: Path, keep: int | None) -> None:
-    """Remove what an interrupted save left behind, and all but the newest `keep` checkpoints."""
-    for folder in list_checkpoints(root)[:-keep] if keep else []:
-        os.replace(folder, root / f"{PARTIAL}-{folder.name}")  # a checkpoint-* folder is whole until it is gone
+def step_of(folder: Path) -> int:
+    """The step in the name of a checkpoint."""
+    return int(folder.name.removeprefix("checkpoint-"))
+
+
+def prune_checkpoints(root: Path, keep: int | None = None, step: int = 0) -> None:
+    """Remove what an interrupted save left behind, and all but the newest `keep` checkpoints up to `step`: later ones
+    are damaged, and wait to be replaced."""
+    there = [folder for folder in list_checkpoints(root) if step_of(folder) <= step]
+    for folder in there[:-keep] if keep else []:
+        remove_checkpoint(folder)
     for part in root.glob(f"{PARTIAL}-*"):
-        shutil.rmtree(part)
+        if _is_folder(part):
+            shutil.rmtree(part)
 
 
-def _is_whole(folder: Path) -> bool:
+def drop_newer(root: Path, step: int) -> list[Path]:
+    """Remove the checkpoints after `step`: of an attempt that is given up, or damaged. A user's own files stay.
+
+    Returns:
+        Those that were there.
+    """
+    newer = [folder for folder in list_checkpoints(root) if step_of(folder) > step]
+    for folder in newer:
+        remove_checkpoint(folder)
+    return newer
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Remove a checkpoint at once; a user's own files in it stay where they are."""
+    if all(path.name in FILES for path in folder.iterdir()):
+        away = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}-old-", dir=folder.parent))
+        os.replace(folder, away / folder.name)
+        shutil.rmtree(away)
+        return
+    for name in (STATE, *FILES):  # without the first, what is left is no checkpoint
+        if not _is_folder(folder / name):
+            (folder / name).unlink(missing_ok=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same file under another name; a copy on another file system."""
     try:
-        for name in ("model.safetensors", "optimizer.safetensors"):
-            load_file(folder / name)
-        return "step" in json.loads((folder / "state.json").read_text())
-    except (OSError, SafetensorError, ValueError):
-        return False
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def make_room(final: Path, part: Path) -> None:
+    """See to it that nothing is in the way of `final`: another attempt's goes, what is not ours is kept.
+
+    Args:
+        part: takes the user's own files that lie in the other attempt's.
+    """
+    if _is_ours(final):
+        for own in [path for path in final.iterdir() if path.name not in FILES]:
+            os.replace(own, part / own.name)
+        remove_checkpoint(final)
+    elif final.is_symlink():
+        logger.warning("%s was a link and is replaced by a checkpoint; what it pointed at stays", final)
+        final.unlink()
+    elif final.exists():
+        moved = next(p for n in count(1) if not os.path.lexists(p := final.with_name(f"{final.name}.moved-{n}")))
+        logger.warning("%s was no checkpoint of a run and is now called %s", final, moved)
+        os.replace(final, moved)
+
+
+def _own(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors that share no memory, as safetensors wants them."""
+    found: dict[str, torch.Tensor] = {}
+    seen: set[int] = set()
+    for name, value in tensors.items():
+        place = value.untyped_storage().data_ptr()
+        found[name] = value.clone().contiguous() if place in seen else value.contiguous()
+        seen.add(place)
+    return found
+
+
+def _is_ours(path: Path) -> bool:
+    return _is_folder(path) and (path / STATE).is_file()
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _umask() -> int:
+    """This process's; it can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _flush(path: Path) -> None:

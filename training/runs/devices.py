@@ -2,6 +2,7 @@
 
 import os
 import platform
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from accelerate.utils import DistributedType
 
 from ..command.training_arguments import TrainingArguments
 from ..errors import InputError, one_line
+from .precision import decide_precision
 
 
 def make_accelerator(args: TrainingArguments) -> Accelerator:
@@ -29,9 +31,8 @@ def make_accelerator(args: TrainingArguments) -> Accelerator:
             if name not in available:
                 raise InputError(f"report_to: {name} is not installed. Install it with: pip install {name}")
     try:
-        accelerator = Accelerator(
-            mixed_precision=args.mixed_precision, log_with=trackers or None, project_dir=args.output_dir
-        )
+        precision = decide_precision(args.mixed_precision, Path(args.output_dir), args.resume_from_checkpoint)
+        accelerator = Accelerator(mixed_precision=precision, log_with=trackers or None, project_dir=args.output_dir)
     except ValueError as error:
         raise InputError(f"accelerate cannot start: {one_line(error)}") from None
     if accelerator.num_processes == 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:

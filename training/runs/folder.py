@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, one_line
-from .checkpoints import list_checkpoints, prune_checkpoints
+from .checkpoints import list_checkpoints, prune_checkpoints, remove_checkpoint
 
 # All that a run may write; overwriting removes these and nothing else.
 RUN_FILES = (
@@ -19,13 +19,37 @@ RUN_FILES = (
 RUN_FOLDERS = ("trackers", "backbone")  # and checkpoint-<step>
 
 
+def require_free(folder: Path, resumes: bool, overwrites: bool) -> None:
+    """Raise InputError if a run may not write to `folder`. Changes nothing.
+
+    Args:
+        resumes: it is to go on with what is there.
+        overwrites: it may remove what an earlier run wrote.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"output_dir {folder} is a file, expected a folder. Choose another --output_dir.")
+    holds = [path.name for path in folder.glob("*") if path.name != ".lock"]
+    if not holds or resumes:
+        return
+    if not overwrites:
+        raise InputError(
+            f"output_dir {folder} holds {len(holds)} files or folders ({', '.join(sorted(holds)[:3])} ...). "
+            f"Choose another, go on with --resume_from_checkpoint, or pass --overwrite_output_dir."
+        )
+    if read_record(folder) is None:
+        raise InputError(
+            f"output_dir {folder} holds files, but no run.json, so none of them is a run's to overwrite. "
+            f"Choose another --output_dir."
+        )
+
+
 def read_record(folder: Path) -> dict[str, Any] | None:
     """The `run.json` of a run folder; None if there is none."""
     try:
         record = json.loads((Path(folder) / "run.json").read_text())
     except FileNotFoundError:
         return None
-    except (ValueError, NotADirectoryError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(
             f"{Path(folder) / 'run.json'} cannot be read: {one_line(error)}. Restore or remove it."
         ) from None
@@ -52,34 +76,37 @@ def finished_record(folder: Path) -> dict[str, Any]:
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Write `run.json`, whole or not at all."""
-    part = folder / ".run.json.tmp"
-    part.write_text(json.dumps(record, indent=2) + "\n")
-    os.replace(part, folder / "run.json")
+    write_whole(folder / "run.json", (json.dumps(record, indent=2) + "\n").encode())
 
 
 def remove_run_files(folder: Path) -> None:
-    """Remove what a run wrote to `folder`; a user's own files stay, also inside checkpoints."""
+    """Remove what a run wrote to `folder`; a user's own files stay, also inside checkpoints. Of a link, the link goes
+    and what it points at stays."""
     for checkpoint in list_checkpoints(folder):
-        for name in ("model.safetensors", "config.json", "optimizer.safetensors", "trained.safetensors", "state.json"):
-            (checkpoint / name).unlink(missing_ok=True)
-        if not any(checkpoint.iterdir()):
-            checkpoint.rmdir()
-    prune_checkpoints(folder, None)
+        remove_checkpoint(checkpoint)
+    prune_checkpoints(folder)
     card, record = folder / "README.md", read_record(folder) or {}
-    if card.is_file() and not card_was_edited(card, record):
+    if os.path.lexists(card) and not card_was_edited(card, record):
         card.unlink()
-    for name in RUN_FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in RUN_FILES:
-        if name != ".lock":
-            (folder / name).unlink(missing_ok=True)
+    for name in (*RUN_FILES, *RUN_FOLDERS):
+        path = folder / name
+        if path.is_symlink() or path.is_file():
+            if name != ".lock":
+                path.unlink()
+        elif name in RUN_FOLDERS and path.is_dir():
+            shutil.rmtree(path)
 
 
 def card_was_edited(path: Path, record: dict[str, Any]) -> bool:
-    """True if the README.md at `path` is not, or no longer, what the run wrote."""
-    return path.is_file() and card_hash(path.read_text()) != record.get("card_sha256")
+    """True if what is at `path` is not, or no longer, the README.md that the run wrote."""
+    if not path.is_file():
+        return path.exists()
+    return hashlib.sha256(path.read_bytes()).hexdigest() != record.get("card_sha256")
 
 
-def card_hash(text: str) -> str:
-    """What run.json keeps of the card it wrote."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all; of a link that was in its place, the link goes and its target stays."""
+    part = path.with_name(f".{path.name.removeprefix('.')}.tmp")
+    part.unlink(missing_ok=True)
+    part.write_bytes(data)
+    os.replace(part, path)

@@ -1,12 +1,38 @@
 """The pictures a run leaves whatever its samples are: the embedding, the losses, the confusion matrix."""
 
+import contextlib
+import logging
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 
-from ..modalities.figures import new_figure, save_figure
+from ..errors import one_line
+from ..modalities.figures import new_figure, one_word, save_figure
+
+logger = logging.getLogger(__name__)
+
+
+class drawing(contextlib.AbstractContextManager):  # noqa: N801 (reads as a function, like contextlib's own)
+    """While inside, a picture that cannot be drawn is a warning, whatever was raised: a run is worth more than it.
+
+    Args:
+        name: of the picture, for the warning.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """True, so that it goes no further, for all but what ends a process."""
+        if not isinstance(error, Exception):
+            return False
+        logger.warning("warning: %s could not be drawn (%s: %s)", self.name, type(error).__name__, one_line(error))
+        return True
 
 
 def draw_embeddings(path: Path, latents: np.ndarray, labels: np.ndarray | None, names: list[str] | None) -> None:
@@ -27,11 +53,12 @@ def draw_embeddings(path: Path, latents: np.ndarray, labels: np.ndarray | None, 
         classes = np.unique(labels)
         colours = colormaps["tab10" if len(classes) <= 10 else "gist_ncar"].resampled(max(len(classes), 10))
         for k, label in enumerate(classes):
-            axes.scatter(
-                *latents[labels == label].T, s=4, alpha=0.6, linewidths=0, color=colours(k), label=names[label]
-            )
-        if len(classes) <= 20:
-            axes.legend(markerscale=4, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+            axes.scatter(*latents[labels == label].T, s=4, alpha=0.6, linewidths=0, color=colours(k))
+        if len(classes) <= 20:  # names given apart: one that begins with _ would be left out
+            axes.legend(
+                axes.collections, [one_word(names[label]) for label in classes],
+                markerscale=4, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False,
+            )  # fmt: skip
     axes.set_title(share or "the embedding's two units", fontsize=9)
     save_figure(figure, path)
 
@@ -78,8 +105,9 @@ def draw_confusions(
         share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
         axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
         if len(names) <= 30:
-            axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
-            axes.set_yticks(range(len(names)), names, fontsize=7)
+            shown = [one_word(name) for name in names]
+            axes.set_xticks(range(len(names)), shown, rotation=90, fontsize=7)
+            axes.set_yticks(range(len(names)), shown, fontsize=7)
             for row, column in np.argwhere(matrix > 0):
                 colour = "white" if share[row, column] > 0.5 else "black"
                 axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=6, color=colour)

@@ -1,7 +1,6 @@
 """One run: its folder and lock, its record, its metrics, its accelerator."""
 
 import contextlib
-import json
 import logging
 import os
 import shutil
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import broadcast_object_list
 from filelock import FileLock, Timeout
 from transformers.utils import logging as transformers_logging
 
@@ -22,11 +22,15 @@ from ..command.training_arguments import TrainingArguments
 from ..data.samples import Samples
 from ..errors import InputError
 from ..randomness import seed_for
-from .card_file import write_card
-from .checkpoints import find_checkpoint, list_checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
+from .card_file import write_card_unless_edited
+from .checkpoints import BEST, Parts, list_checkpoints, prune_checkpoints, save_checkpoint
 from .description import describe_data, describe_model, new_record
 from .devices import hardware_of, make_accelerator
-from .folder import card_was_edited, read_record, remove_run_files, write_record
+from .folder import remove_run_files, require_free, write_record
+from .identity import identity_of
+from .metrics import add_line, cut_lines, flush_lines, read_lines
+from .restoring import broken_tensors, find_checkpoint, restore
+from .resuming import finished_before, leave_other_attempts, require_within
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +55,8 @@ class RunResult:
 class Mirror(Protocol):
     """Where checkpoints are sent while a run goes on; see `publishing.hub_checkpoints`."""
 
-    def fetch(self, folder: Path) -> None:
-        """Bring the checkpoint sent last into the run's folder."""
+    def fetch(self, folder: Path) -> Path:
+        """Bring the checkpoint sent last into the run's folder; returns its place."""
 
     def send(self, checkpoint: Path) -> None:
         """Take a whole checkpoint, which may be removed at once."""
@@ -76,47 +80,26 @@ class Run:
         self.start_step = 0
         self.timings: dict[str, Any] = {}
         self.began = time.perf_counter()
-        self._identity: dict[str, Any] = {}
+        self.history: list[float] = []  # accuracies on held-out samples, one an epoch; travels in checkpoints
+        self.unlogged: dict[str, torch.Tensor] = {}  # losses before `start_step` that no line of metrics holds yet
+        self._identity: dict[str, Any] = {}  # what a checkpoint must agree in
+        self._besides: dict[str, Any] = {}  # what a finished run must agree in as well
+        self._only_from_checkpoint: str | None = None  # why starting over is out of the question
         self._lock: FileLock | None = None
         self.mirror = mirror
         self.record: dict[str, Any] = new_record(verb, args, hardware_of(accelerator))
+        self.record["mixed_precision"] = accelerator.mixed_precision
 
     # --- before training ---------------------------------------------------------------------------------------------
 
-    def finished_before(self) -> dict[str, Any] | None:
-        """The record of a finished run of the same length in the folder, if this one is to resume it."""
-        if self.args.resume_from_checkpoint is None:
-            return None
-        record = read_record(self.folder)
-        if record is None or record.get("status") != "finished" or record.get("verb") != self.verb:
-            return None
-        if any(record["arguments"].get(n) != getattr(self.args, n) for n in ("num_train_epochs", "max_steps")):
-            return None
-        logger.info("%s is finished already (step %d); nothing is left to do", self.folder, record["global_step"])
-        return record
-
     def check_folder(self) -> None:
         """Raise InputError if the folder holds something this run may not touch. Changes nothing."""
-        if self.folder.exists() and not self.folder.is_dir():
-            raise InputError(f"output_dir {self.folder} is a file, expected a folder. Choose another --output_dir.")
-        holds = [path.name for path in self.folder.glob("*") if path.name != ".lock"]
-        if not holds or self.args.resume_from_checkpoint is not None:
-            return
-        if not self.args.overwrite_output_dir:
-            raise InputError(
-                f"output_dir {self.folder} holds {len(holds)} files or folders ({', '.join(sorted(holds)[:3])} ...). "
-                f"Choose another, go on with --resume_from_checkpoint, or pass --overwrite_output_dir."
-            )
-        if read_record(self.folder) is None:
-            raise InputError(
-                f"output_dir {self.folder} holds files, but no run.json, so none of them is a run's to overwrite. "
-                f"Choose another --output_dir."
-            )
+        require_free(self.folder, self.args.resume_from_checkpoint is not None, self.args.overwrite_output_dir)
 
     def open(
         self, model: Any, processor: Any, train: Samples, evaluation: Samples | None, trained: Any = None,
-        unlabelled: Samples | None = None, fitting: str | None = None,
-    ) -> None:  # fmt: skip
+        unlabelled: Samples | None = None, fitting: str | None = None, validation: Samples | None = None,
+    ) -> dict[str, Any] | None:  # fmt: skip
         """Lock the folder, remove what is to be overwritten and write the first record.
 
         Args:
@@ -125,79 +108,63 @@ class Run:
             trained: the module that the loop trains, if it is one around the model.
             unlabelled: what it learns from beside `train`.
             fitting: how samples of another shape are brought to the model's, for the card.
+            validation: what early stopping judges it by.
+
+        Returns:
+            The record of this very run, finished before, if it is to be gone on with: nothing is left to do.
+
+        Raises:
+            InputError: the folder is another process's, or holds a finished run that differs from this one.
         """
         self.model, self.processor, self.trained = model, processor, model if trained is None else trained
-        config = {k: v for k, v in model.config.to_dict().items() if k not in ("transformers_version", "dtype")}
-        self._identity = {
-            "config": config,
-            "dataset": train.fingerprint,
-            "unlabelled_dataset": unlabelled and unlabelled.fingerprint,
-            "seed": self.args.seed,
-            "optim": self.args.optim,
-            "batch": [self.args.per_device_train_batch_size, self.args.gradient_accumulation_steps],
-            "processes": self.accelerator.num_processes,
-        }
+        data = {"train": train, "unlabelled": unlabelled, "validation": validation, "evaluation": evaluation}
+        self._identity, self._besides = identity_of(
+            self.verb, self.args, model, self.trained, self.accelerator.mixed_precision,
+            self.accelerator.num_processes, data,
+        )  # fmt: skip
         self.record["dataset"] = describe_data(
             self.args.dataset, train=train, evaluation=evaluation, unlabelled=unlabelled
         )
+        self.record["identity"] = {"checkpoint": self._identity, "besides": self._besides}
         self.record["modality"] = train.modality.record()
         self.record["model"] = describe_model(model, train, fitting)
         self.record["loading_report"] = str(model.load_report)
+        finished = None
+        if self.args.resume_from_checkpoint is not None:
+            finished, self._only_from_checkpoint = finished_before(self.folder, self._identity, self._besides)
         if self.accelerator.is_main_process:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self.folder / ".lock", timeout=0)
-            try:
-                self._lock.acquire()
-            except Timeout:
-                raise InputError(
-                    f"another process is writing to {self.folder}. Wait for it, or choose another --output_dir."
-                ) from None
-            self.check_folder()
-            if self.args.overwrite_output_dir and self.args.resume_from_checkpoint is None:
-                remove_run_files(self.folder)
-            if self.args.resume_from_checkpoint is None:
-                write_record(self.folder, self.record)
+            self._take_folder()
         self.accelerator.wait_for_everyone()
-        if self.accelerator.log_with:
+        if finished is None and self.accelerator.log_with:
             flat = {k: v for k, v in self.record["arguments"].items() if isinstance(v, (int, float, str, bool))}
             self.accelerator.init_trackers("trackers", config=flat)
+        return finished
 
     def resume(self, optimizer: torch.optim.Optimizer) -> None:
         """Go on from the checkpoint that `resume_from_checkpoint` names, if there is one.
 
         Raises:
-            InputError: the checkpoint is of another network, dataset, seed, batch size or number of processes.
+            InputError: the checkpoint is damaged, or of another run.
         """
         wanted = self.args.resume_from_checkpoint
         if wanted is None:
             return
-        if wanted == "hub":
-            if self.accelerator.is_main_process:
-                self.mirror.fetch(self.folder)
-            self.accelerator.wait_for_everyone()
-            wanted = "latest"
-        checkpoint = find_checkpoint(self.folder, wanted)
-        if checkpoint is None:
-            logger.warning("%s holds no whole checkpoint: starting from the beginning", self.folder)
+        wanted = self._fetched() if wanted == "hub" else wanted
+        found = find_checkpoint(self.folder, wanted, self._parts(optimizer), self._identity)
+        if found is not None:
+            restore(found, self._parts(optimizer))
+            self.start_step, self.history, self.unlogged = found.step, found.history, found.unlogged
+            logger.info("going on from %s", found.folder)
+        elif self._only_from_checkpoint is not None:
+            raise InputError(self._only_from_checkpoint)
         else:
-            state = load_checkpoint(checkpoint, self.model, optimizer, getattr(self.trained, "beside", None))
-            theirs = json.loads(json.dumps(state.get("identity", {})))
-            for name, mine in json.loads(json.dumps(self._identity)).items():
-                if theirs.get(name) != mine:
-                    what, found = name, (theirs.get(name), mine)
-                    if name == "config":
-                        changed = [k for k in mine if mine[k] != (theirs.get(name) or {}).get(k)]
-                        what, found = f"config ({', '.join(changed)})", ("another", "this one")
-                    raise InputError(
-                        f"{checkpoint} was written with another {what}: {found[0]} there, {found[1]} here. Resume "
-                        f"with the arguments of {self.folder / 'run.json'}, or choose another --output_dir."
-                    )
-            self.start_step = state["step"]
-            logger.info("going on from %s", checkpoint)
+            logger.warning("%s holds no whole checkpoint: starting from the beginning", self.folder)
+        self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            self._cut_metrics()
+            leave_other_attempts(self.folder, found)
+            cut_lines(self.folder, self.start_step)
             self.record["resumed_from_step"] = self.start_step
-            prune_checkpoints(self.folder, None)
+            prune_checkpoints(self.folder)
             write_record(self.folder, self.record)
         self.accelerator.wait_for_everyone()
 
@@ -209,31 +176,45 @@ class Run:
         """Optimizer steps of the whole run.
 
         Raises:
-            InputError: nobody knows how long an epoch is, and max_steps is not given.
+            InputError: nobody knows how long an epoch is, and max_steps is not given; or it goes on after its end.
         """
         if self.args.max_steps is None and steps_per_epoch is None:
             raise InputError("how many samples there are nobody knows here: pass --max_steps.")
-        return self.args.max_steps or max(1, round(self.args.num_train_epochs * steps_per_epoch))
+        total = self.args.max_steps or max(1, round(self.args.num_train_epochs * steps_per_epoch))
+        require_within(self.start_step, total, self.folder)
+        return total
 
     # --- while training ----------------------------------------------------------------------------------------------
 
     def log(self, line: dict[str, Any]) -> None:
         """Add a line to metrics.jsonl and tell the trackers."""
         if self.accelerator.is_main_process:
-            with open(self.folder / "metrics.jsonl", "a") as file:
-                file.write(json.dumps(line) + "\n")
+            add_line(self.folder, line)
         if self.accelerator.log_with:
             values = {k: v for k, v in line.items() if k != "step" and isinstance(v, (int, float))}
             self.accelerator.log(values, step=line["step"])
 
-    def save_checkpoint(self, step: int, optimizer: torch.optim.Optimizer) -> None:
-        """Write one, send it where it is mirrored, and remove those that are too many."""
+    def save_checkpoint(
+        self, step: int, optimizer: torch.optim.Optimizer, unlogged: dict[str, torch.Tensor] | None = None
+    ) -> None:
+        """Write one, send it where it is mirrored, and remove those that are too many.
+
+        Args:
+            unlogged: what the meter has not written yet.
+
+        Raises:
+            InputError: a weight is NaN or infinite; nothing is written.
+        """
+        parts = self._parts(optimizer)
+        self._require_finite(parts.model, parts.beside)
         if self.accelerator.is_main_process:
-            beside = getattr(self.trained, "beside", None)
-            saved = save_checkpoint(self.folder, step, self.model, optimizer, {"identity": self._identity}, beside)
+            flush_lines(self.folder)
+            state = {"identity": self._identity, "history": self.history}
+            best = self.folder / BEST if self.history else None
+            saved = save_checkpoint(self.folder, step, parts, state, best, unlogged)
             if self.mirror is not None:
                 self.mirror.send(saved)
-            prune_checkpoints(self.folder, self.args.save_total_limit)
+            prune_checkpoints(self.folder, self.args.save_total_limit, step)
         self.accelerator.wait_for_everyone()
 
     def newest_checkpoint(self) -> Path | None:
@@ -241,43 +222,49 @@ class Run:
         found = list_checkpoints(self.folder)
         return found[-1] if found else None
 
+    def look_anew(self) -> None:
+        """The run goes on at its own end: what was seen there is seen again, so its line of metrics goes."""
+        if self.accelerator.is_main_process:
+            cut_lines(self.folder, self.start_step, look_anew=True)
+
     # --- after training ----------------------------------------------------------------------------------------------
 
-    def finish(self, metrics: dict[str, Any], step: int) -> RunResult:
-        """Write the model in Hugging Face form, the record that says the run is whole, and the card."""
-        model = self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False).cpu().eval()
-        broken = [name for name, value in model.state_dict().items() if not value.isfinite().all()]
-        if broken:
-            raise InputError(
-                f"the trained weights hold NaN or infinity: {', '.join(broken[:4])}. Lower --learning_rate."
-            )
-        if self.mirror is not None:
-            self.mirror.finish()
-        self.timings["total_seconds"] = self.seconds()
-        self.record.update(status="finished", global_step=step, timings=self.timings, metrics=metrics)
-        self.record["pictures"] = [name for name in PICTURES if (self.folder / name).is_file()]
+    def save_model(self) -> None:
+        """Write model and processor in Hugging Face form, before anything is drawn that can fail.
+
+        Raises:
+            InputError: a weight is NaN or infinite; nothing is written.
+        """
+        self._require_finite(self.model)
         if self.accelerator.is_main_process:
             part = self.folder / ".tmp-checkpoint-final"
             shutil.rmtree(part, ignore_errors=True)
-            model.save_pretrained(part)
+            self.model.save_pretrained(part)
             self.processor.save_pretrained(part)
             for path in part.iterdir():
                 os.replace(path, self.folder / path.name)
             part.rmdir()
+        self.accelerator.wait_for_everyone()
+
+    def finish(self, metrics: dict[str, Any], step: int) -> RunResult:
+        """Write the card and, when it is there, the record that says the run is whole. The model is saved already."""
+        model = self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False).cpu().eval()
+        if self.mirror is not None:
+            self.mirror.finish()
+        self.timings["total_seconds"] = self.seconds()
+        self.record.update(global_step=step, timings=self.timings, metrics=metrics)
+        self.record["pictures"] = [name for name in PICTURES if (self.folder / name).is_file()]
+        if self.accelerator.is_main_process:
+            write_card_unless_edited(self.folder, self.record)
+        self.record["status"] = "finished"
+        if self.accelerator.is_main_process:
             write_record(self.folder, self.record)
-            if card_was_edited(self.folder / "README.md", self.record):
-                logger.warning(
-                    "%s was edited by hand and stays; `pretune card` renders a new one", self.folder / "README.md"
-                )
-            else:
-                write_card(self.folder, self.record)
         self.accelerator.wait_for_everyone()
         return RunResult(self.folder, model, metrics, self.record)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl."""
-        path = self.folder / "metrics.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+        return read_lines(self.folder)
 
     def close(self) -> None:
         """Give lock and mirror free, however the run ended."""
@@ -286,19 +273,42 @@ class Run:
         if self._lock is not None:
             self._lock.release()
 
-    def _cut_metrics(self) -> None:
-        """Drop the lines after the checkpoint, which will be written again, and a line cut off by a kill."""
-        path = self.folder / "metrics.jsonl"
-        if not path.is_file():
-            return
-        kept = []
-        for line in path.read_text().splitlines():
-            try:
-                if json.loads(line)["step"] <= self.start_step:
-                    kept.append(line + "\n")
-            except ValueError:
-                continue
-        path.write_text("".join(kept))
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _parts(self, optimizer: torch.optim.Optimizer) -> Parts:
+        return Parts(self.model, self.trained, optimizer, getattr(self.trained, "beside", None))
+
+    def _take_folder(self) -> None:
+        """Lock it, check it again, and make it this run's."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self.folder / ".lock", timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise InputError(
+                f"another process is writing to {self.folder}. Wait for it, or choose another --output_dir."
+            ) from None
+        self.check_folder()
+        if self.args.resume_from_checkpoint is None:
+            if self.args.overwrite_output_dir:
+                remove_run_files(self.folder)
+            write_record(self.folder, self.record)
+
+    def _fetched(self) -> str:
+        """The place of the checkpoint that was sent last, brought here by the first process."""
+        place = [str(self.mirror.fetch(self.folder)) if self.accelerator.is_main_process else None]
+        return (broadcast_object_list(place) if self.accelerator.num_processes > 1 else place)[0]
+
+    def _require_finite(self, *modules: torch.nn.Module | None) -> None:
+        """Raise InputError if a weight is NaN or infinite."""
+        broken = [name for m in modules if m is not None for name in broken_tensors(m.state_dict())]
+        if broken:
+            kept = self.newest_checkpoint()
+            raise InputError(
+                f"the trained weights hold NaN or infinity: {', '.join(broken[:4])}. "
+                + (f"The last good checkpoint is {kept}. " if kept else "")
+                + "Lower --learning_rate, or pass --max_grad_norm 1."
+            )
 
 
 @contextlib.contextmanager

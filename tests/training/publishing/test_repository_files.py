@@ -1,0 +1,75 @@
+import json
+import os
+
+import pytest
+
+from pretune import InputError, pretrain, push
+from pretune.training.publishing import commit
+from pretune.training.publishing.repository_files import SENT, plain_files, repository_files
+from pretune.training.runs.folder import finished_record
+
+
+@pytest.fixture
+def run(tiny):
+    return pretrain(**tiny).output_dir
+
+
+@pytest.fixture
+def no_hub(monkeypatch):
+    """Whoever asks the Hub fails the test: what is refused is refused before."""
+
+    def asked(*args, **kwargs):
+        raise AssertionError("the Hub was asked")
+
+    monkeypatch.setattr(commit, "HfApi", asked)
+
+
+@pytest.mark.parametrize("name", SENT)
+@pytest.mark.parametrize("kind", ["link outside", "link inside", "dangling link", "folder", "pipe"])
+def test_only_plain_files_of_the_folder_are_pushed(run, tmp_path, no_hub, name, kind):
+    secret, path = tmp_path / "secret.txt", run / name
+    secret.write_bytes((run / "run.json").read_bytes() if name == "run.json" else b"TOP-SECRET")
+    path.unlink(missing_ok=True)
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to({"link outside": secret, "link inside": run / "metrics.jsonl"}.get(kind, "/nowhere"))
+    if name == "run.json" and kind == "pipe":
+        return  # reading it would wait for ever, as for any program
+    with pytest.raises(InputError):
+        push(run, "me/x")
+    with pytest.raises(InputError, match=f"{name} is (a link|a folder|no plain file), and only plain files"):
+        plain_files(run)
+
+
+def test_a_linked_run_folder_may_be_pushed_and_one_without_a_model_not(run, tmp_path):
+    (tmp_path / "newest").symlink_to(run)
+    assert set(plain_files(tmp_path / "newest")) <= set(SENT)
+    (run / "config.json").unlink()
+    with pytest.raises(InputError, match=r"lacks config\.json: expected the folder of a finished run"):
+        plain_files(run)
+
+
+def test_paths_of_this_machine_stay_here(run, tiny, tmp_path):
+    record = finished_record(run)
+    here = (run / "run.json").read_text(), (run / "README.md").read_text()
+    assert str(tmp_path) in here[0] and str(tmp_path) in here[1]
+    files = repository_files(run, record, "me/x")
+    for name, content in files.items():
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        assert str(tmp_path).encode() not in data, name
+    public = json.loads(files["run.json"])
+    assert public["arguments"]["dataset"] == "blobs.npz" and "--dataset blobs.npz" in public["command"]
+    assert public["dataset"]["train"]["name"] == "blobs.npz [train]"
+    assert (run / "run.json").read_text() == here[0]
+    (run / "README.md").write_text(f"# mine\n\nFrom {tiny['dataset']}.\n")
+    assert repository_files(run, record, "me/x")["README.md"] == b"# mine\n\nFrom blobs.npz.\n"
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "\ud800", "[" * 100_000])
+def test_a_damaged_config_is_told_before_anything_is_sent(run, text):
+    (run / "preprocessor_config.json").write_bytes(text.encode(errors="surrogatepass"))
+    with pytest.raises(InputError, match="preprocessor_config.json (cannot be read|holds no JSON object)"):
+        repository_files(run, finished_record(run), "me/x")
