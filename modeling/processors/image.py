@@ -134,9 +134,12 @@ class AutoencoderImageProcessor(PilBackend):
         )
         return numbers_of(image, reading, first)
 
-    def resize(self, image: np.ndarray, size: Any, **kwargs: Any) -> np.ndarray:
-        """(C, H, W) -> (C, height, width) by `resize_mode`."""
-        return fit(image, size["height"], size["width"], self.resize_mode)
+    def _preprocess(
+        self, images: list[np.ndarray], do_resize: bool, size: Any, resize_mode: str, **kwargs: Any
+    ) -> Any:
+        if do_resize:
+            images = [fit(image, size.height, size.width, resize_mode) for image in images]
+        return super()._preprocess(images, do_resize=False, size=size, **kwargs)
 
     def rescale(self, image: np.ndarray, scale: float, **kwargs: Any) -> np.ndarray:
         """Whole numbers -> float32, divided as training divides them."""

@@ -69,7 +69,9 @@ def open_picture(source: str | Path | bytes, frame: int = 0) -> Picture:
     try:
         image = PIL.Image.open(_file(source), formats=_formats(mark))
     except PIL.Image.DecompressionBombError:
-        raise Refused(f"it has more than {MOST_PIXELS:,} pixels, which may be meant to fill memory: shrink it") from None
+        raise Refused(
+            f"it has more than {MOST_PIXELS:,} pixels, which may be meant to fill memory: shrink it"
+        ) from None
     except (PIL.UnidentifiedImageError, SyntaxError):
         if mark[:4] in TIFF_MARKS:
             return _bands(source, frame)
@@ -88,11 +90,17 @@ def header_of(source: str | Path | bytes) -> Header:
         return header_of_array(picture)
     height, width = picture.height, picture.width
     # asked of the base class, since a PNG would be decoded for it; PIL says how a TIFF is shown
-    if "exif" in picture.info and PIL.Image.Image.getexif(picture).get(ORIENTATION) in LYING and picture.format != "TIFF":
+    if (
+        "exif" in picture.info
+        and PIL.Image.Image.getexif(picture).get(ORIENTATION) in LYING
+        and picture.format != "TIFF"
+    ):
         height, width = width, height
     frames = getattr(picture, "n_frames", 1) if picture.format in ANIMATED else 1
     narrowed = any("16B" in str(part) for part in picture.tile) and not is_wide(picture)
-    return Header(height, width, channels_of(picture), picture.mode, is_wide(picture), has_alpha(picture), frames, narrowed)
+    return Header(
+        height, width, channels_of(picture), picture.mode, is_wide(picture), has_alpha(picture), frames, narrowed
+    )
 
 
 def header_of_array(bands: np.ndarray) -> Header:
@@ -104,7 +112,7 @@ def header_of_array(bands: np.ndarray) -> Header:
 def upright(image: PIL.Image.Image) -> PIL.Image.Image:
     """The picture turned as its EXIF orientation says, in whatever format; turning it again changes nothing."""
     image.load()  # a PNG may say it after its pixels
-    return PIL.ImageOps.exif_transpose(image)
+    return image if image.getexif().get(ORIENTATION, 1) == 1 else PIL.ImageOps.exif_transpose(image)
 
 
 def channels_of(image: PIL.Image.Image) -> int:

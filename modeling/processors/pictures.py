@@ -170,7 +170,7 @@ def _scaled(values: np.ndarray, reading: Reading) -> np.ndarray:
     """8-bit numbers by the range that was given for them, or by their own, in the bits that are stored."""
     if reading.bits == 16:
         return values.astype(np.uint16) * np.uint16(257)
-    return values if reading.value_range is None else _by_range(values, reading.value_range, 8)
+    return values if reading.value_range is None else by_range(values, reading.value_range, 8)
 
 
 def _mapped(values: np.ndarray, reading: Reading, kind: str) -> np.ndarray:
@@ -178,7 +178,7 @@ def _mapped(values: np.ndarray, reading: Reading, kind: str) -> np.ndarray:
     if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
         raise ValueError("a picture holds NaN or infinity: replace them by numbers.")
     value_range = reading.value_range or _range_of_type(values, reading, kind)
-    return _by_range(values, value_range, reading.bits)
+    return by_range(values, value_range, reading.bits)
 
 
 def _range_of_type(values: np.ndarray, reading: Reading, kind: str) -> tuple[float, float]:
@@ -198,7 +198,7 @@ def _range_of_type(values: np.ndarray, reading: Reading, kind: str) -> tuple[flo
     return 0, top
 
 
-def _by_range(values: np.ndarray, value_range: tuple[float, float], bits: int) -> np.ndarray:
+def by_range(values: np.ndarray, value_range: tuple[float, float], bits: int) -> np.ndarray:
     """Values of any type -> uint8 or uint16: the range becomes 0 to the largest number, what lies outside its ends."""
     low, high = value_range
     kind = np.uint8 if bits == 8 else np.uint16
