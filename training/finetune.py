@@ -27,6 +27,7 @@ from pretune.training.learning.classifying import Classifying
 from pretune.training.learning.finetuning_watch import FinetuningWatch
 from pretune.training.learning.loop import prepare_model, train
 from pretune.training.learning.lora import add_lora, merge_lora
+from pretune.training.learning.memory import batch_that_fits
 from pretune.training.learning.optimizer import make_optimizer
 from pretune.training.learning.parameter_groups import parameter_groups
 from pretune.training.modalities.listing import MODALITIES, modality_of
@@ -95,10 +96,14 @@ def run(args: FinetuneArguments) -> RunResult:
         this.resume(optimizer)
         columns = Columns.of(train_data, accelerator.device, with_labels=True)
         processes = (accelerator.num_processes, accelerator.process_index, args.seed)
-        batches = Batches(columns, args.per_device_train_batch_size, args.gradient_accumulation_steps, *processes)
+        batch = batch_that_fits(
+            classifying, columns, args.per_device_train_batch_size, args.gradient_accumulation_steps
+        )
+        batches = Batches(columns, *batch, *processes)
         if unlabelled is not None:
-            other, parts = Columns.of(unlabelled, accelerator.device), args.gradient_accumulation_steps
-            batches = WithUnlabelled(batches, Batches(other, args.unlabelled_batch_size, parts, *processes))
+            other = Columns.of(unlabelled, accelerator.device)
+            beside = max(1, args.unlabelled_batch_size * args.gradient_accumulation_steps // batch[1])
+            batches = WithUnlabelled(batches, Batches(other, beside, batch[1], *processes))
         watch = FinetuningWatch(this, classifying, train_data, columns, eval_data, validation)
         last_step = train(this, prepared, optimizer, batches, watch)
         if args.lora_rank is not None:

@@ -25,6 +25,7 @@ from pretune.training.data.loading import load_data
 from pretune.training.data.samples import Samples, subset
 from pretune.training.evaluation.probes import nearest_neighbour
 from pretune.training.learning.loop import prepare_model, train
+from pretune.training.learning.memory import batch_that_fits
 from pretune.training.learning.optimizer import make_optimizer
 from pretune.training.learning.pretraining_watch import PretrainingWatch
 from pretune.training.modalities.listing import MODALITIES
@@ -85,9 +86,9 @@ def run(args: PretrainArguments) -> RunResult:
         optimizer = make_optimizer(groups, accelerator.device, args.optim, args.learning_rate, args.weight_decay)
         this.resume(optimizer)
         columns = Columns.of(train_data, accelerator.device)
+        batch = batch_that_fits(model, columns, args.per_device_train_batch_size, args.gradient_accumulation_steps)
         batches = Batches(
-            columns, args.per_device_train_batch_size, args.gradient_accumulation_steps,
-            accelerator.num_processes, accelerator.process_index, args.seed,
+            columns, *batch, accelerator.num_processes, accelerator.process_index, args.seed,
         )  # fmt: skip
         watch = PretrainingWatch(this, train_data, columns, eval_data, nearest_neighbour)
         last_step = train(this, prepared, optimizer, batches, watch)

@@ -58,7 +58,9 @@ def test_as_training_reads_them():
 
 @pytest.mark.parametrize("value", [1.5, -0.1, np.nan])
 def test_floats_outside_zero_to_one_are_refused(value):
-    with pytest.raises(ValueError, match="NaN or infinity" if value != value else "expected 0 to 1. Divide by its max"):
+    with pytest.raises(
+        ValueError, match="NaN or infinity" if value != value else "expected 0 to 1. Divide by its max"
+    ):
         pixels(np.full((8, 8), value))
 
 
