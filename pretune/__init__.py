@@ -12,6 +12,7 @@ if not os.path.isdir(os.path.join(__path__[0], "training")):  # a checkout: the 
     __path__.append(os.path.dirname(__path__[0]))
 
 from .modeling.families import public_classes  # noqa: E402
+from .torchvision_import import stand_before_torchvision  # noqa: E402
 
 if TYPE_CHECKING:  # for type checkers and editors; at run time `__getattr__` below finds the names
     from .modeling.families import *  # noqa: F403
@@ -25,6 +26,8 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time `__getattr__` be
     from .training.push import push as push
 
 __version__ = "0.1.0"
+
+stand_before_torchvision()
 
 _PUBLIC = {
     **public_classes(),

@@ -21,6 +21,8 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
+import pretune  # noqa: E402, F401 - before transformers, which imports a torchvision that may want mending
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -26,7 +26,7 @@ from pretune.training.command.running import run_command
 from pretune.training.data.loading import load_split
 from pretune.training.data.samples import Samples
 from pretune.training.errors import InputError
-from pretune.training.networks.encoders import Encoder, shape_wanted
+from pretune.training.networks.encoders import Encoder
 
 logger = logging.getLogger("pretune.training.embed")
 
@@ -67,10 +67,9 @@ def run(args: EmbedArguments) -> EmbedResult:
     if path.exists() and not args.overwrite:
         raise InputError(f"output_file {path} exists. Choose another, or pass --overwrite.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    encoder = Encoder(args.model, args.revision, 2, device, args.per_device_eval_batch_size, args.fit_images)
-    wanted = shape_wanted(encoder.config, encoder.modality)
-    data = load_split(args, args.split or args.train_split, encoder.modality, wanted)
-    encoder.check(data.values)
+    encoder = Encoder(args.model, args.revision, 2, device, args.per_device_eval_batch_size)
+    data = load_split(args, args.split or args.train_split, encoder.modality, encoder.preprocessing)
+    encoder.check(data)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     pace = 0.1 if sys.stderr.isatty() else 10
@@ -92,7 +91,7 @@ def run(args: EmbedArguments) -> EmbedResult:
 
 
 def _embeddings(encoder: Encoder, data: Samples, bar: tqdm) -> Iterator[np.ndarray]:
-    for embedding in encoder.iter_features(encoder.classifier(True, 0), data.values):
+    for embedding in encoder.iter_features(encoder.classifier(True, 0), encoder.rows(data)):
         yield embedding
         bar.update(len(embedding))
 

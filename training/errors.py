@@ -19,10 +19,6 @@ class InputError(ValueError):
     """
 
 
-class Misfit(InputError):
-    """Samples differ in shape, from each other or from what the model takes, and nobody asked to fit them."""
-
-
 class Interrupted(Exception):
     """Training was stopped by a signal after it had saved a checkpoint.
 

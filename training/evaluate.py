@@ -34,7 +34,7 @@ from pretune.training.evaluation.report import write_report
 from pretune.training.evaluation.tuned_networks import groups_of, predictions_of_networks
 from pretune.training.learning.health import embedding_health
 from pretune.training.modalities.modality import Modality
-from pretune.training.networks.encoders import Encoder, config_and_modality, shape_wanted
+from pretune.training.networks.encoders import Encoder, config_and_modality
 from pretune.training.protocol import FLOORS, METHODS, PROTOCOL, TRAINED
 
 logger = logging.getLogger("pretune.training.evaluate")
@@ -76,15 +76,14 @@ def run(args: EvaluateArguments) -> EvaluationResult:
     if args.update_card:
         for name in args.model:
             check_card(Path(name))
-    modality, wanted = _taken(args)
-    splits = load_splits(args, modality, wanted)
+    splits = load_splits(args, _taken(args))
     train, test = splits.train, splits.test
     counts = counts_of(args.labels_per_class, train)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     labels, batch = len(train.label_names), args.per_device_eval_batch_size
-    encoders = [Encoder(name, args.revision, labels, device, batch, args.fit_images) for name in args.model]
+    encoders = [Encoder(name, args.revision, labels, device, batch) for name in args.model]
     for encoder in encoders:
-        encoder.check(train.values)
+        encoder.check(train)
     methods = [name for name in METHODS + FLOORS if args.methods is None or name in args.methods]
     shown = _confusion_cell(args, methods, counts)
     warnings = splits.warnings() + _few_draws(args.draws, counts)
@@ -138,15 +137,14 @@ def run(args: EvaluateArguments) -> EvaluationResult:
     return EvaluationResult(folder, report, report["verdict"]["helped"], report["verdict"]["sentence"])
 
 
-def _taken(args: EvaluateArguments) -> tuple[Modality, list[dict[str, Any]]]:
-    """What the models take: one kind of input for all, and of ours the shape."""
-    configs = {name: config_and_modality(name, args.revision) for name in args.model}
-    kinds = {modality.name: name for name, (_, modality, _) in configs.items()}
+def _taken(args: EvaluateArguments) -> Modality:
+    """The one kind of input that all models take."""
+    taken = {name: config_and_modality(name, args.revision)[1] for name in args.model}
+    kinds = {modality.name: name for name, modality in taken.items()}
     if len(kinds) > 1:
         told = ", ".join(f"{name} takes {kind}" for kind, name in kinds.items())
         raise InputError(f"one report is about one kind of input, and {told}. Evaluate them one by one.")
-    _, modality, _ = configs[args.model[0]]
-    return modality, [shape_wanted(config, modality) for config, _, _ in configs.values()]
+    return taken[args.model[0]]
 
 
 class _Work:

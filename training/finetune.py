@@ -27,13 +27,14 @@ from pretune.training.learning.classifying import Classifying
 from pretune.training.learning.finetuning_watch import FinetuningWatch
 from pretune.training.learning.loop import prepare_model, train
 from pretune.training.learning.lora import add_lora, merge_lora
+from pretune.training.learning.memory import batch_that_fits
 from pretune.training.learning.optimizer import make_optimizer
 from pretune.training.learning.parameter_groups import parameter_groups
 from pretune.training.modalities.listing import MODALITIES, modality_of
 from pretune.training.modalities.modality import Modality, Preprocessing
 from pretune.training.networks.building import build_classifier, classifier_config, named_family, new_config
 from pretune.training.networks.heads import train_head_only
-from pretune.training.networks.loading import is_ours, load_config, load_finished, model_source
+from pretune.training.networks.loading import load_config, load_finished, model_source
 from pretune.training.publishing.commit import mirror_of, push_finished
 from pretune.training.runs.pictures import draw_losses, drawing
 from pretune.training.runs.run import RunResult, start_run
@@ -64,13 +65,14 @@ def run(args: FinetuneArguments) -> RunResult:
 
         base = load_config(args.model, args.revision, of_transformers=True) if args.model is not None else None
         modality = MODALITIES[named_family(args.model_type).modality] if base is None else modality_of(base)
-        train_data, eval_data, validation = _labelled(args, modality, _wanted(args, modality, base))
+        fit = modality.preprocessing(args.model, args.revision, base, {}) if base is not None else None
+        train_data, eval_data, validation = _labelled(args, modality, fit)
         config = base or new_config(args.model_type, args.config, train_data)
         config = classifier_config(config, train_data, args.config, args.reconstruction_weight, args.model)
-        fit = modality.preprocessing(args.model, args.revision, config, args.fit_images)
-        train_data, eval_data, validation = (
-            d and d.fitted_by(fit.fitted) for d in (train_data, eval_data, validation)
-        )
+        if base is None:
+            modality.advise(config)
+        fit = modality.preprocessing(args.model, args.revision, config, train_data.settings)
+        train_data, eval_data, validation = (d and d.taken_by(fit) for d in (train_data, eval_data, validation))
         unlabelled = _unlabelled(args, modality, config, fit, eval_data)
         this.timings["data_seconds"] = this.seconds()
         model = build_classifier(None if args.from_scratch else args.model, args.revision, config)
@@ -95,10 +97,14 @@ def run(args: FinetuneArguments) -> RunResult:
         this.resume(optimizer)
         columns = Columns.of(train_data, accelerator.device, with_labels=True)
         processes = (accelerator.num_processes, accelerator.process_index, args.seed)
-        batches = Batches(columns, args.per_device_train_batch_size, args.gradient_accumulation_steps, *processes)
+        batch = batch_that_fits(
+            classifying, columns, args.per_device_train_batch_size, args.gradient_accumulation_steps
+        )
+        batches = Batches(columns, *batch, *processes)
         if unlabelled is not None:
-            other, parts = Columns.of(unlabelled, accelerator.device), args.gradient_accumulation_steps
-            batches = WithUnlabelled(batches, Batches(other, args.unlabelled_batch_size, parts, *processes))
+            other = Columns.of(unlabelled, accelerator.device)
+            beside = max(1, args.unlabelled_batch_size * args.gradient_accumulation_steps // batch[1])
+            batches = WithUnlabelled(batches, Batches(other, beside, batch[1], *processes))
         watch = FinetuningWatch(this, classifying, train_data, columns, eval_data, validation)
         last_step = train(this, prepared, optimizer, batches, watch)
         if args.lora_rank is not None:
@@ -118,10 +124,10 @@ def run(args: FinetuneArguments) -> RunResult:
 
 
 def _labelled(
-    args: FinetuneArguments, modality: Modality, wanted: dict[str, Any]
+    args: FinetuneArguments, modality: Modality, preprocessing: Preprocessing | None
 ) -> tuple[Samples, Samples | None, Samples | None]:
     """(training, evaluation, held out for early stopping): labelled samples as they are read."""
-    train_data, eval_data = load_data(args, modality, wanted)
+    train_data, eval_data = load_data(args, modality, args.config, preprocessing)
     if train_data.labels is None or (eval_data is not None and eval_data.labels is None):
         raise InputError(f"{args.dataset} has no labels, and fine-tuning needs them. Pass --label_column.")
     train_data = subset(train_data, args.max_train_samples, args.labels_per_class, args.seed)
@@ -130,17 +136,6 @@ def _labelled(
     repair = "Pass more labels, or leave out --early_stopping_patience."
     train_data, validation = split_off(train_data, args.validation_share, args.seed, repair)
     return train_data, eval_data, validation
-
-
-def _wanted(args: FinetuneArguments, modality: Modality, base: PreTrainedConfig | None) -> dict[str, Any]:
-    """What to decode to, by the modality's `shape_fields`: a model of ours says all; others resize by their own
-    processor, from whatever the samples are unless these differ."""
-    if base is None:
-        return {name: args.config.get(name) for name in modality.shape_fields}
-    if is_ours(base):
-        return {name: getattr(base, name) for name in modality.shape_fields}
-    first = modality.shape_fields[0]
-    return {first: getattr(base, first, None)} if args.fit_images else {}
 
 
 def _unlabelled(
@@ -154,7 +149,7 @@ def _unlabelled(
         raise InputError(
             f"unlabelled_dataset gives pseudo-labels, one for each {modality.words.one}; these have several labels."
         )
-    return load_unlabelled(args, modality, _wanted(args, modality, config), evaluation, fit.fitted)
+    return load_unlabelled(args, modality, fit, evaluation)
 
 
 def _class_shares(data: Samples) -> torch.Tensor | None:

@@ -25,6 +25,7 @@ from pretune.training.data.loading import load_data
 from pretune.training.data.samples import Samples, subset
 from pretune.training.evaluation.probes import nearest_neighbour
 from pretune.training.learning.loop import prepare_model, train
+from pretune.training.learning.memory import batch_that_fits
 from pretune.training.learning.optimizer import make_optimizer
 from pretune.training.learning.pretraining_watch import PretrainingWatch
 from pretune.training.modalities.listing import MODALITIES
@@ -60,17 +61,20 @@ def run(args: PretrainArguments) -> RunResult:
         base = load_config(args.init_from, args.revision) if args.init_from is not None else None
         family = named_family(args.model_type if base is None else base.model_type)
         modality = MODALITIES[family.modality]
-        wanted = args.config if base is None else {name: getattr(base, name) for name in modality.shape_fields}
-        if args.backbone is not None:
+        wanted, fit = args.config, None
+        if base is not None:
+            fit = modality.preprocessing(args.init_from, args.revision, base, {})
+        elif args.backbone is not None:
             wanted = {**published_shape(args.backbone, args.revision), **wanted}
-        train_data, eval_data = load_data(args, modality, wanted)
+        train_data, eval_data = load_data(args, modality, wanted, fit)
         train_data = subset(train_data, args.max_train_samples, None, args.seed)
         this.timings["data_seconds"] = this.seconds()
         model = _network(args, base, train_data)
         logger.info("%s", model.load_report)
         this.record["base_source"] = model_source(args.init_from)
-        processor = family.processor.for_config(model.config)
-        finished = this.open(model, processor, train_data, eval_data)
+        fit = modality.preprocessing(args.init_from, args.revision, model.config, train_data.settings)
+        train_data, eval_data = train_data.taken_by(fit), eval_data and eval_data.taken_by(fit)
+        finished = this.open(model, fit.processor, train_data, eval_data)
         if finished is not None:
             return RunResult(this.folder, load_finished(this.folder, finished), finished["metrics"], finished)
 
@@ -80,9 +84,9 @@ def run(args: PretrainArguments) -> RunResult:
         optimizer = make_optimizer(groups, accelerator.device, args.optim, args.learning_rate, args.weight_decay)
         this.resume(optimizer)
         columns = Columns.of(train_data, accelerator.device)
+        batch = batch_that_fits(model, columns, args.per_device_train_batch_size, args.gradient_accumulation_steps)
         batches = Batches(
-            columns, args.per_device_train_batch_size, args.gradient_accumulation_steps,
-            accelerator.num_processes, accelerator.process_index, args.seed,
+            columns, *batch, accelerator.num_processes, accelerator.process_index, args.seed,
         )  # fmt: skip
         watch = PretrainingWatch(this, train_data, columns, eval_data, nearest_neighbour)
         last_step = train(this, prepared, optimizer, batches, watch)
@@ -104,7 +108,9 @@ def _network(args: PretrainArguments, base: PreTrainedConfig | None, data: Sampl
     values = args.config
     if args.backbone is not None:
         values = published_values(args.backbone, args.revision, {**data.modality.shape_of(data.values), **args.config})
-    model = build_new(new_config(args.model_type, values, data), args.backbone, args.revision)
+    config = new_config(args.model_type, values, data)
+    data.modality.advise(config)
+    model = build_new(config, args.backbone, args.revision)
     model.start_from(functools.partial(_some, data, args.seed), generator(args.seed, "filters"))
     return model
 

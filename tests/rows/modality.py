@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...training.errors import InputError, Misfit
+from ...training.errors import InputError
 from ...training.modalities.figures import new_figure, save_figure
-from ...training.modalities.modality import Changes, Modality, Words
+from ...training.modalities.modality import Changes, Modality, Read, Words
 
 
 class Rows:
@@ -21,32 +21,31 @@ class Rows:
         wanted: {"row_size": numbers} or nothing.
     """
 
-    def __init__(self, wanted: Mapping[str, Any], fit: bool, skip_damaged: bool):
-        self.size = wanted.get("row_size")
+    def __init__(self, wanted: Mapping[str, Any], args: Any, preprocessing: Any):
+        self.size = wanted.get("row_size") if preprocessing is None else preprocessing.size
 
-    def from_arrays(self, values: np.ndarray, name: str) -> tuple[np.ndarray, str]:
+    def from_arrays(self, values: np.ndarray, name: str) -> Read:
         values = np.ascontiguousarray(values, dtype=np.float32)
         if values.ndim != 2 or not np.isfinite(values).all():
             raise InputError(f"rows of {name} are of shape {values.shape}, expected (N, D) finite numbers.")
         self.size = self.size or values.shape[1]
         if values.shape[1] != self.size:
-            raise Misfit(f"rows of {name} have {values.shape[1]} numbers, expected {self.size}.")
-        return values, hashlib.sha256(values).hexdigest()[:16]
+            raise InputError(f"rows of {name} have {values.shape[1]} numbers, expected {self.size}.")
+        return Read(values, np.arange(len(values)), hashlib.sha256(values).hexdigest()[:16])
 
-    def from_column(self, rows: Any, column: str, name: str) -> tuple[np.ndarray, list[int], str]:
-        values, fingerprint = self.from_arrays(np.asarray(rows[column][:]), name)
-        return values, [], fingerprint
+    def from_column(self, rows: Any, column: str, name: str) -> Read:
+        return self.from_arrays(np.asarray(rows[column][:]), name)
 
 
 class Preprocessing:
     """Rows need none."""
 
-    ours = True
+    ours, key = True, "rows"
 
-    def __init__(self, name: str | None, revision: str | None, config: Any, fit: bool):
+    def __init__(self, name: str | None, revision: str | None, config: Any, settings: Mapping[str, Any]):
         from .processor import RowsProcessor
 
-        self.processor, self.on_device = RowsProcessor.for_config(config), nn.Identity()
+        self.processor, self.on_device, self.size = RowsProcessor.for_config(config), nn.Identity(), config.row_size
 
     def fitted(self, values: np.ndarray) -> np.ndarray:
         return values
@@ -76,9 +75,11 @@ ROWS = Modality(
     shape_fields=("row_size",),
     shape_of=lambda values: {"row_size": values.shape[1]},
     fits=is_row,
+    may_hold=is_row,
     reader=Rows,
     to_model=lambda stored: {"numbers": stored.to(torch.float32)},
     preprocessing=Preprocessing,
+    advise=lambda config: None,
     changes=Changes((), unchanged, unchanged, unchanged, lambda inputs, targets, alpha: (inputs, targets)),
     raw=lambda values: values,
     show=draw,

@@ -24,8 +24,32 @@ class DataArguments:
         "split to evaluate on (default: test or validation, else a held-out fifth; 'none' for no evaluation)",
         group="data",
     )
+    resize: str | None = argument(
+        None,
+        "what is done to images of another shape than the model's (default: as it was trained, for a new one crop)",
+        choices=("crop", "pad", "stretch"),
+        group="data",
+    )
+    value_range: list[float] | None = argument(
+        None,
+        "two values that become 0 and 1, for images of more than 8 bits or that use few (default: by the data)",
+        group="data",
+    )
+    alpha: str | None = argument(
+        None,
+        "what becomes of transparency: drop (default), keep (one more channel), or a colour behind it, such as white",
+        group="data",
+    )
+    frames: str = argument(
+        "first",
+        "which pages or frames of a file are samples",
+        choices=("first", "all"),
+        group="seldom needed",
+    )
     fit_images: bool = argument(
-        False, "resize and convert images that do not have the model's size and channels", group="data"
+        False,
+        "no longer needed: images of another size are brought to the model's",
+        group="seldom needed",
     )
     skip_damaged: bool = argument(
         False, "leave out samples that cannot be decoded, and count them", group="seldom needed"
@@ -33,5 +57,8 @@ class DataArguments:
 
     def __post_init__(self):
         coerce_all(self)
+        if self.value_range is not None and (len(self.value_range) != 2 or self.value_range[0] >= self.value_range[1]):
+            given = " ".join(f"{value:g}" for value in self.value_range)
+            raise InputError(f"value_range is {given}, expected two numbers, the lower first.")
         if not self.dataset:
             raise InputError("dataset is missing: pass --dataset, or name a recipe that has it.")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..command.data_arguments import DataArguments
 from ..errors import InputError
-from ..modalities.modality import Modality, Reader
+from ..modalities.modality import Modality, Preprocessing, Read, Reader
 from .columns import checked_labels, find_column, is_label, read_labels
 from .samples import Samples, split_off
 from .sources import Arrays, raw_splits
@@ -19,15 +19,19 @@ HOLDOUT_SHARE, HOLDOUT_SEED = 0.2, 0  # which samples are held out depends on no
 
 
 def load_data(
-    args: DataArguments, modality: Modality, wanted: Mapping[str, Any] | None = None
+    args: DataArguments,
+    modality: Modality,
+    wanted: Mapping[str, Any] | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> tuple[Samples, Samples | None]:
     """The training and the evaluation split that `args` name.
 
     Args:
         args: `dataset` and the arguments that say which splits and columns.
         modality: what kind of input the samples are.
-        wanted: what the model takes, by `modality.shape_fields`; what is left out or None the data decide. Samples
-            that differ are an error unless `args.fit_images`.
+        wanted: what a new network is to take, by `modality.shape_fields`; what is left out or None the data decide.
+        preprocessing: of the model that they are for, if there is one already. Samples that it takes as they are, or
+            that are small, may be left to it; see `Samples.taken_by`.
 
     Returns:
         (train, evaluation); evaluation is None where `eval_split` is "none".
@@ -40,7 +44,7 @@ def load_data(
         raise InputError(
             f"{args.dataset} has no split {args.train_split!r}: it has {', '.join(splits)}. Pass --train_split."
         )
-    reader = modality.reader(wanted or {}, args.fit_images, args.skip_damaged)
+    reader = modality.reader(wanted or {}, args, preprocessing)
     train = _read_split(splits[args.train_split], args.train_split, args, modality, reader)
     chosen = args.eval_split or next(
         (s for s in ("test", "validation") if s in splits and s != args.train_split), None
@@ -64,7 +68,7 @@ def load_split(
     args: DataArguments,
     split: str,
     modality: Modality,
-    wanted: Mapping[str, Any] | None = None,
+    preprocessing: Preprocessing | None = None,
     with_labels: bool = True,
     argument: str = "split",
 ) -> Samples:
@@ -77,7 +81,7 @@ def load_split(
     splits = raw_splits(args, modality)
     if split not in splits:
         raise InputError(f"{args.dataset} has no split {split!r}: it has {', '.join(splits)}. Pass --{argument}.")
-    reader = modality.reader(wanted or {}, args.fit_images, args.skip_damaged)
+    reader = modality.reader({}, args, preprocessing)
     return _read_split(splits[split], split, args, modality, reader, with_labels)
 
 
@@ -93,25 +97,35 @@ def _read_split(
     """A raw split, arrays or a `datasets` split, as `Samples`."""
     name, words = f"{args.dataset} [{split}]", modality.words
     if isinstance(raw, Arrays):
-        values, fingerprint = reader.from_arrays(raw.values, name)
+        read = reader.from_arrays(raw.values, name)
         labels, names = None, None
         if with_labels and raw.labels is not None:
             labels, names = checked_labels(np.asarray(raw.labels), raw.label_names, name)
-            if len(labels) != len(values):
-                raise InputError(f"{name} has {len(values)} {words.many} and {len(labels)} labels; expected as many.")
-        return Samples(modality, values, labels, names, name, fingerprint)
+            if len(labels) != len(read.values):
+                raise InputError(
+                    f"{name} has {len(read.values)} {words.many} and {len(labels)} labels; expected as many."
+                )
+        return _samples(read, modality, labels, names, name, 0)
     if len(raw) == 0:
         raise InputError(f"{name} is empty: expected at least one {words.one}.")
     column = find_column(raw.features, args.input_column, modality.fits, "input", name)
-    if column is None or not modality.fits(raw.features[column]):
+    if column is None or not modality.may_hold(raw.features[column]):
         kinds = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in raw.features.items())
         what = f"has no column of {words.many}" if column is None else f"has no {words.many} in column {column!r}"
         raise InputError(f"{name} {what}; its columns are {kinds}. Pass --input_column.")
     label_column = find_column(raw.features, args.label_column, is_label, "label", name) if with_labels else None
     labels, names = read_labels(raw, label_column, name) if label_column else (None, None)
-    values, skipped, fingerprint = reader.from_column(raw, column, name)
+    read = reader.from_column(raw, column, name)
+    skipped = len(raw) - len(np.unique(read.rows))
     if skipped:
-        logger.warning("%d of %d %s of %s are damaged and left out", len(skipped), len(raw), words.many, name)
-        labels = None if labels is None else np.delete(labels, skipped, axis=0)
-    left = np.delete(np.arange(len(raw)), skipped)
-    return Samples(modality, values, labels, names, name, fingerprint, len(skipped), left)
+        logger.warning("%d of %d %s of %s are damaged and left out", skipped, len(raw), words.many, name)
+    return _samples(read, modality, None if labels is None else labels[read.rows], names, name, skipped)
+
+
+def _samples(
+    read: Read, modality: Modality, labels: np.ndarray | None, names: list[str] | None, name: str, skipped: int
+) -> Samples:
+    for fact in read.facts:
+        logger.info("%s", fact)
+    rest = {"settings": read.settings, "form": read.form, "again": read.again}
+    return Samples(modality, read.values, labels, names, name, read.fingerprint, skipped, read.rows, **rest)

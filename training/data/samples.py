@@ -1,14 +1,14 @@
 """Samples in memory: one stored row each, with or without labels; parts of them, by a seed."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from ..modalities.modality import Modality
+from ..modalities.modality import PLAIN, Modality, Preprocessing
 from .same_samples import also_in
 
 
@@ -25,6 +25,7 @@ class Samples:
         fingerprint: changes whenever the samples do.
         skipped: damaged samples left out.
         rows: (N,) where each sample stands in its split; None: one after another from 0.
+        settings, form, again: see `Read`.
     """
 
     modality: Modality
@@ -35,6 +36,9 @@ class Samples:
     fingerprint: str
     skipped: int = 0
     rows: np.ndarray | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    form: str = PLAIN
+    again: Callable[[Preprocessing], np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -48,12 +52,20 @@ class Samples:
         """The samples at `rows`, in their order."""
         key = hashlib.sha256(np.ascontiguousarray(rows, dtype=np.int64)).hexdigest()[:16]
         labels = None if self.labels is None else self.labels[rows]
-        mine, places = self.values[rows], rows if self.rows is None else self.rows[rows]
-        return replace(self, values=mine, labels=labels, fingerprint=f"{self.fingerprint}-{key}", rows=places)
+        mine, places, whole = self.values[rows], rows if self.rows is None else self.rows[rows], self.again
+        again = None if whole is None else lambda preprocessing: whole(preprocessing)[rows]
+        key = f"{self.fingerprint}-{key}"
+        return replace(self, values=mine, labels=labels, fingerprint=key, rows=places, again=again)
 
-    def fitted_by(self, fit: Callable[[np.ndarray], np.ndarray]) -> "Samples":
-        """The same samples with their rows as `fit` gives them."""
-        return replace(self, values=fit(self.values))
+    def taken_by(self, preprocessing: Preprocessing) -> "Samples":
+        """The same samples as one model takes them: fitted from what is stored, or read once more for it."""
+        if self.form == preprocessing.key:
+            return self
+        if self.form == PLAIN or self.again is None:
+            values = preprocessing.fitted(self.values)
+        else:
+            values = self.again(preprocessing)
+        return replace(self, values=values, form=preprocessing.key, again=None)
 
 
 def overlap(train: Samples, test: Samples) -> int:

@@ -2,14 +2,14 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ..command.finetune_arguments import FinetuneArguments
 from ..errors import InputError
-from ..modalities.modality import Modality
+from ..modalities.modality import Modality, Preprocessing
 from .batches import Batches
 from .loading import load_split
 from .same_samples import also_in
@@ -21,9 +21,8 @@ logger = logging.getLogger(__name__)
 def load_unlabelled(
     args: FinetuneArguments,
     modality: Modality,
-    wanted: Mapping[str, Any],
+    preprocessing: Preprocessing,
     evaluation: Samples | None,
-    fitted: Callable[[np.ndarray], np.ndarray],
 ) -> Samples:
     """The split that `args.unlabelled_dataset` and `args.unlabelled_split` name, less the samples that are judged by.
 
@@ -31,9 +30,8 @@ def load_unlabelled(
     dataset, else "train". Columns and configuration of the labelled samples hold for the same dataset only.
 
     Args:
-        modality, wanted: as for `load_data`.
+        modality, preprocessing: as for `load_data`.
         evaluation: as the model takes it; its samples are left out, since a held-out part is in the same split.
-        fitted: brings stored rows (N, ...) to what the model takes.
 
     Raises:
         InputError: as for any dataset, or no sample is left.
@@ -47,8 +45,8 @@ def load_unlabelled(
         dataset_config=args.dataset_config if same else None,
         input_column=args.input_column if same else None,
     )
-    data = load_split(other, split, modality, wanted, with_labels=False, argument="unlabelled_split")
-    data = data.fitted_by(fitted)
+    data = load_split(other, split, modality, preprocessing, with_labels=False, argument="unlabelled_split")
+    data = data.taken_by(preprocessing)
     if evaluation is None:
         return data
     judged, many = also_in(data.values, evaluation.values), modality.words.many

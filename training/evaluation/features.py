@@ -72,13 +72,14 @@ class EncoderFeatures:
         if name not in self._held:
             model = self.encoder.classifier(pretrained, seed_for(PROTOCOL.seed, "untrained", draw))
             embedder = OfEncoder(self.encoder, model)
-            values = self.train.values if rows is None or len(rows) == len(self.train) else self.train.values[rows]
+            values = self.encoder.rows(self.train)
+            values = values if rows is None or len(rows) == len(self.train) else values[rows]
             found = self._kept(f"{name}-train", embedder, values)
             train = found
             if len(found) < len(self.train):
                 train = np.full((len(self.train), found.shape[1]), np.nan, found.dtype)
                 train[rows] = found
-            test = self._kept(f"{name}-test", embedder, self.test.values)
+            test = self._kept(f"{name}-test", embedder, self.encoder.rows(self.test))
             if not pretrained:
                 self._held = {k: v for k, v in self._held.items() if k == "pretrained"}  # one untrained one at a time
             self._held[name] = train, test, Standardiser(train[self.reference])

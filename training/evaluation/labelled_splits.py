@@ -13,8 +13,8 @@ from ..command.evaluate_arguments import EvaluateArguments
 from ..data.loading import load_data
 from ..data.samples import Samples, overlap, subset
 from ..data.sources import source_of
-from ..errors import InputError, Misfit
-from ..modalities.modality import Modality
+from ..errors import InputError
+from ..modalities.modality import PLAIN, Modality
 from ..protocol import PROTOCOL
 from .draws import check_count
 
@@ -72,25 +72,26 @@ class LabelledSplits:
         if self.fitted:
             shape = "x".join(map(str, self.train.values.shape[1:]))
             found.append(
-                f"the {words.many} have different shapes and were all brought to {shape}, which is also what the "
-                f"floors on {words.raw} and principal components are of"
+                f"the {words.many} were brought to {shape} for the floors on {words.raw} and principal components; "
+                f"each model has them as its own processor makes them"
             )
         return found
 
 
-def load_splits(args: EvaluateArguments, modality: Modality, wanted: Sequence[dict[str, Any]]) -> LabelledSplits:
-    """The splits that `args` name.
+def load_splits(args: EvaluateArguments, modality: Modality) -> LabelledSplits:
+    """The splits that `args` name, as they are, so that no model's numbers depend on which others are listed: each has
+    them read or fitted for itself. Those of different shapes are brought to one for the floors.
 
     Args:
         modality: what the models take.
-        wanted: what each of the models takes, by `modality.shape_fields`; nothing for those whose processor fits.
 
     Raises:
         InputError: there are no labels, several for a sample, one class alone, or classes that training lacks.
     """
-    (train, test), fitted = _load(args, modality, wanted)
+    train, test = load_data(args, modality)
     if test is None:
         raise InputError("eval_split none leaves nothing to measure on: name a split, or leave it out.")
+    fitted = train.form != PLAIN or test.form != PLAIN
     train = subset(train, args.max_train_samples, None, PROTOCOL.seed)
     test = subset(test, args.max_eval_samples, None, PROTOCOL.seed)
     one, many = modality.words.one, modality.words.many
@@ -113,20 +114,6 @@ def load_splits(args: EvaluateArguments, modality: Modality, wanted: Sequence[di
             f"Pass another --label_column or --train_split, or a larger --max_train_samples."
         )
     return LabelledSplits(train, test, overlap(train, test), fitted)
-
-
-def _load(
-    args: EvaluateArguments, modality: Modality, wanted: Sequence[dict[str, Any]]
-) -> tuple[tuple[Samples, Samples | None], bool]:
-    """Both splits as they are, so that no model's numbers depend on which others are listed: each fits them to itself.
-    Only samples of different shapes are brought to one: the largest that a model of ours takes, else the first's."""
-    try:
-        return load_data(dataclasses.replace(args, fit_images=False), modality), False
-    except Misfit:
-        if not args.fit_images:
-            raise
-    largest = {name: max((own[name] for own in wanted if name in own), default=None) for name in modality.shape_fields}
-    return load_data(args, modality, largest), True
 
 
 def counts_of(labels_per_class: Sequence[str] | None, train: Samples) -> list[int | str]:

@@ -36,10 +36,10 @@ def predictions_of_networks(
     drawn = {}
     for draw in dict.fromkeys(draw for _, draw in networks):
         part = train.select(draw_rows(train.labels, train.label_names, count, draw)) if count != "all" else train
-        drawn[draw] = (encoder.fitted(part.values), part.labels)
+        drawn[draw] = (encoder.rows(part)[:], part.labels)
     rates = _choose_rates(encoder, drawn, count, networks)
     trained = _train(encoder, drawn, count, rates)
-    return {key: encoder.classes(model, test.values) for key, model in trained.items()}
+    return {key: encoder.classes(model, encoder.rows(test)) for key, model in trained.items()}
 
 
 def _choose_rates(encoder: Encoder, drawn: dict[int, tuple], count: int | str, networks: list[Network]) -> Chosen:

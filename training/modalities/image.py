@@ -1,17 +1,25 @@
-"""Images: 8-bit (C, H, W) rows, decoded from pictures of any kind; models take float pixels in [0, 1]."""
+"""Images: (C, H, W) rows of 8 or 16 bits, decoded from pictures of any kind; models take float pixels in [0, 1]."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from ...modeling.families import PREFIX
 from ...modeling.shared import augmentation
+from ..errors import InputError
 from ..protocol import PROTOCOL
-from .image_decoding import ImageDecoder
+from .image_decoding import ImageReader
 from .image_pictures import draw_images, draw_reconstructions
 from .image_preprocessing import ImagePreprocessing
 from .modality import Changes, Inputs, Modality, Words
+
+logger = logging.getLogger(__name__)
+DENSE = (f"{PREFIX}autoencoder", f"{PREFIX}bigan")  # families that see an image as a list of numbers
+PHOTOGRAPH = 64  # pixels a side, from which that is worth a warning
+MOST_WEIGHTS = 100_000_000  # of the first and last layer together: 400 MB, 1.6 GB while training
 
 
 def is_image(feature: Any) -> bool:
@@ -21,9 +29,9 @@ def is_image(feature: Any) -> bool:
     return isinstance(feature, datasets.Image) or (isinstance(feature, dict) and set(feature) == {"bytes", "path"})
 
 
-def reader(wanted: Mapping[str, Any], fit: bool, skip_damaged: bool) -> ImageDecoder:
-    """Decodes to the size and channels `wanted`, or to those of the data."""
-    return ImageDecoder(wanted.get("image_size"), wanted.get("num_channels"), fit, skip_damaged)
+def may_hold_images(feature: Any) -> bool:
+    """Whether pictures can be read from it: of type Image, or files as bytes or as paths."""
+    return is_image(feature) or str(getattr(feature, "dtype", "")).removeprefix("large_") in ("binary", "string")
 
 
 def shape_of(images: np.ndarray) -> dict[str, int]:
@@ -32,19 +40,39 @@ def shape_of(images: np.ndarray) -> dict[str, int]:
 
 
 def to_pixels(stored: torch.Tensor) -> Inputs:
-    """(B, C, H, W) uint8 -> float in [0, 1]."""
-    return {"pixel_values": stored.to(torch.float32).div_(255)}
+    """(B, C, H, W) uint8 or uint16 -> float in [0, 1]."""
+    return {"pixel_values": stored.to(torch.float32).div_(255 if stored.dtype == torch.uint8 else 65535)}
 
 
 def raw_rows(images: np.ndarray) -> np.ndarray:
-    """(N, C, H, W) 8-bit images -> (N, D) float32 in [0, 1]; larger ones than `raw_size` are averaged down to it."""
+    """(N, C, H, W) stored images -> (N, D) float32 in [0, 1]; larger ones than `raw_size` are averaged down to it."""
+    top = np.float32(255 if images.dtype == np.uint8 else 65535)
     if max(images.shape[2:]) <= PROTOCOL.raw_size:
-        return (images / np.float32(255)).reshape(len(images), -1)
+        return (images / top).reshape(len(images), -1)
     size, parts = PROTOCOL.raw_size, []
     for start in range(0, len(images), 256):
-        part = torch.from_numpy(np.ascontiguousarray(images[start : start + 256])).float() / 255
+        part = torch.from_numpy(np.ascontiguousarray(images[start : start + 256])).float() / float(top)
         parts.append(torch.nn.functional.interpolate(part, size=(size, size), mode="area").flatten(1).numpy())
     return np.concatenate(parts)
+
+
+def advise(config: Any) -> None:
+    """Say what is better for photographs than a dense network, before one is built for them.
+
+    Raises:
+        InputError: it would be larger than any use of it.
+    """
+    if getattr(config, "model_type", None) not in DENSE or config.image_size < PHOTOGRAPH:
+        return
+    weights = 2 * config.num_pixels * config.hidden_sizes[0]
+    name, size = config.model_type.removeprefix(PREFIX), config.image_size
+    told = f"{name} is dense and knows no shapes in images of {size} pixels"
+    if weights > MOST_WEIGHTS:
+        raise InputError(
+            f"{told}; it would have {weights / 1e6:.0f} million weights. Pass --model_type conv_autoencoder, or a "
+            f"smaller --config.image_size."
+        )
+    logger.warning("warning: %s: for photographs take --model_type conv_autoencoder", told)
 
 
 def describe(config: Any) -> str:
@@ -76,9 +104,11 @@ IMAGE = Modality(
     shape_fields=("image_size", "num_channels"),
     shape_of=shape_of,
     fits=is_image,
-    reader=reader,
+    may_hold=may_hold_images,
+    reader=ImageReader,
     to_model=to_pixels,
     preprocessing=ImagePreprocessing,
+    advise=advise,
     changes=Changes(
         augmentation.KINDS,
         _on_pixels(augmentation.augment),

@@ -1,129 +1,193 @@
-"""Pictures of any kind -> uint8 (N, C, H, W) arrays: checked, decoded once, cached on disk."""
+"""Pictures of any kind -> stored rows (N, C, H, W): looked over, decoded once by one function, cached on disk."""
 
+import contextlib
+import functools
 import hashlib
-import io
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
-import PIL.ImageOps
 from numpy.lib.format import open_memmap
 
-from ..errors import InputError, Misfit, one_line
+from ...modeling.processors.opening import Picture, Refused, is_wide, open_picture, upright
+from ..command.data_arguments import DataArguments
+from ..errors import InputError, one_line
+from . import image_arrays
+from .image_plan import Plan, Planner
+from .image_survey import UNREADABLE, Cell, Survey, cells_of, require, survey_of
+from .image_values import Extent, extent_of, warn_of_stored
+from .modality import Preprocessing, Read
 
-CACHE_VERSION = 1
-UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, PIL.Image.DecompressionBombError)
+CACHE_VERSION = 2
+LARGE = 200 * 200  # pixels, from which threads decode faster than one
+THREADS = min(8, os.cpu_count() or 1)
 
 
-@dataclass
-class ImageDecoder:
-    """Decodes every split of a dataset to one size and number of channels.
+class ImageReader:
+    """Decodes every split of a dataset to rows of one shape: the first split decides, unless there is a model.
 
     Args:
-        size, channels: None takes them from the first image.
-        fit: resize and convert images that differ; otherwise they are an error.
-        skip_damaged: leave out images that cannot be decoded; otherwise they are an error.
+        wanted: `image_size` and `num_channels` of a new network, where they are given.
+        args: options of the user.
+        preprocessing: of the model that the rows are for, if there is one already.
     """
 
-    size: int | None = None
-    channels: int | None = None
-    fit: bool = False
-    skip_damaged: bool = False
+    def __init__(self, wanted: Mapping[str, Any], args: DataArguments, preprocessing: Preprocessing | None = None):
+        self.args = args
+        self.planner = Planner(wanted, args, preprocessing)
 
-    def from_arrays(self, images: np.ndarray, name: str) -> tuple[np.ndarray, str]:
-        """Arrays as they stand in a file -> (uint8 (N, C, H, W), fingerprint)."""
-        images = _to_uint8(images, name)
-        self.channels, self.size = self.channels or images.shape[1], self.size or images.shape[2]
-        shape = (self.channels, self.size, self.size)
-        if images.shape[1:] != shape:
-            if not self.fit:
-                raise Misfit(_misfit(name, "images", images.shape[1:], shape))
-            pictures = (PIL.Image.fromarray(i[0] if len(i) == 1 else i.transpose(1, 2, 0)) for i in images)
-            images = np.ascontiguousarray(np.stack([_pixels(picture, shape) for picture in pictures]))
-        return images, hashlib.sha256(images).hexdigest()[:16]
+    def from_arrays(self, values: np.ndarray, name: str) -> Read:
+        """Arrays (N, H, W), (N, H, W, C) or (N, C, H, W) of 1 to 64 channels, of any number type."""
+        values, survey = image_arrays.looked_over(values, name, self.args.value_range is None, self.args.alpha)
+        parts = functools.partial(extent_of, image_arrays.in_parts(values), name)
+        plan, facts = self.planner.plan(survey, parts, name)
+        stored = values if plan.plain else image_arrays.decoded(values, plan, name)
+        stored = np.ascontiguousarray(stored)
+        warn_of_stored(stored, name)
+        again = None if plan.plain else _remembering(lambda other: self._for(other).from_arrays(values, name).values)
+        fingerprint = hashlib.sha256(stored).hexdigest()[:16]
+        return Read(stored, np.arange(len(stored)), fingerprint, facts, plan.settings, plan.form, again)
 
-    def from_column(self, rows: Any, column: str, name: str) -> tuple[np.ndarray, list[int], str]:
-        """A column of a `datasets` split -> (uint8 (N, C, H, W), rows left out, fingerprint of the pixels).
-
-        The array is mapped from the cache, which the first call fills.
-        """
+    def from_column(self, rows: Any, column: str, name: str) -> Read:
+        """A column of files; what is stored is mapped from the cache, which the first call fills."""
         import datasets
 
         rows = rows.select_columns([column]).cast_column(column, datasets.Image(decode=False))
-        if self.size is None or self.channels is None:
-            first = self._first_readable(rows, column, name)
-            self.channels = self.channels or _channels(first)
-            if self.size is None and first.width != first.height:
-                raise Misfit(
-                    f"{name} has images of {first.height}x{first.width} pixels (height x width), expected square "
-                    f"ones. Pass --config.image_size N --fit_images to resize all to N x N."
-                )
-            self.size = self.size or first.height
-        shape = (self.channels, self.size, self.size)
-        key = [rows._fingerprint, column, len(rows), shape, self.fit, self.skip_damaged, CACHE_VERSION]
-        path = cache_folder() / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.npy"
+        survey = self._survey(rows, column, name)
+        wide = functools.partial(self._extent, rows, column, survey, name)
+        plan, facts = self.planner.plan(survey, wide, name)
+        key = [self._identity(rows, column), plan.key, self.args.skip_damaged, self.args.frames]
+        path = _cached(key, ".npy")
         if not path.is_file():
-            self._fill_cache(rows, column, name, shape, path)
-        facts = json.loads(path.with_suffix(".json").read_text())
-        return np.load(path, mmap_mode="c"), facts["skipped"], facts["fingerprint"]
+            with _whole(path) as part:
+                found = self._fill(rows, column, name, survey, plan, part)
+                path.with_suffix(".json").write_text(json.dumps(found))
+        found = json.loads(path.with_suffix(".json").read_text())
+        stored = np.load(path, mmap_mode="c")
+        warn_of_stored(stored, name)
+        again = _remembering(lambda other: self._for(other).from_column(rows, column, name).values)
+        kept = np.asarray(found["rows"]) if found["rows"] is not None else np.arange(len(stored))
+        return Read(stored, kept, found["fingerprint"], facts, plan.settings, plan.form, None if plan.plain else again)
 
-    def _fill_cache(self, rows: Any, column: str, name: str, shape: tuple[int, int, int], path: Path) -> None:
-        """Decode all rows into `path`, whole or not at all. One thread: with small images more only cost."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        skipped, row = [], -1
+    def _for(self, preprocessing: Preprocessing) -> "ImageReader":
+        """One that reads the same for another model."""
+        return ImageReader({}, self.args, preprocessing)
+
+    def _identity(self, rows: Any, column: str) -> list[Any]:
+        return [rows._fingerprint, column, len(rows), CACHE_VERSION]
+
+    def _survey(self, rows: Any, column: str, name: str) -> Survey:
+        path = _cached(["survey", *self._identity(rows, column)], ".json")
+        if not path.is_file():
+            with _whole(path) as part:
+                survey_of(cells_of(rows, column)).write(part)
+        survey = Survey.read(path)
+        if survey.bad and not self.args.skip_damaged:
+            row = next(iter(survey.bad))
+            cell = next(cells_of(rows.select([row]), column))
+            where = cell.where if cell.where != "row 0" else f"row {row}"
+            raise _bad(Cell(row, None, where), name, survey.bad[row], row in survey.damaged)
+        if not len(survey):
+            raise InputError(f"{name} is empty: none of its {len(rows)} images could be decoded.")
+        return survey
+
+    def _extent(self, rows: Any, column: str, survey: Survey, name: str) -> Extent:
+        """Of the values of those pictures that hold more than 8 bits."""
+
+        def values() -> Iterator[np.ndarray]:
+            for cell in cells_of(rows, column, 64):
+                if cell.row not in survey.bad:
+                    picture, _ = _opened(cell, 0, name, self.args.skip_damaged)
+                    if isinstance(picture, np.ndarray) or (picture is not None and is_wide(picture)):
+                        yield np.asarray(picture)
+
+        return extent_of(values(), name)
+
+    def _fill(self, rows: Any, column: str, name: str, survey: Survey, plan: Plan, path: Path) -> dict[str, Any]:
+        """Decode all into `path`. Returns which rows are there, None for all, and the fingerprint."""
+        frames = survey.frames if self.args.frames == "all" else {}
+        most = len(rows) + sum(frames.values()) - len(frames)
+        out, kept = open_memmap(path, mode="w+", dtype=plan.dtype, shape=(most, *plan.shape)), []
+        large = max(h * w for h, w in survey.shapes) >= LARGE
+        wanted = (cell for cell in cells_of(rows, column, 64 if large else 1024) if cell.row not in survey.bad)
+        jobs = ((cell, frame) for cell in wanted for frame in range(frames.get(cell.row, 1)))
+        one = functools.partial(self._one, plan, name)
+        for row, stored in _in_order(one, jobs, THREADS if large else 1):
+            if stored is not None:
+                out[len(kept)] = stored
+                kept.append(row)
+        if not kept:
+            raise InputError(f"{name} is empty: none of its {len(rows)} images could be decoded.")
+        values = out[: len(kept)]
+        fingerprint = hashlib.sha256(values).hexdigest()[:16]
+        if len(kept) < most:  # the file must hold exactly the images that are left
+            values = np.array(values)
+            with open(path, "wb") as file:
+                np.save(file, values)
+        del out, values
+        return {"rows": None if kept == list(range(len(rows))) else kept, "fingerprint": fingerprint}
+
+    def _one(self, plan: Plan, name: str, job: tuple[Cell, int]) -> tuple[int, np.ndarray | None]:
+        cell, frame = job
+        picture, _ = _opened(cell, frame, name, self.args.skip_damaged)
+        if picture is None:
+            return cell.row, None
         try:
-            out = open_memmap(part, mode="w+", dtype=np.uint8, shape=(len(rows), *shape))
-            for batch in rows.with_format("arrow").iter(1024):
-                for cell in batch[column].to_pylist():
-                    row += 1
-                    image = self._read(cell, row, name)
-                    if image is None:
-                        skipped.append(row)
-                        continue
-                    found = (_channels(image), image.height, image.width)
-                    if found != shape and not self.fit:
-                        raise Misfit(_misfit(name, f"image {row}", found, shape))
-                    out[row - len(skipped)] = _pixels(image, shape)
-            kept = out[: len(rows) - len(skipped)]
-            fingerprint = hashlib.sha256(kept).hexdigest()[:16]
-            if skipped:  # the file must hold exactly the images that are left
-                kept = np.array(kept)
-                with open(part, "wb") as file:
-                    np.save(file, kept)
-            del out, kept
-            path.with_suffix(".json").write_text(json.dumps({"skipped": skipped, "fingerprint": fingerprint}))
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+            return cell.row, plan.row(picture)
+        except ValueError as error:
+            if self.args.skip_damaged:
+                return cell.row, None
+            raise _bad(cell, name, one_line(error), damaged=False) from None
 
-    def _first_readable(self, rows: Any, column: str, name: str) -> PIL.Image.Image:
-        for row in range(len(rows)):
-            image = self._read(rows[row][column], row, name)
-            if image is not None:
-                return image
-        raise InputError(f"{name} is empty: none of its {len(rows)} images could be decoded.")
 
-    def _read(self, cell: Any, row: int, name: str) -> PIL.Image.Image | None:
-        """The picture in one cell; None if it is damaged and may be left out."""
-        try:
-            if not cell or (cell.get("bytes") is None and not cell.get("path")):
-                raise ValueError("there is no image")
-            image = PIL.Image.open(io.BytesIO(cell["bytes"]) if cell.get("bytes") is not None else cell["path"])
-            image.load()
-            return image if image.format == "PNG" else PIL.ImageOps.exif_transpose(image)
-        except UNREADABLE as error:
-            if self.skip_damaged:
-                return None
-            where = (cell or {}).get("path") or f"row {row}"
-            raise InputError(
-                f"image {row} of {name} ({where}) is damaged: {one_line(error)}. Mend or remove it, or pass "
-                f"--skip_damaged to leave such images out."
-            ) from None
+def _remembering(read: Callable[[Preprocessing], np.ndarray]) -> Callable[[Preprocessing], np.ndarray]:
+    """`read`, once for each way of preprocessing."""
+    known: dict[str, np.ndarray] = {}
+
+    def again(preprocessing: Preprocessing) -> np.ndarray:
+        if preprocessing.key not in known:
+            known[preprocessing.key] = read(preprocessing)
+        return known[preprocessing.key]
+
+    return again
+
+
+def _opened(cell: Cell, frame: int, name: str, skip: bool) -> tuple[Picture | None, Cell]:
+    """The picture in one cell, decoded and upright; None if it is damaged and may be left out."""
+    try:
+        picture = open_picture(require(cell), frame)
+        return (picture if isinstance(picture, np.ndarray) else upright(picture)), cell
+    except UNREADABLE as error:
+        if skip:
+            return None, cell
+        raise _bad(cell, name, one_line(error), not isinstance(error, Refused)) from None
+
+
+def _bad(cell: Cell, name: str, why: str, damaged: bool) -> InputError:
+    what = "is damaged" if damaged else "cannot be used"
+    return InputError(
+        f"image {cell.row} of {name} ({cell.where}) {what}: {why.rstrip('.')}. Mend or remove it, or pass "
+        f"--skip_damaged to leave such images out."
+    )
+
+
+def _in_order(one: Callable[[Any], tuple[int, Any]], jobs: Iterable[Any], threads: int) -> Iterator[tuple[int, Any]]:
+    """`map`, by several threads where that helps; few results wait at a time."""
+    if threads == 1:
+        yield from map(one, jobs)
+        return
+    waiting: list[Any] = []
+    with ThreadPoolExecutor(threads) as pool:
+        for job in jobs:
+            waiting.append(pool.submit(one, job))
+            if len(waiting) == 2 * threads:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
 
 
 def cache_folder() -> Path:
@@ -132,62 +196,17 @@ def cache_folder() -> Path:
     return Path(os.environ.get("PRETUNE_CACHE") or Path(home) / "pretune").expanduser()
 
 
-def _channels(image: PIL.Image.Image) -> int:
-    """1 for a grey picture of 1, 8, 16 or 32 bits, 3 for any other."""
-    return 1 if image.mode in ("1", "L", "LA") or image.mode[0] in "IF" else 3
+def _cached(key: list[Any], ending: str) -> Path:
+    return cache_folder() / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}{ending}"
 
 
-def _pixels(image: PIL.Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
-    """A picture as uint8 of `shape` (C, H, W); 16-bit grey keeps its upper 8 bits."""
-    channels, height, width = shape
-    if image.mode[0] == "I":
-        image = PIL.Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
-    mode = "L" if channels == 1 else "RGB"
-    image = image if image.mode == mode else image.convert(mode)
-    if image.size != (width, height):
-        image = image.resize((width, height), PIL.Image.Resampling.BILINEAR)
-    pixels = np.asarray(image)
-    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
-
-
-def _misfit(name: str, what: str, found: tuple[int, ...], expected: tuple[int, ...]) -> str:
-    return (
-        f"{what} of {name}: {'x'.join(map(str, found))} (channels x height x width), expected "
-        f"{'x'.join(map(str, expected))}. Pass --fit_images to resize and convert, or for a new network "
-        f"--config.image_size and --config.num_channels."
-    )
-
-
-def _to_uint8(images: np.ndarray, name: str) -> np.ndarray:
-    """(N, H, W), (N, H, W, C) or (N, C, H, W), 8-bit or float in [0, 1] -> (N, C, H, W) uint8."""
-    if images.ndim not in (3, 4):
-        raise InputError(
-            f"images of {name} have shape {images.shape}, expected (N, H, W), (N, H, W, C) or (N, C, H, W)."
-        )
-    if len(images) == 0:
-        raise InputError(f"{name} is empty: expected at least one image.")
-    images = images[:, None] if images.ndim == 3 else images
-    if images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
-        images = images.transpose(0, 3, 1, 2)
-    if images.shape[1] not in (1, 3) or images.shape[2] != images.shape[3]:
-        raise InputError(f"images of {name} have shape {images.shape[1:]}, expected 1 or 3 channels and a square.")
-    if images.dtype == np.uint8:
-        return np.ascontiguousarray(images)
-    if images.dtype == bool:
-        return images.astype(np.uint8) * np.uint8(255)
-    top = 255 if np.issubdtype(images.dtype, np.integer) else 1 if np.issubdtype(images.dtype, np.floating) else None
-    if top is None:
-        raise InputError(f"images of {name} are of type {images.dtype}, expected 8-bit integers or floats in [0, 1].")
-    result = np.empty(images.shape, dtype=np.uint8)
-    for start in range(0, len(images), 1024):  # in parts, so that floats are never in memory twice
-        part = images[start : start + 1024]
-        if top == 1 and not np.isfinite(part).all():
-            bad = start + int(np.argmax(~np.isfinite(part).reshape(len(part), -1).all(1)))
-            raise InputError(f"image {bad} of {name} holds NaN or infinity, expected floats in [0, 1]. Remove it.")
-        if part.min() < 0 or part.max() > top:
-            raise InputError(
-                f"images of {name} ({images.dtype}) hold values from {part.min():g} to {part.max():g}, expected "
-                f"{'floats from 0 to 1' if top == 1 else 'integers from 0 to 255'}. Scale them and save them again."
-            )
-        result[start : start + 1024] = np.rint(part * 255) if top == 1 else part
-    return result
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A file to write that takes the place of `path` at the end, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,109 +1,164 @@
-"""8-bit images at the size, channels and colour scale that a model takes, by its own image processor."""
+"""Stored rows at the size, channels and colour scale that a model takes, by its own image processor."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import torch
 from torch import nn
 from transformers import AutoImageProcessor, PreTrainedConfig
 
 from ...configuration.backbones import channels_of
 from ...modeling.families import family_of
+from ...modeling.processors.image import AutoencoderImageProcessor
+from ...modeling.processors.pictures import Reading, numbers_of
 from ..errors import InputError, one_line
+from .image_plan import Plan
 
-AT_ONCE = 1024  # images resized at once
-GREY = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue: ITU-R 601-2, as PIL's "L"
+PROBE = 64  # pixels a side of pictures by which an image processor is measured
+MISSING = (OSError, ValueError, ImportError, KeyError, RuntimeError)
 
 
-class Normalise(nn.Module):
-    """The last step of an image processor of transformers, on the device.
+class Scaled(nn.Module):
+    """The last step of an image processor of transformers or timm, on the device.
 
     Args:
-        mean, std: (C,), of pixels in [0, 1].
+        low, high: (C,), what it makes of black and of white.
     """
 
-    def __init__(self, mean: list[float], std: list[float]):
+    def __init__(self, low: np.ndarray, high: np.ndarray):
         super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("low", torch.from_numpy(low).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("span", torch.from_numpy(high - low).view(1, -1, 1, 1), persistent=False)
 
     def forward(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """`pixel_values` (B, C, H, W) in [0, 1] -> the same, normalised."""
-        return {**inputs, "pixel_values": (inputs["pixel_values"] - self.mean) / self.std}
+        return {**inputs, "pixel_values": inputs["pixel_values"] * self.span + self.low}
 
 
 class ImagePreprocessing:
-    """What lies between stored images and one model.
+    """What lies between pictures and one model.
 
     Args:
-        name, revision: checkpoint whose image processor is used; of our families the config says all.
+        name, revision: checkpoint whose image processor is used; None for a new network of ours.
         config: of the model.
-        fit_images: resize and convert images for one of our models too, if they have another size, and make colour
-            grey for a model of transformers that takes grey.
+        settings: of `Read`, for one of our models: they hold before those that were saved with it.
+
+    Attributes:
+        shape: (C, H, W) that the model takes.
+        ragged: the image processor gives other shapes for pictures that are not square.
 
     Raises:
         InputError: a model of transformers without an image processor.
     """
 
-    def __init__(self, name: str | None, revision: str | None, config: PreTrainedConfig, fit_images: bool):
-        self.name, self.config, self.fit_images = name, config, fit_images
+    def __init__(self, name: str | None, revision: str | None, config: PreTrainedConfig, settings: Mapping[str, Any]):
+        self.name, self.config, self.ragged = name, config, False
         family = family_of(config)
         self.ours = family is not None
         self.on_device: nn.Module = nn.Identity()
         if self.ours:
-            self.processor = family.processor.for_config(config)
+            self.processor = family.processor.for_config(config, **{**_saved(name, revision), **settings})
+            self.shape = (config.num_channels, config.image_size, config.image_size)
+            plan = Plan(self.processor.reading, config.image_size, config.image_size, self.processor.resize_mode)
+            self.key = plan.key
             return
-        try:
-            options = {"revision": revision or "main", "backend": "pil", "trust_remote_code": False}
-            self.processor: Any = AutoImageProcessor.from_pretrained(name, **options)
-        except (OSError, ValueError, ImportError) as error:
-            raise InputError(
-                f"model {name} has no image processor that can be loaded: {one_line(error)} Save one beside it "
-                f"(AutoImageProcessor.save_pretrained)."
-            ) from None
-        if getattr(self.processor, "do_normalize", False):
-            self.on_device = Normalise(self.processor.image_mean, self.processor.image_std)
+        self.processor, self.channels = _processor_of(name, revision), channels_of(config)
+        self._measure()
+        self.key = json.dumps([self.processor.to_dict(), self.channels], sort_keys=True, default=str)
 
     def fitted(self, values: np.ndarray) -> np.ndarray:
-        """8-bit images (N, C, H, W) at this model's size and channels.
+        """Plain 8-bit images (N, c, h, w) -> (N, C, H, W) as this model takes them.
 
         Raises:
-            InputError: one of our models takes another size or number of channels, or a model of transformers takes
-                grey and these are in colour, and not `fit_images`.
+            InputError: channels that do not fit.
         """
-        if self.ours and values.shape[1:] == self._shape():
+        ours = self.ours and self.processor.reading == Reading(values.shape[1])
+        if ours and values.shape[1:] == self.shape:
             return values
         out = None
-        for start in range(0, len(values), AT_ONCE):
-            part = self._process(values[start : start + AT_ONCE])
-            out = np.empty((len(values), *part.shape[1:]), np.uint8) if out is None else out
-            out[start : start + AT_ONCE] = part
+        try:
+            for row, image in enumerate(values):
+                fitted = self.processor.stored(image, True) if self.ours else self.prepared(image)
+                out = np.empty((len(values), *fitted.shape), fitted.dtype) if out is None else out
+                out[row] = fitted
+        except ValueError as error:
+            raise InputError(f"model {self.name} does not take these images: {one_line(error)}") from None
         return out
 
-    def _shape(self) -> tuple[int, int, int]:
-        return (self.config.num_channels, self.config.image_size, self.config.image_size)
+    def prepared(self, numbers: np.ndarray) -> np.ndarray:
+        """One picture (c, h, w) of 8 or 16 bits -> (C, H, W) uint8: of a network that is not ours, not normalised.
 
-    def _process(self, images: np.ndarray) -> np.ndarray:
-        if self.ours and not self.fit_images:
-            raise InputError(
-                f"model {self.name} takes images of {'x'.join(map(str, self._shape()))} (channels x height x width), "
-                f"these are {'x'.join(map(str, images.shape[1:]))}. Pass --fit_images to resize and convert them."
+        Raises:
+            ValueError: it has other channels, or comes out in another shape than the others.
+        """
+        if numbers.dtype == np.uint16:
+            numbers = ((numbers.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        numbers = numbers_of(numbers, Reading(self.channels), first_axis=True)
+        values = (self._processed(numbers) - self._low) / self._span
+        if values.shape != self.shape:
+            raise ValueError(
+                f"the model's image processor makes {'x'.join(map(str, values.shape))} of it and "
+                f"{'x'.join(map(str, self.shape))} of others: pass --resize crop"
             )
-        if not self.ours:  # transformers' processors take colour as it comes
-            images = self._converted(images)
-        plain = {"do_rescale": False, "do_normalize": False, "return_tensors": "np"}
-        pixels = self.processor(list(images), input_data_format="channels_first", **plain)["pixel_values"]
-        return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+        return np.rint(values * 255).clip(0, 255).astype(np.uint8)
 
-    def _converted(self, images: np.ndarray) -> np.ndarray:
-        """8-bit images in as many channels as a model of transformers takes."""
-        channels = channels_of(self.config)
-        if images.shape[1] == 1:
-            return images.repeat(channels, 1)
-        if channels == 1:
-            if not self.fit_images:
-                raise InputError(
-                    f"model {self.name} takes grey images, these are in colour. Pass --fit_images to convert them."
-                )
-            return np.rint(np.tensordot(images, GREY, (1, 0))).astype(np.uint8)[:, None]
-        return images
+    def _processed(self, numbers: np.ndarray) -> np.ndarray:
+        """What the image processor makes of one picture (C, H, W), as a pipeline hands it over."""
+        picture = numbers[0] if len(numbers) == 1 else np.ascontiguousarray(numbers.transpose(1, 2, 0))
+        if len(numbers) in (1, 3):
+            return self._call(PIL.Image.fromarray(picture))
+        if hasattr(self.processor, "val_transforms"):
+            raise ValueError(f"image processors of timm take 1 or 3 channels, not {len(numbers)}")
+        return self._call(numbers, input_data_format="channels_first")
+
+    def _call(self, picture: Any, **options: Any) -> np.ndarray:
+        found = self.processor(picture, return_tensors="pt", **options)["pixel_values"]
+        return found[0].numpy()
+
+    def _measure(self) -> None:
+        """Which shape comes out, and what becomes of black and white: every processor's last steps are linear."""
+        black = np.zeros((self.channels, PROBE, PROBE), np.uint8)
+        try:
+            low, high = self._processed(black), self._processed(black + np.uint8(255))
+            wide = self._processed(np.zeros((self.channels, PROBE, 2 * PROBE), np.uint8))
+        except (*MISSING, TypeError, IndexError) as error:
+            raise InputError(
+                f"the image processor of model {self.name} does not take images of {self.channels} channels: "
+                f"{one_line(error)} Set it to those of the network in its preprocessor_config.json."
+            ) from None
+        self.shape, self.ragged = low.shape, wide.shape != low.shape
+        middle = (slice(None), low.shape[1] // 2, low.shape[2] // 2)
+        low, high = low[middle].astype(np.float32), high[middle].astype(np.float32)
+        self._low, self._span = low[:, None, None], (high - low)[:, None, None]
+        if (low != 0).any() or (high != 1).any():
+            self.on_device = Scaled(low, high)
+
+
+def _saved(name: str | None, revision: str | None) -> dict[str, Any]:
+    """Settings of the processor that was saved with one of our models; none where there is none."""
+    if name is None:
+        return {}
+    try:
+        saved = AutoImageProcessor.from_pretrained(
+            name, revision=revision or "main", backend="pil", trust_remote_code=False
+        )
+    except MISSING:
+        return {}
+    if not isinstance(saved, AutoencoderImageProcessor):
+        return {}
+    return {key: getattr(saved, key) for key in ("resize_mode", "value_range", "stored_bits", "alpha")}
+
+
+def _processor_of(name: str, revision: str | None) -> Any:
+    try:
+        return AutoImageProcessor.from_pretrained(
+            name, revision=revision or "main", backend="pil", trust_remote_code=False
+        )
+    except MISSING as error:
+        raise InputError(
+            f"model {name} has no image processor that can be loaded: {one_line(error)} Save one beside it "
+            f"(AutoImageProcessor.save_pretrained)."
+        ) from None

@@ -1,14 +1,17 @@
 """What is particular to a kind of input, as one row that all else asks: nothing above knows images from speech."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor, nn
 
+from ..command.data_arguments import DataArguments
+
 Inputs = dict[str, Tensor]  # a model's arguments: {"pixel_values": (B, C, H, W)} for images
+PLAIN = "plain"  # the form of stored rows that are the samples as they are
 
 
 @dataclass(frozen=True)
@@ -41,14 +44,38 @@ class Words:
         return {name: getattr(self, name) for name in names}
 
 
+@dataclass(frozen=True)
+class Read:
+    """A split as a reader gives it.
+
+    Args:
+        values: (N, ...), stored rows.
+        rows: (M,) the row of the split that each came from; damaged ones are missing, others may be there twice.
+        fingerprint: changes whenever the stored rows do.
+        facts: what samples there are and what is done to them, a line each; nothing where that goes without saying.
+        settings: how they were read, for the processor that is saved beside a new model.
+        form: PLAIN, or the `key` of what brought them to their shape.
+        again: reads the same samples for a model with other preprocessing, (N, ...) rows in their order; None for
+            plain ones, which `Preprocessing.fitted` takes.
+    """
+
+    values: np.ndarray
+    rows: np.ndarray
+    fingerprint: str
+    facts: Sequence[str] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    form: str = PLAIN
+    again: Callable[["Preprocessing"], np.ndarray] | None = None
+
+
 class Reader(Protocol):
-    """Decodes every split of a dataset to rows of one shape, each sample once."""
+    """Decodes every split of a dataset to rows of one shape, each sample once. Raises InputError."""
 
-    def from_arrays(self, values: np.ndarray, name: str) -> tuple[np.ndarray, str]:
-        """Arrays as they stand in a file -> (stored rows (N, ...), fingerprint)."""
+    def from_arrays(self, values: np.ndarray, name: str) -> Read:
+        """Arrays as they stand in a file."""
 
-    def from_column(self, rows: Any, column: str, name: str) -> tuple[np.ndarray, list[int], str]:
-        """A column of a `datasets` split -> (stored rows (N, ...), rows left out, fingerprint)."""
+    def from_column(self, rows: Any, column: str, name: str) -> Read:
+        """A column of a `datasets` split."""
 
 
 class Preprocessing(Protocol):
@@ -58,14 +85,16 @@ class Preprocessing(Protocol):
         ours: the model is of one of our families.
         processor: is saved beside the model.
         on_device: from `Modality.to_model`'s arguments to the model's own, a module without weights to train.
+        key: changes with all that decides what `fitted` gives; rows of this form are fitted already.
     """
 
     ours: bool
     processor: Any
     on_device: nn.Module
+    key: str
 
     def fitted(self, values: np.ndarray) -> np.ndarray:
-        """Stored rows (N, ...) in the shape that the model takes."""
+        """Plain stored rows (N, ...) in the shape that the model takes."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +127,13 @@ class Modality:
         shape_fields: fields of a config that say what a model takes.
         shape_of: stored rows -> those fields of a new network's config.
         fits: is this `datasets` feature a column of ours?
-        reader: (wanted shape fields, fit samples that differ, skip damaged ones) -> a `Reader`.
+        may_hold: can it be one, if the user says so?
+        reader: (shape fields wanted of a new network, options, the model's preprocessing if there is one) -> a
+            `Reader`.
         to_model: stored rows on the device -> the model's arguments.
-        preprocessing: (checkpoint or None, revision, config, fit samples that differ) -> its `Preprocessing`.
+        preprocessing: (checkpoint or None, revision, config, settings of `Read` that its processor is to have) -> its
+            `Preprocessing`.
+        advise: looks at a new network's config before it is built; may say something, or raise InputError.
         changes: random ones, while training.
         raw: stored rows -> (N, D) float32, the report's floor without a network.
         show: draws originals over reconstructions (path, originals, reconstructions), both as the model has them.
@@ -118,9 +151,11 @@ class Modality:
     shape_fields: tuple[str, ...]
     shape_of: Callable[[np.ndarray], dict[str, Any]]
     fits: Callable[[Any], bool]
-    reader: Callable[[Mapping[str, Any], bool, bool], Reader]
+    may_hold: Callable[[Any], bool]
+    reader: Callable[[Mapping[str, Any], DataArguments, Preprocessing | None], Reader]
     to_model: Callable[[Tensor], Inputs]
-    preprocessing: Callable[[str | None, str | None, Any, bool], Preprocessing]
+    preprocessing: Callable[[str | None, str | None, Any, Mapping[str, Any]], Preprocessing]
+    advise: Callable[[Any], None]
     changes: Changes
     raw: Callable[[np.ndarray], np.ndarray]
     show: Callable[[Path, np.ndarray, np.ndarray], None]

@@ -120,6 +120,8 @@ def classifier_config(
     config = copy.deepcopy(config)
     config.id2label = dict(enumerate(data.label_names))
     config.label2id = {name: number for number, name in config.id2label.items()}
+    if hasattr(config, "label_names"):  # where a network of timm keeps them
+        config.label_names = list(data.label_names)
     several = data.labels.ndim == 2
     config.problem_type = "multi_label_classification" if several else "single_label_classification"
     allowed = ("reconstruction_weight",) if is_ours(config) else ()

@@ -1,4 +1,4 @@
-"""Any pretrained encoder as evaluation and embedding see it: stored samples in, features out.
+"""Any pretrained encoder as evaluation and embedding see it: samples in, features out.
 
 Features are what the model's own classifier is given, so each model pools its features the way it defines: the
 embedding of an autoencoder, the class token of a ViT, the mean over a ResNet's last map.
@@ -7,7 +7,7 @@ embedding of an autoencoder, the class token of a ViT, the mean over a ResNet's 
 import copy
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,13 @@ from transformers import PreTrainedConfig
 
 from ...modeling.shared.evaluating import evaluating
 from ..data.batches import Columns
+from ..data.samples import Samples
 from ..errors import InputError, one_line
 from ..modalities.listing import MODALITIES, modality_of
-from ..modalities.modality import Modality
+from ..modalities.modality import PLAIN, Modality
 from .bare_encoders import bare_config, load_bare, new_bare
 from .heads import head_of, head_prefixes, renew_head
-from .loading import auto_classifier, is_ours, load_classifier, load_config
+from .loading import auto_classifier, load_classifier, load_config
 
 AT_ONCE = 1024  # samples encoded before anything is written
 # Of a config: what is set here for every model, and what says where it came from but not what it computes.
@@ -45,9 +46,26 @@ def config_and_modality(name: str, revision: str | None) -> tuple[PreTrainedConf
     return config, modality_of(config), False
 
 
-def shape_wanted(config: PreTrainedConfig, modality: Modality) -> dict[str, Any]:
-    """What one of our models takes, by the modality's `shape_fields`; nothing for others, whose processor fits."""
-    return {name: getattr(config, name) for name in modality.shape_fields} if is_ours(config) else {}
+class Fitting:
+    """Stored rows that a model's preprocessing fits as they are asked for, so that a large set is never held so.
+
+    Args:
+        values: (N, ...), plain stored rows.
+        fit: see `Preprocessing.fitted`.
+    """
+
+    def __init__(self, values: np.ndarray, fit: Callable[[np.ndarray], np.ndarray]):
+        self.values, self.fit = values, fit
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        """Those at `rows`, fitted."""
+        return self.fit(self.values[rows])
+
+
+Rows = np.ndarray | Fitting  # (N, ...) as a model takes them
 
 
 class Encoder:
@@ -59,11 +77,10 @@ class Encoder:
         num_labels: classes of the heads it is given.
         device: where features are computed.
         batch_size: samples at once.
-        fit_images: bring samples of another shape to one of our models too.
 
     Attributes:
         modality: what it takes.
-        fingerprint: changes with all that its features depend on: weights, config, processor and `fit_images`.
+        fingerprint: changes with all that its features depend on: weights, config and processor.
 
     Raises:
         InputError: it cannot be loaded whole, is no encoder of a kind of input we know, or has no processor.
@@ -76,44 +93,45 @@ class Encoder:
         num_labels: int,
         device: torch.device,
         batch_size: int,
-        fit_images: bool = False,
     ):
         self.name, self.device, self.batch_size = name, device, batch_size
         self.config, self.modality, self.bare = config_and_modality(name, revision)
         self.config.num_labels, self.config.problem_type = num_labels, "single_label_classification"
         if hasattr(self.config, "reconstruction_weight"):
             self.config.reconstruction_weight = 0.0  # encoder and head alone
-        self.preprocessing = self.modality.preprocessing(name, revision, self.config, fit_images)
+        self.preprocessing = self.modality.preprocessing(name, revision, self.config, {})
         self.pretrained = (load_bare if self.bare else load_classifier)(name, revision, self.config).eval()
         state = self.pretrained.state_dict()
         head = head_prefixes(self.pretrained)
-        settings = [_identity(self.config.to_dict()), _identity(self.preprocessing.processor.to_dict()), fit_images]
+        settings = [_identity(self.config.to_dict()), _identity(self.preprocessing.processor.to_dict())]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
         for key in sorted(key for key in state if not key.startswith(head)):
             digest.update(key.encode() + state[key].reshape(-1).view(torch.uint8).numpy().tobytes())
         self.fingerprint = digest.hexdigest()[:16]
 
-    def check(self, values: np.ndarray) -> None:
-        """Encode the first of `values` (N, ...).
+    def check(self, data: Samples) -> None:
+        """Encode the first of them.
 
         Raises:
             InputError: it does not go through: found now, not after an hour.
         """
         try:
-            self.features(self.classifier(True, 0), values[:1])
+            self.features(self.classifier(True, 0), self.rows(data)[:1])
         except InputError:
             raise
         except (ValueError, RuntimeError, IndexError) as error:
             raise InputError(
                 f"model {self.name} does not take {self.modality.words.many} of "
-                f"{'x'.join(map(str, values.shape[1:]))} as its processor gives them: {one_line(error)} Set size and "
-                f"channels in its preprocessor_config.json to those of its network, or convert the "
+                f"{'x'.join(map(str, data.values.shape[1:]))} as its processor gives them: {one_line(error)} Set size "
+                f"and channels in its preprocessor_config.json to those of its network, or convert the "
                 f"{self.modality.words.many}."
             ) from None
 
-    def fitted(self, values: np.ndarray) -> np.ndarray:
-        """Stored rows (N, ...) as this model takes them; see `Preprocessing`."""
-        return self.preprocessing.fitted(values)
+    def rows(self, data: Samples) -> Rows:
+        """Samples as this model takes them: read for it, or fitted when they are asked for."""
+        if data.form == PLAIN or data.form == self.preprocessing.key:
+            return data.values if data.form != PLAIN else Fitting(data.values, self.preprocessing.fitted)
+        return data.taken_by(self.preprocessing).values
 
     def classifier(self, pretrained: bool, seed: int) -> nn.Module:
         """A copy with a new head, or with all weights new, that takes what `Modality.to_model` gives; `seed` decides
@@ -131,11 +149,11 @@ class Encoder:
         model = model if isinstance(prepare, nn.Identity) else Prepared(model, prepare)
         return model.to(self.device).eval()
 
-    def features(self, model: nn.Module, values: np.ndarray) -> np.ndarray:
-        """(N, ...) stored rows -> (N, D) float32: what `model`'s classifier is given."""
+    def features(self, model: nn.Module, values: Rows) -> np.ndarray:
+        """(N, ...) rows as this model takes them -> (N, D) float32: what `model`'s classifier is given."""
         return np.concatenate(list(self.iter_features(model, values)))
 
-    def iter_features(self, model: nn.Module, values: np.ndarray) -> Iterator[np.ndarray]:
+    def iter_features(self, model: nn.Module, values: Rows) -> Iterator[np.ndarray]:
         """`features` (N, D), a part of the samples at a time."""
         seen: list[torch.Tensor] = []
         bare = model.model if isinstance(model, Prepared) else model
@@ -147,14 +165,14 @@ class Encoder:
         finally:
             handle.remove()
 
-    def classes(self, model: nn.Module, values: np.ndarray) -> np.ndarray:
-        """(N, ...) stored rows -> (N,) class numbers that `model` gives them."""
+    def classes(self, model: nn.Module, values: Rows) -> np.ndarray:
+        """(N, ...) rows as this model takes them -> (N,) class numbers that `model` gives them."""
         return np.concatenate([logits.argmax(1).cpu().numpy() for logits in self._outputs(model, values)])
 
-    def _outputs(self, model: nn.Module, values: np.ndarray) -> Iterator[torch.Tensor]:
+    def _outputs(self, model: nn.Module, values: Rows) -> Iterator[torch.Tensor]:
         """Logits of AT_ONCE samples after the other, in bounded memory."""
         for start in range(0, len(values), AT_ONCE):
-            part = np.ascontiguousarray(self.fitted(values[start : start + AT_ONCE]))
+            part = np.ascontiguousarray(values[start : start + AT_ONCE])
             with evaluating(model):
                 batches = Columns(part, self.modality.to_model, self.device).in_order(self.batch_size)
                 logits = [model(**batch).logits for batch in batches]

@@ -61,6 +61,7 @@ def load_config(name: str, revision: str | None, of_transformers: bool = False) 
         config = read_config(name, revision)
     except LOADING_ERRORS as error:
         raise InputError(f"model {name} cannot be loaded: {one_line(error)} {MODEL_HINT}") from None
+    mend_timm(config)
     if any(kind.endswith("WithTeacher") for kind in getattr(config, "architectures", None) or []):
         config.architectures = []  # two heads and no loss (DeiT, LeViT): the plain classifier on the same encoder
     if hasattr(config, "auto_map"):  # names code files of the repository it came from, which a new run does not have
@@ -74,6 +75,12 @@ def load_config(name: str, revision: str | None, of_transformers: bool = False) 
             f"or one of transformers' (resnet, convnext, vit, swin, dinov2, mobilenet_v2 ...)."
         )
     raise InputError(f"model {name} is of type {config.model_type!r}, expected one of {known}.")
+
+
+def mend_timm(config: PreTrainedConfig) -> None:
+    """Take out of a timm network's arguments what its wrapper gives by itself, and timm's own export leaves there."""
+    if config.model_type == "timm_wrapper" and config.model_args:
+        config.model_args = {key: value for key, value in config.model_args.items() if key != "num_classes"}
 
 
 def load_quietly(auto_class: Any, name: str, revision: str | None, config: PreTrainedConfig, **options: Any) -> Any:

@@ -10,7 +10,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATIO
 
 from ...configuration.backbones import WORKING, channels_of
 from ..errors import InputError, one_line
-from .loading import LOADING_ERRORS, is_ours, load_config, read_config
+from .loading import LOADING_ERRORS, is_ours, load_config, mend_timm, read_config
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ def published_config(name: str, revision: str | None) -> PreTrainedConfig:
             f"Pass --backbone {folder / 'backbone'}" if (folder / "backbone").is_dir() else "Go on with --init_from"
         )
         raise InputError(f"backbone {name} is a model of pretune, expected one of transformers. {found}.")
+    mend_timm(config)
     if config.model_type not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES:
         raise InputError(f"backbone {name} is of type {config.model_type!r}, {WORKING}.")
     return config

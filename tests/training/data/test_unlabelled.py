@@ -32,8 +32,8 @@ def seen(monkeypatch):
     """The unlabelled and the evaluation images of the runs in a test."""
     found, real = [], unlabelled.load_unlabelled
 
-    def load(args, modality, wanted, evaluation, fitted):
-        found.append((real(args, modality, wanted, evaluation, fitted), evaluation))
+    def load(args, modality, preprocessing, evaluation):
+        found.append((real(args, modality, preprocessing, evaluation), evaluation))
         return found[-1][0]
 
     monkeypatch.setattr("pretune.training.finetune.load_unlabelled", load)

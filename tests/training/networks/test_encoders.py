@@ -47,7 +47,7 @@ def foreign(request, tmp_path):
 def test_features_are_what_the_model_pools_from_what_its_processor_gives(foreign):
     folder, base_class, model, processor = foreign
     encoder = Encoder(str(folder), None, 3, CPU, 2)
-    found = encoder.features(encoder.classifier(True, 0), IMAGES)
+    found = encoder.features(encoder.classifier(True, 0), encoder.preprocessing.fitted(IMAGES))
     pixels = processor(
         [image.repeat(3, 0) for image in IMAGES], input_data_format="channels_first", return_tensors="pt"
     )
@@ -66,7 +66,7 @@ def test_copies_share_the_encoder_and_new_heads_follow_the_seed(foreign):
     assert scratch.keys() == same.keys() and any(not torch.equal(scratch[k], same[k]) for k in same)
     pixels = torch.rand(2, 3, 16, 16)
     assert encoder.classifier(True, 0)(pixel_values=pixels, labels=torch.tensor([0, 2])).loss.isfinite()
-    assert encoder.classes(encoder.classifier(True, 0), IMAGES).shape == (5,)
+    assert encoder.classes(encoder.classifier(True, 0), encoder.preprocessing.fitted(IMAGES)).shape == (5,)
 
 
 def test_a_checkpoint_that_lacks_a_tensor_is_refused(foreign):
@@ -91,15 +91,14 @@ def test_a_missing_processor_and_models_of_other_kinds_are_one_line_errors(forei
         Encoder(str(tmp_path / "nothing"), None, 3, CPU, 2)
 
 
-def test_a_grey_model_refuses_colour_or_makes_it_grey(tmp_path):
+def test_a_grey_model_has_colour_made_grey(tmp_path):
     ResNetForImageClassification(ResNetConfig(**{**RESNET.to_dict(), "num_channels": 1})).save_pretrained(tmp_path)
     ViTImageProcessorPil(size={"height": 16, "width": 16}, image_mean=[0.4], image_std=[0.3]).save_pretrained(tmp_path)
     colour = IMAGES.repeat(3, 1)
-    with pytest.raises(InputError, match="takes grey images, these are in colour. Pass --fit_images"):
-        Encoder(str(tmp_path), None, 3, CPU, 2).fitted(colour)
-    encoder = Encoder(str(tmp_path), None, 3, CPU, 2, fit_images=True)
-    assert np.array_equal(encoder.fitted(colour), encoder.fitted(IMAGES))
-    assert encoder.features(encoder.classifier(True, 0), colour).shape == (5, 12)
+    encoder = Encoder(str(tmp_path), None, 3, CPU, 2)
+    fitted = encoder.preprocessing.fitted(colour)
+    assert np.array_equal(fitted, encoder.preprocessing.fitted(IMAGES))
+    assert encoder.features(encoder.classifier(True, 0), fitted).shape == (5, 12)
 
 
 def test_loading_a_processor_says_nothing_of_deprecations(foreign, caplog):
@@ -112,7 +111,7 @@ def test_loading_a_processor_says_nothing_of_deprecations(foreign, caplog):
 
 
 @pytest.mark.parametrize("family", list(ROWS))
-def test_ours_give_their_code_and_take_other_sizes_only_when_asked(family, tmp_path):
+def test_ours_give_their_code_and_take_other_sizes(family, tmp_path):
     model = tiny_model(family).eval()
     model.save_pretrained(tmp_path)
     config = model.config
@@ -122,8 +121,6 @@ def test_ours_give_their_code_and_take_other_sizes_only_when_asked(family, tmp_p
     code = model.encode(torch.from_numpy(images) / 255).detach()
     np.testing.assert_allclose(encoder.features(encoder.classifier(True, 0), images), code, rtol=1e-5, atol=1e-5)
     large = images.repeat(2, 2).repeat(2, 3)
-    with pytest.raises(InputError, match="--fit_images"):
-        encoder.fitted(large)
-    fitted = Encoder(str(tmp_path), None, 3, CPU, 2, fit_images=True).fitted(large)
+    fitted = encoder.preprocessing.fitted(large)
     assert fitted.shape == shape
     np.testing.assert_allclose(fitted.mean((1, 2, 3)), images.mean((1, 2, 3)), atol=8)

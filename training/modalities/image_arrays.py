@@ -1,0 +1,101 @@
+"""Arrays of pictures -> 8-bit numbers where they are that, else as they are; and their stored rows."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...modeling.processors.opening import Header
+from ...modeling.processors.pictures import MOST_CHANNELS, by_range, is_first
+from ..errors import InputError, one_line
+from .image_plan import Plan
+from .image_survey import Survey
+
+AT_ONCE = 1024  # images looked at at once, so that floats are never in memory twice
+
+
+def looked_over(values: np.ndarray, name: str, own_range: bool, alpha: str | None) -> tuple[np.ndarray, Survey]:
+    """Arrays as they stand in a file -> (N, C, H, W) numbers, uint8 where 8 bits hold them, and what they are like.
+
+    Args:
+        values: (N, H, W), (N, H, W, C) or (N, C, H, W).
+        name: of the split.
+        own_range: no range is given, so floats of 8-bit pictures may be taken for what they are.
+        alpha: as the user says; the last of 2 or 4 channels is it then.
+
+    Raises:
+        InputError: another shape or type, no image, NaN or infinity.
+    """
+    if values.ndim not in (3, 4):
+        raise InputError(
+            f"images of {name} have shape {values.shape}, expected (N, H, W), (N, H, W, C) or (N, C, H, W)."
+        )
+    if len(values) == 0:
+        raise InputError(f"{name} is empty: expected at least one image.")
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"images of {name} are of type {values.dtype}, expected integers, floats or bools.")
+    if values.ndim == 3:
+        values = values[:, None]
+    elif not is_first(values.shape[1], values.shape[3], None):
+        values = values.transpose(0, 3, 1, 2)
+    channels, height, width = values.shape[1:]
+    if channels > MOST_CHANNELS or 0 in values.shape:
+        raise InputError(
+            f"images of {name} have {channels} channels of {height}x{width} pixels, expected 1 to {MOST_CHANNELS} "
+            f"channels. Save them as (N, C, H, W) or (N, H, W, C)."
+        )
+    values = _as_bytes(values, name, own_range)
+    transparent = alpha is not None and channels in (2, 4)
+    survey, kind = Survey(), f"array of {values.dtype}"
+    header = Header(height, width, channels - transparent, kind, values.dtype != np.uint8, transparent)
+    survey.add(header, len(values))
+    return values, survey
+
+
+def in_parts(values: np.ndarray) -> Iterator[np.ndarray]:
+    """(N, ...) -> a part of it after the other."""
+    for start in range(0, len(values), AT_ONCE):
+        yield values[start : start + AT_ONCE]
+
+
+def decoded(values: np.ndarray, plan: Plan, name: str) -> np.ndarray:
+    """(N, c, h, w) numbers -> stored rows (N, C, H, W).
+
+    Raises:
+        InputError: channels that do not fit.
+    """
+    stored = np.empty((len(values), *plan.shape), plan.dtype)
+    reading = plan.reading
+    at_once = plan.preprocessing is None and values.shape[1:] == plan.shape and reading.value_range is not None
+    try:
+        for start in range(0, len(values), AT_ONCE):
+            part = values[start : start + AT_ONCE]
+            if at_once and (values.dtype != np.uint8 or reading.bits == 8):
+                stored[start : start + AT_ONCE] = by_range(part, reading.value_range, reading.bits)
+            else:
+                for row, image in enumerate(part, start):
+                    stored[row] = plan.row(image)
+    except ValueError as error:
+        raise InputError(f"images of {name} cannot be used: {one_line(error)}") from None
+    return stored
+
+
+def _as_bytes(values: np.ndarray, name: str, own_range: bool) -> np.ndarray:
+    """uint8 where that loses nothing: bools, integers from 0 to 255, floats that are 0/255, 1/255 ... 255/255."""
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype == bool:
+        return values.astype(np.uint8) * np.uint8(255)
+    floats = values.dtype.kind == "f"
+    for number, part in enumerate(in_parts(values)):
+        if floats and not np.isfinite(part).all():
+            bad = number * AT_ONCE + int(np.argmax(~np.isfinite(part).reshape(len(part), -1).all(1)))
+            raise InputError(f"image {bad} of {name} holds NaN or infinity, expected finite numbers. Remove it.")
+        if part.min() < 0 or part.max() > (1 if floats else 255):
+            return values
+        if floats and (not own_range or np.abs(part * 255 - np.rint(part * 255)).max() > 1e-3):
+            return values
+    result = np.empty(values.shape, dtype=np.uint8)
+    for start in range(0, len(values), AT_ONCE):
+        part = values[start : start + AT_ONCE]
+        result[start : start + AT_ONCE] = np.rint(part * 255) if floats else part
+    return result

@@ -1,0 +1,155 @@
+"""What pictures are like before they are decoded: sizes, modes and pages, read from headers once and kept."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...modeling.processors.opening import Header, Refused, header_of
+from ..errors import one_line
+
+# What PIL and its plugins raise at files that are cut off or no pictures.
+UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, IndexError, EOFError)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a column.
+
+    Args:
+        row: where it stands.
+        source: a path, or the bytes of a file; None if there is nothing.
+        where: what an error calls it.
+    """
+
+    row: int
+    source: str | bytes | None
+    where: str
+
+
+@dataclass
+class Survey:
+    """Counts over the pictures of a split.
+
+    Args:
+        shapes: by "height x width".
+        kinds: by mode, as people know it.
+        channels: by their number, alpha not counted.
+        wide: hold more than 8 bits a number.
+        alpha, narrowed: see `Header`.
+        frames: {row: pages or frames}, where there are several.
+        bad: {row: why}, whole pictures that are not read, and damaged ones.
+        damaged: rows of `bad` that are damaged.
+    """
+
+    shapes: Counter = field(default_factory=Counter)
+    kinds: Counter = field(default_factory=Counter)
+    channels: Counter = field(default_factory=Counter)
+    wide: int = 0
+    alpha: int = 0
+    narrowed: int = 0
+    frames: dict[int, int] = field(default_factory=dict)
+    bad: dict[int, str] = field(default_factory=dict)
+    damaged: list[int] = field(default_factory=list)
+
+    def add(self, header: Header, count: int = 1) -> None:
+        """Count pictures of this header."""
+        self.shapes[header.height, header.width] += count
+        self.kinds[header.kind] += count
+        self.channels[header.channels] += count
+        self.wide += count * header.wide
+        self.alpha += count * header.alpha
+        self.narrowed += count * header.narrowed
+
+    def __len__(self) -> int:
+        return self.shapes.total()
+
+    @property
+    def usual_shape(self) -> tuple[int, int]:
+        """(height, width) of half of the pictures or more; if there is none, that in the middle by its short side."""
+        shape, count = self.shapes.most_common(1)[0]
+        if 2 * count >= len(self):
+            return shape
+        ordered = sorted(self.shapes, key=min)
+        seen = np.cumsum([self.shapes[shape] for shape in ordered])
+        return ordered[int(np.searchsorted(seen, seen[-1] / 2))]
+
+    @property
+    def usual_channels(self) -> int:
+        """That most of the pictures have; of equally frequent numbers the larger."""
+        return max(self.channels, key=lambda channels: (self.channels[channels], channels))
+
+    def in_words(self) -> str:
+        """Sizes and modes, the usual ones first."""
+        (height, width), rest = self.usual_shape, len(self.shapes) - 1
+        sizes = f"{height}x{width} pixels (height x width)"
+        if rest:
+            shorts, longs = [min(shape) for shape in self.shapes], [max(shape) for shape in self.shapes]
+            share = f"{self.shapes[height, width]} of {len(self)}"
+            sizes = f"{sizes} for {share}, {rest} other sizes with sides from {min(shorts)} to {max(longs)}"
+        kinds = ", ".join(
+            f"{kind} ({count})" if len(self.kinds) > 1 else kind for kind, count in self.kinds.most_common(6)
+        )
+        return f"{sizes}; mode {kinds}"
+
+    def write(self, path: Path) -> None:
+        """Keep it as JSON."""
+        facts = {**vars(self), "shapes": [[*shape, count] for shape, count in self.shapes.items()]}
+        facts |= {name: list(facts[name].items()) for name in ("channels", "frames", "bad")}
+        path.write_text(json.dumps(facts))
+
+    @classmethod
+    def read(cls, path: Path) -> "Survey":
+        """What `write` kept."""
+        facts = json.loads(path.read_text())
+        shapes = Counter({(height, width): count for height, width, count in facts.pop("shapes")})
+        counters = {"kinds": Counter(facts.pop("kinds")), "channels": Counter(dict(facts.pop("channels")))}
+        return cls(shapes, **counters, frames=dict(facts.pop("frames")), bad=dict(facts.pop("bad")), **facts)
+
+
+def survey_of(cells: Iterable[Cell]) -> Survey:
+    """Read all headers."""
+    survey = Survey()
+    for cell in cells:
+        try:
+            header = header_of(require(cell))
+        except UNREADABLE as error:
+            survey.bad[cell.row] = one_line(error)
+            if not isinstance(error, Refused):
+                survey.damaged.append(cell.row)
+            continue
+        survey.add(header)
+        if header.frames > 1:
+            survey.frames[cell.row] = header.frames
+    return survey
+
+
+def require(cell: Cell) -> str | bytes:
+    """Its source. Raises ValueError where there is none."""
+    if cell.source is None:
+        raise ValueError("there is no image")
+    return cell.source
+
+
+def cells_of(rows: Any, column: str, at_once: int = 1024) -> Iterator[Cell]:
+    """The cells of a column of type Image(decode=False), in order."""
+    row = 0
+    for batch in rows.with_format("arrow").iter(at_once):
+        for cell in batch[column].to_pylist():
+            path, content = (cell or {}).get("path"), (cell or {}).get("bytes")
+            source = path if content is None else content
+            if content is None and path and "::" in path:  # inside an archive, as `datasets` names it
+                source = _inside_archive(path)
+            yield Cell(row, source or None, path or f"row {row}")
+            row += 1
+
+
+def _inside_archive(path: str) -> bytes:
+    from datasets.utils.file_utils import xopen
+
+    with xopen(path, "rb") as file:
+        return file.read()
