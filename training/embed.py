@@ -4,7 +4,8 @@
     pretune embed microsoft/resnet-18 --dataset me/images --split test --output_file embeddings.npz
 
 A table has the row number in its split (`id`), the embedding (`latents`, float32) and, where there are labels, `label`
-(class number) and, in parquet, `label_name`.
+(class number) and, in parquet, `label_name`; where samples are files, their names
+below the dataset's folder (`file`).
 """
 
 import logging
@@ -101,12 +102,19 @@ def _ids(data: Samples) -> np.ndarray:
     return np.arange(len(data)) if data.rows is None else data.rows
 
 
+def _files(data: Samples) -> np.ndarray | None:
+    """(N,) names of the samples' files; None where there are none."""
+    if data.files is None:
+        return None
+    return np.asarray([data.files[row] or "" for row in _ids(data)], dtype=str)
+
+
 def _write_parquet(path: Path, parts: Iterator[np.ndarray], data: Samples) -> int:
     """One row group for each part. Returns the width of an embedding."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    writer, row = None, 0
+    writer, row, files = None, 0, _files(data)
     try:
         for embedding in parts:
             stop = row + len(embedding)
@@ -114,6 +122,8 @@ def _write_parquet(path: Path, parts: Iterator[np.ndarray], data: Samples) -> in
                 "id": pa.array(_ids(data)[row:stop]),
                 "latents": pa.FixedSizeListArray.from_arrays(pa.array(embedding.ravel()), embedding.shape[1]),
             }
+            if files is not None:
+                columns["file"] = pa.array(files[row:stop].tolist())
             if data.labels is not None:
                 labels = data.labels[row:stop]
                 columns["label"] = pa.array(labels if labels.ndim == 1 else list(labels))
@@ -130,7 +140,7 @@ def _write_parquet(path: Path, parts: Iterator[np.ndarray], data: Samples) -> in
 
 
 def _write_npz(path: Path, parts: Iterator[np.ndarray], data: Samples) -> int:
-    """Arrays `id`, `latents` and, if known, `label`. The embeddings go into the archive part by part."""
+    """Arrays `id`, `latents` and, if known, `label` and `file`. The embeddings go into the archive part by part."""
     embedding = next(parts)
     width = embedding.shape[1]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
@@ -140,7 +150,7 @@ def _write_npz(path: Path, parts: Iterator[np.ndarray], data: Samples) -> int:
             while embedding is not None:
                 file.write(np.ascontiguousarray(embedding, dtype="<f4").tobytes())
                 embedding = next(parts, None)
-        for name, array in (("id", _ids(data)), ("label", data.labels)):
+        for name, array in (("id", _ids(data)), ("label", data.labels), ("file", _files(data))):
             if array is not None:
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                     np.lib.format.write_array(file, array, allow_pickle=False)

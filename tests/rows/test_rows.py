@@ -58,7 +58,7 @@ def test_every_verb_takes_rows_and_says_rows(rows, tmp_path, caplog):
     shown = [*texts, caplog.text, json.dumps([base.record, head.record, report])]
     assert "floor: 1-NN on raw numbers" in texts[0] and "squared error a number" in texts[0]
     for text in shown:
-        known = re.sub(r"(fit_images|image_classification|image_size|config\.image\w*)", "", text)
+        known = re.sub(r"(fit_images|image_column|image_classification|image_size|config\.image\w*)", "", text)
         assert not re.findall(r"\w*(?:image|pixel)\w*", known), re.findall(r".{40}(?:image|pixel).{40}", known)[:3]
 
 

@@ -1,5 +1,6 @@
 """Columns of a raw split: which one holds the samples, which one the labels, and what the labels are."""
 
+import difflib
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,9 @@ def find_column(features: Any, wanted: str | None, fits: Callable[[Any], bool], 
     """
     if wanted is not None:
         if wanted not in features:
-            raise InputError(f"{name} has no column {wanted!r}: it has {', '.join(features)}. Pass --{role}_column.")
+            near = "".join(f" {column}" for column in difflib.get_close_matches(wanted, features, n=1))
+            known = ", ".join(features)
+            raise InputError(f"{name} has no column {wanted!r}: it has {known}. Pass --{role}_column{near}.")
         return wanted
     found = [column for column, feature in features.items() if fits(feature)]
     if not found and role == "label":

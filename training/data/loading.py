@@ -1,7 +1,7 @@
 """A dataset -> the samples of its splits, decoded once, cached and kept as stored rows."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,11 @@ from ..command.data_arguments import DataArguments
 from ..errors import InputError
 from ..modalities.modality import Modality, Preprocessing, Read, Reader
 from .columns import checked_labels, find_column, is_label, read_labels
+from .raw import RawSplit
+from .sample_column import with_sample_column
 from .samples import Samples, split_off
-from .sources import Arrays, raw_splits
+from .sources import raw_splits
+from .split_names import default_evaluation, named_split
 
 logger = logging.getLogger(__name__)
 HOLDOUT_SHARE, HOLDOUT_SEED = 0.2, 0  # which samples are held out depends on no run's seed: none ever trains on them
@@ -39,23 +42,19 @@ def load_data(
     Raises:
         InputError: no such dataset, split or column, no samples, a damaged one, shapes or values that do not fit.
     """
-    splits = raw_splits(args, modality)
-    if args.train_split not in splits:
-        raise InputError(
-            f"{args.dataset} has no split {args.train_split!r}: it has {', '.join(splits)}. Pass --train_split."
-        )
+    found = raw_splits(args, modality)
+    splits = found.splits
+    own = named_split(splits, args.train_split, args.dataset, "train_split")
+    chosen = args.eval_split or default_evaluation(splits, own)
+    if chosen not in (None, "none"):
+        chosen = named_split(splits, chosen, args.dataset, "eval_split")
     reader = modality.reader(wanted or {}, args, preprocessing)
-    train = _read_split(splits[args.train_split], args.train_split, args, modality, reader)
-    chosen = args.eval_split or next(
-        (s for s in ("test", "validation") if s in splits and s != args.train_split), None
-    )
-    if chosen == "none":
-        return train, None
-    if chosen is None:
-        return _hold_out(train)
-    if chosen not in splits:
-        raise InputError(f"{args.dataset} has no split {chosen!r}: it has {', '.join(splits)}. Pass --eval_split.")
-    evaluation = _read_split(splits[chosen], chosen, args, modality, reader)
+    train, facts = _read_split(splits[own], own, args, modality, reader)
+    if chosen in (None, "none"):
+        logger.info("%s", found.block(args.dataset, [train], facts))
+        return (train, None) if chosen == "none" else _hold_out(train)
+    evaluation, more = _read_split(splits[chosen], chosen, args, modality, reader)
+    logger.info("%s", found.block(args.dataset, [train, evaluation], [*facts, *more]))
     if train.label_names and evaluation.label_names and train.label_names != evaluation.label_names:
         raise InputError(
             f"the splits {args.train_split!r} and {chosen!r} of {args.dataset} have different labels: "
@@ -78,11 +77,12 @@ def load_split(
         with_labels: False does not look at labels: they may be missing, or -1 as is usual where there are none.
         argument: the one that names the split, for the error.
     """
-    splits = raw_splits(args, modality)
-    if split not in splits:
-        raise InputError(f"{args.dataset} has no split {split!r}: it has {', '.join(splits)}. Pass --{argument}.")
+    found = raw_splits(args, modality)
+    split = named_split(found.splits, split, args.dataset, argument)
     reader = modality.reader({}, args, preprocessing)
-    return _read_split(splits[split], split, args, modality, reader, with_labels)
+    data, facts = _read_split(found.splits[split], split, args, modality, reader, with_labels)
+    logger.info("%s", found.block(args.dataset, [data], facts))
+    return data
 
 
 def _hold_out(data: Samples) -> tuple[Samples, Samples]:
@@ -92,40 +92,38 @@ def _hold_out(data: Samples) -> tuple[Samples, Samples]:
 
 
 def _read_split(
-    raw: Any, split: str, args: DataArguments, modality: Modality, reader: Reader, with_labels: bool = True
-) -> Samples:
-    """A raw split, arrays or a `datasets` split, as `Samples`."""
+    raw: RawSplit, split: str, args: DataArguments, modality: Modality, reader: Reader, with_labels: bool = True
+) -> tuple[Samples, Sequence[str]]:
+    """A raw split, decoded, and what is to be said of how that was done."""
     name, words = f"{args.dataset} [{split}]", modality.words
-    if isinstance(raw, Arrays):
+    labels, names = None, None
+    if raw.values is not None:
         read = reader.from_arrays(raw.values, name)
-        labels, names = None, None
         if with_labels and raw.labels is not None:
             labels, names = checked_labels(np.asarray(raw.labels), raw.label_names, name)
             if len(labels) != len(read.values):
                 raise InputError(
                     f"{name} has {len(read.values)} {words.many} and {len(labels)} labels; expected as many."
                 )
-        return _samples(read, modality, labels, names, name, 0)
+        return _samples(read, raw, modality, labels, names, name, 0), read.facts
     if len(raw) == 0:
         raise InputError(f"{name} is empty: expected at least one {words.one}.")
-    column = find_column(raw.features, args.input_column, modality.fits, "input", name)
-    if column is None or not modality.may_hold(raw.features[column]):
-        kinds = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in raw.features.items())
-        what = f"has no column of {words.many}" if column is None else f"has no {words.many} in column {column!r}"
-        raise InputError(f"{name} {what}; its columns are {kinds}. Pass --input_column.")
-    label_column = find_column(raw.features, args.label_column, is_label, "label", name) if with_labels else None
-    labels, names = read_labels(raw, label_column, name) if label_column else (None, None)
-    read = reader.from_column(raw, column, name)
+    raw = with_sample_column(raw, args, modality, name)
+    if with_labels:
+        wanted = args.label_column or raw.label_column
+        label_column = find_column(raw.rows.features, wanted, is_label, "label", name)
+        labels, names = read_labels(raw.rows, label_column, name) if label_column else (None, None)
+    read = reader.from_column(raw.rows, raw.column, name)
     skipped = len(raw) - len(np.unique(read.rows))
     if skipped:
         logger.warning("%d of %d %s of %s are damaged and left out", skipped, len(raw), words.many, name)
-    return _samples(read, modality, None if labels is None else labels[read.rows], names, name, skipped)
+    labels = None if labels is None else labels[read.rows]
+    return _samples(read, raw, modality, labels, names, name, skipped), read.facts
 
 
 def _samples(
-    read: Read, modality: Modality, labels: np.ndarray | None, names: list[str] | None, name: str, skipped: int
-) -> Samples:
-    for fact in read.facts:
-        logger.info("%s", fact)
-    rest = {"settings": read.settings, "form": read.form, "again": read.again}
+    read: Read, raw: RawSplit, modality: Modality, labels: np.ndarray | None, names: list[str] | None, name: str,
+    skipped: int,
+) -> Samples:  # fmt: skip
+    rest = {"settings": read.settings, "form": read.form, "again": read.again, "files": raw.files}
     return Samples(modality, read.values, labels, names, name, read.fingerprint, skipped, read.rows, **rest)

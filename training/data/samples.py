@@ -1,7 +1,7 @@
 """Samples in memory: one stored row each, with or without labels; parts of them, by a seed."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ class Samples:
         skipped: damaged samples left out.
         rows: (N,) where each sample stands in its split; None: one after another from 0.
         settings, form, again: see `Read`.
+        files: names of the files of the whole split's samples, to be read by `rows`; None where there are none.
     """
 
     modality: Modality
@@ -39,6 +40,7 @@ class Samples:
     settings: Mapping[str, Any] = field(default_factory=dict)
     form: str = PLAIN
     again: Callable[[Preprocessing], np.ndarray] | None = None
+    files: Sequence[str | None] | None = None
 
     def __len__(self) -> int:
         return len(self.values)

@@ -1,53 +1,94 @@
-"""Where a dataset lies: built in, a file of arrays, or anything that `datasets` loads. Raw splits by name."""
+"""Where a dataset lies: in memory, built in, here or on the Hub, which is never asked for what is meant to be here."""
 
-from dataclasses import dataclass
+import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..command.data_arguments import DataArguments
-from ..errors import InputError, one_line
+from ..command.data_arguments import DataArguments, InMemory
+from ..command.local_paths import missing_here
+from ..errors import InputError
 from ..modalities.modality import Modality
+from .arrays import array_splits
+from .folder import read_archive, read_folder, read_table_file, sample_endings
+from .found import Found
+from .objects import object_splits
+from .raw import RawSplit
+from .saved import embedded_splits, hub_splits
+from .tree import TABLES, File, ending_of, is_archive, is_array_file, is_pointer
+
+BUILT_IN = "digits"
+HUB_ID = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?")
 
 
-@dataclass
-class Arrays:
-    """A raw split that is arrays.
-
-    Args:
-        values: (N, ...), the samples.
-        labels: (N,) or (N, L), or None.
-        label_names: or None.
-    """
-
-    values: np.ndarray
-    labels: np.ndarray | None = None
-    label_names: list[str] | None = None
-
-
-def raw_splits(args: DataArguments, modality: Modality) -> dict[str, Any]:
-    """{split: `Arrays`, or a split of `datasets`}.
+def raw_splits(args: DataArguments, modality: Modality) -> Found:
+    """What `args.dataset` holds, before anything of it is decoded.
 
     Raises:
         InputError: there is no such dataset, or it cannot be read.
     """
+    if isinstance(args.dataset, InMemory):
+        return object_splits(args.dataset, args, modality)
     source = Path(args.dataset).expanduser()
-    if args.dataset == "digits":
-        return _digits()
-    if source.suffix in (".npz", ".npy"):
-        return {args.train_split: _arrays(source, modality.array_name)}
-    return _of_datasets(args, source)
+    if args.dataset == BUILT_IN:
+        if source.is_dir() and any(source.iterdir()):
+            raise InputError(
+                f"dataset {BUILT_IN} is both a folder here and built in. Pass --dataset ./{BUILT_IN} for the folder, "
+                f"or start elsewhere for the built-in one."
+            )
+        return Found("built in", _digits())
+    if source.is_dir():
+        return read_folder(source, args, modality)
+    if source.is_file():
+        return _read_file(source, args, modality)
+    if source.exists():
+        raise InputError(f"dataset {args.dataset} is no plain file and no folder.")
+    _must_be_on_the_hub(args.dataset, source)
+    return hub_splits(args)
 
 
 def source_of(dataset: str) -> str:
-    """Where a dataset comes from: "builtin", "local" or "hub"."""
-    if dataset == "digits":
+    """Where a dataset comes from: "memory", "builtin", "local" or "hub"."""
+    if isinstance(dataset, InMemory):
+        return "memory"
+    if dataset == BUILT_IN:
         return "builtin"
     return "local" if Path(dataset).expanduser().exists() else "hub"
 
 
-def _digits() -> dict[str, Arrays]:
+def _read_file(source: Path, args: DataArguments, modality: Modality) -> Found:
+    facts = source.stat()
+    file, ending = File((), source.name, str(source), facts.st_size, facts.st_mtime_ns), ending_of(source.name)
+    if is_pointer(file.path, file.size):
+        raise InputError(f"{source} is a Git LFS pointer, not the file: run `git lfs pull` in its folder.")
+    if file.size == 0:
+        raise InputError(f"dataset {source} is empty: the file has no bytes.")
+    if ending == ".parquet":
+        return embedded_splits(source, [file], args, alone=True)
+    if is_array_file(source.name):
+        return array_splits([file], args, modality)
+    if ending in TABLES:
+        return read_table_file(source, args, modality)
+    if is_archive(source.name):
+        return read_archive(source, file, args, modality)
+    one, endings = modality.words.one, sample_endings(modality)
+    what = f"a single {one}" if ending in endings else "of no kind that is read here"
+    raise InputError(
+        f"dataset {source} is {what}: expected a folder, .parquet, .npz, .npy, .csv, .jsonl, .zip, .tar or another "
+        f"file of {modality.words.many}."
+    )
+
+
+def _must_be_on_the_hub(dataset: str, source: Path) -> None:
+    """Raise InputError for a name that is meant for something here, which is not there."""
+    missing = missing_here(dataset, "dataset")
+    if missing is not None:
+        raise InputError(missing)
+    if not HUB_ID.fullmatch(dataset) or source.suffix in (".npz", ".npy", ".parquet", *TABLES):
+        raise InputError(f"dataset {dataset} was not found: there is no such file or folder.")
+
+
+def _digits() -> dict[str, RawSplit]:
     """scikit-learn's 1,797 digits, 8x8, split once into 4 parts training and 1 part test."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -57,48 +98,6 @@ def _digits() -> dict[str, Arrays]:
     train, test = train_test_split(np.arange(len(images)), test_size=0.2, stratify=bunch.target, random_state=0)
     names = [str(name) for name in bunch.target_names]
     return {
-        split: Arrays(images[rows], bunch.target[rows], names) for split, rows in (("train", train), ("test", test))
+        split: RawSplit(images[rows], labels=bunch.target[rows], label_names=names)
+        for split, rows in (("train", train), ("test", test))
     }
-
-
-def _arrays(path: Path, name: str) -> Arrays:
-    """The arrays `name` and `label` of a file."""
-    if not path.is_file():
-        raise InputError(f"dataset {path} was not found: expected a file of arrays.")
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        arrays = {key: loaded[key] for key in loaded.files} if path.suffix == ".npz" else {name: loaded}
-    except (ValueError, OSError, EOFError, KeyError) as error:
-        raise InputError(f"{path} cannot be read as arrays (pickled objects are refused): {one_line(error)}") from None
-    if name not in arrays:
-        raise InputError(f"{path} holds the arrays {', '.join(arrays)}, expected {name!r} and optionally 'label'.")
-    return Arrays(arrays[name], arrays.get("label"))
-
-
-def _of_datasets(args: DataArguments, source: Path) -> dict[str, Any]:
-    import datasets
-
-    bars = datasets.utils.logging.is_progress_bar_enabled()
-    datasets.utils.logging.disable_progress_bar()
-    try:
-        if source.is_file() and source.suffix == ".parquet":
-            return dict(datasets.load_dataset("parquet", data_files={args.train_split: str(source)}))
-        if source.is_dir() and not any(path.is_file() for path in source.rglob("*")):
-            raise InputError(
-                f"dataset {args.dataset} is an empty folder: expected samples or a dataset in Hub layout."
-            )
-        looks_local = source.is_absolute() or args.dataset.startswith((".", "~")) or args.dataset.count("/") > 1
-        if not source.exists() and (looks_local or source.suffix):
-            raise InputError(f"dataset {args.dataset} was not found: there is no such file or folder.")
-        name = str(source) if source.exists() else args.dataset
-        return dict(datasets.load_dataset(name, args.dataset_config))
-    except InputError:
-        raise
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        raise InputError(
-            f"dataset {args.dataset} cannot be loaded: {one_line(error)} Expected a Hub id, a folder in Hub layout, a "
-            f"folder of images, a .parquet, .npz or .npy file, or 'digits'."
-        ) from None
-    finally:
-        if bars:
-            datasets.utils.logging.enable_progress_bar()

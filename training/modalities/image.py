@@ -12,8 +12,10 @@ from ...modeling.shared import augmentation
 from ..errors import InputError
 from ..protocol import PROTOCOL
 from .image_decoding import ImageReader
+from .image_files import ENDINGS, cell_of, feature
 from .image_pictures import draw_images, draw_reconstructions
 from .image_preprocessing import ImagePreprocessing
+from .image_volumes import dicom_to_tiff, nifti_to_tiff
 from .modality import Changes, Inputs, Modality, Words
 
 logger = logging.getLogger(__name__)
@@ -134,4 +136,8 @@ IMAGE = Modality(
             'classify = pipeline("image-classification", model=MODEL_ID)\nprint(classify("picture.png"))'
         ),
     },
+    endings=ENDINGS,
+    foreign={".dcm": dicom_to_tiff, ".dicom": dicom_to_tiff, ".nii": nifti_to_tiff, ".nii.gz": nifti_to_tiff},
+    feature=feature,
+    cell=cell_of,
 )

@@ -17,6 +17,7 @@ from ...modeling.processors.opening import Picture, Refused, is_wide, open_pictu
 from ..command.data_arguments import DataArguments
 from ..errors import InputError, one_line
 from . import image_arrays
+from .cache import cache_folder
 from .image_plan import Plan, Planner
 from .image_survey import UNREADABLE, Cell, Survey, cells_of, require, survey_of
 from .image_values import Extent, extent_of, warn_of_stored
@@ -188,12 +189,6 @@ def _in_order(one: Callable[[Any], tuple[int, Any]], jobs: Iterable[Any], thread
                 yield waiting.pop(0).result()
         for future in waiting:
             yield future.result()
-
-
-def cache_folder() -> Path:
-    """Where decoded images are kept: `$PRETUNE_CACHE`, or `pretune` under `$HF_HOME`."""
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    return Path(os.environ.get("PRETUNE_CACHE") or Path(home) / "pretune").expanduser()
 
 
 def _cached(key: list[Any], ending: str) -> Path:

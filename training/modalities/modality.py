@@ -142,6 +142,10 @@ class Modality:
         auto_classes: of transformers: for a classifier, for a processor.
         tasks: of the Hub, for "encoder" and "classifier".
         example: Python that uses a published model, for both; MODEL_ID stands for its name.
+        endings: of files that are samples, in lower case with the dot.
+        foreign: endings of files that are samples once they are written as another file, by (path, path to write).
+        feature: the `datasets` type of a column of such files, not decoded.
+        cell: a sample in memory as such a file, {"bytes", "path"}; None if it is none.
     """
 
     name: str
@@ -164,6 +168,10 @@ class Modality:
     auto_classes: tuple[str, str]
     tasks: Mapping[str, str]
     example: Mapping[str, str]
+    endings: frozenset[str] = frozenset()
+    foreign: Mapping[str, Callable[[str, Path], None]] = field(default_factory=dict)
+    feature: Callable[[], Any] | None = None
+    cell: Callable[[Any], dict[str, Any] | None] = lambda value: None
 
     def record(self) -> dict[str, Any]:
         """What run.json keeps of it, for the card."""

@@ -11,7 +11,7 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from ..errors import InputError, one_line
 from ..modalities.listing import MODALITIES, modality_of
-from .loading import LOADING_ERRORS, is_ours, load_quietly, read_config
+from .loading import LOADING_ERRORS, is_ours, load_quietly, read_config, require_not_missing
 
 
 class WithHead(nn.Module):
@@ -52,7 +52,12 @@ def pooled(output: BaseModelOutput, encoder: nn.Module) -> torch.Tensor:
 
 
 def bare_config(name: str, revision: str | None) -> PreTrainedConfig | None:
-    """The config of checkpoint `name` if it is such an encoder; None if it is anything else, or cannot be read."""
+    """The config of checkpoint `name` if it is such an encoder; None if it is anything else, or cannot be read.
+
+    Raises:
+        InputError: it means a folder here that is not there.
+    """
+    require_not_missing(name)
     try:
         config = read_config(name, revision)
     except LOADING_ERRORS:

@@ -13,6 +13,7 @@ from transformers.utils import logging as transformers_logging
 from ...configuration.encoder import without_foreign_attention
 from ...modeling.families import FAMILIES, PREFIX, family_of, register_families
 from ...modeling.shared.loading import LoadReport
+from ..command.local_paths import missing_here
 from ..errors import InputError, one_line
 from ..modalities.listing import classifiers_of, modality_of
 from ..modalities.modality import Modality
@@ -57,6 +58,7 @@ def load_config(name: str, revision: str | None, of_transformers: bool = False) 
     Raises:
         InputError: it cannot be loaded, or is of a kind that does not fit.
     """
+    require_not_missing(name)
     try:
         config = read_config(name, revision)
     except LOADING_ERRORS as error:
@@ -81,6 +83,13 @@ def mend_timm(config: PreTrainedConfig) -> None:
     """Take out of a timm network's arguments what its wrapper gives by itself, and timm's own export leaves there."""
     if config.model_type == "timm_wrapper" and config.model_args:
         config.model_args = {key: value for key, value in config.model_args.items() if key != "num_classes"}
+
+
+def require_not_missing(name: str) -> None:
+    """Raise InputError if `name` means a folder here that is not there: the Hub is not asked for it."""
+    missing = missing_here(name, "model")
+    if missing is not None:
+        raise InputError(f"{missing} {MODEL_HINT}")
 
 
 def load_quietly(auto_class: Any, name: str, revision: str | None, config: PreTrainedConfig, **options: Any) -> Any:

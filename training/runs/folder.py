@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ..command.output_paths import require_folders
 from ..errors import InputError, one_line
 from .checkpoints import list_checkpoints, prune_checkpoints, remove_checkpoint
 
@@ -26,8 +27,7 @@ def require_free(folder: Path, resumes: bool, overwrites: bool) -> None:
         resumes: it is to go on with what is there.
         overwrites: it may remove what an earlier run wrote.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"output_dir {folder} is a file, expected a folder. Choose another --output_dir.")
+    require_folders(folder, "output_dir")
     holds = [path.name for path in folder.glob("*") if path.name != ".lock"]
     if not holds or resumes:
         return

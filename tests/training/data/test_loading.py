@@ -13,7 +13,7 @@ from pretune.training.errors import InputError
 from pretune.training.modalities.image import IMAGE
 from pretune.training.modalities.image_decoding import cache_folder
 
-SHARED_MNIST = __import__("pathlib").Path(__file__).resolve().parents[2].parent / "shared/data/mnist"
+SHARED_MNIST = __import__("pathlib").Path(__file__).resolve().parents[3].parent / "shared/data/mnist"
 
 
 def arguments(dataset, **changes):
@@ -216,7 +216,7 @@ def bad_datasets(tmp_path):
         (tmp_path / "inf.npy", "image 4 of .* holds NaN or infinity"),
         (tmp_path / "none.npy", "is empty"),
         (tmp_path / "flat.npy", r"have shape \(10, 8\), expected"),
-        ("no-such/dataset", "cannot be loaded.*Expected a Hub id"),
+        ("no-such/dataset", "cannot be loaded.*Expected a Hub id, a file or folder that is here"),
     ]
 
 
@@ -235,8 +235,8 @@ def test_wrong_columns_and_splits(parquet):
         load_data(arguments(parquet, input_column="image"))
     with pytest.raises(InputError, match="has no images in column 'kind'"):
         load_data(arguments(parquet, input_column="kind"))
-    with pytest.raises(InputError, match="has no split 'training': it has train, test"):
-        load_data(arguments(parquet, train_split="training"))
+    with pytest.raises(InputError, match="has no split 'other': it has train, test. Pass --train_split"):
+        load_data(arguments(parquet, train_split="other"))
     with pytest.raises(InputError, match="has no split 'dev'"):
         load_data(arguments(parquet, eval_split="dev"))
 

@@ -1,0 +1,26 @@
+"""Names that are meant for something on this machine: said to be missing at once, never looked for on the Hub."""
+
+import difflib
+from pathlib import Path
+
+
+def missing_here(name: str, argument: str) -> str | None:
+    """Why `name` can be no Hub id though nothing of that name is here; None if it is here or may be on the Hub.
+
+    A name that is absolute, begins with `.` or `~`, has several slashes, or whose parent folder is here means a path.
+    """
+    path = Path(name).expanduser()
+    if path.exists():
+        return None
+    parent = path.parent
+    looks_local = path.is_absolute() or name.startswith((".", "~")) or name.rstrip("/").count("/") > 1
+    if not looks_local and ("/" not in name or not parent.exists()):
+        return None
+    above = next((folder for folder in (parent, *parent.parents) if folder.exists()), None)
+    text = f"{argument} {name} was not found: there is no such file or folder"
+    if above is None or not above.is_dir() or str(above) in ("", "."):
+        return f"{text}."
+    near = difflib.get_close_matches(path.name, [inner.name for inner in above.iterdir()], n=1, cutoff=0.6)
+    if above != parent:
+        return f"{text} ({above} is there)."
+    return f"{text} in {above}." + (f" Did you mean {above / near[0]}?" if near else "")

@@ -1,0 +1,34 @@
+"""A split before anything of it is decoded: what every kind of source gives, and the one thing that is read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class RawSplit:
+    """One split as its source has it: an array of samples, or a table with a column of them.
+
+    Args:
+        values: (N, ...), samples as numbers, perhaps mapped from a file; None: they are in `rows`.
+        rows: a `datasets.Dataset` with a column of samples and whatever stands beside them (labels, groups); None:
+            they are in `values`.
+        labels: (N,) or (N, L), beside `values`; those of a table are one of its columns.
+        label_names: of `labels`, or None.
+        column: the column of samples, where the source knows it; else the one whose type fits.
+        label_column: the column of labels, where the source knows it; else it is looked for by type and name.
+        files: (N,) names of the samples' files, below the dataset's folder; None where there are none.
+    """
+
+    values: np.ndarray | None = None
+    rows: Any = None
+    labels: np.ndarray | None = None
+    label_names: list[str] | None = None
+    column: str | None = None
+    label_column: str | None = None
+    files: Sequence[str | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows if self.values is None else self.values)

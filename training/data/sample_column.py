@@ -1,0 +1,147 @@
+"""Which column of a raw split holds the samples, and that all its files may be opened."""
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..command.data_arguments import DataArguments, InMemory
+from ..errors import InputError
+from ..modalities.modality import Modality
+from .columns import find_column
+from .path_cells import InFolder
+from .raw import RawSplit
+
+AT_ONCE = 1000  # rows looked at together
+
+
+def with_sample_column(raw: RawSplit, args: DataArguments, modality: Modality, name: str) -> RawSplit:
+    """A split whose `column` holds samples' files: bytes and names of files are made such a column.
+
+    Names are followed only inside the folder of the dataset; what came from the Hub may name only what came with it.
+
+    Raises:
+        InputError: there is no such column, or it names a file elsewhere.
+    """
+    if raw.column is not None:  # our own listing: its files are known to be plain ones
+        if args.input_column not in (None, raw.column):
+            find_column(raw.rows.features, args.input_column, modality.fits, "input", name)
+            raise _no_samples(raw, args.input_column, modality, name)
+        return raw
+    features = raw.rows.features
+    column = args.input_column
+    if column is None:
+        column = find_column(features, None, modality.fits, "input", name) or _stored(features)
+    else:
+        find_column(features, column, modality.fits, "input", name)
+    if column is None:
+        raise _no_samples(raw, None, modality, name)
+    rows = raw.rows
+    if not modality.may_hold(features[column]):
+        raise _no_samples(raw, column, modality, name)
+    if modality.feature is None:
+        return replace(raw, column=column)
+    rows = rows if modality.fits(features[column]) else rows.cast_column(column, modality.feature())
+    if not isinstance(args.dataset, InMemory):
+        rows = _checked(rows, column, args, modality, name)
+    return replace(raw, rows=rows, column=column, files=_names(rows, column))
+
+
+def _stored(features: Any) -> str | None:
+    """The only column of bytes; without one, the only one of text that is called as files are."""
+    kinds = {name: getattr(feature, "dtype", "") for name, feature in features.items()}
+    stored = [name for name, kind in kinds.items() if kind in ("binary", "large_binary")]
+    named = [
+        n for n, kind in kinds.items() if "string" in kind and n.lower() in ("image", "file_name", "file", "path")
+    ]
+    found = stored or named
+    return found[0] if len(found) == 1 else None
+
+
+def _checked(rows: Any, column: str, args: DataArguments, modality: Modality, name: str) -> Any:
+    """`rows` with names of files as paths that may be opened.
+
+    Raises:
+        InputError: a name leads out of the dataset's folder, or to what is no plain file.
+    """
+    import pyarrow.compute as pc
+
+    cells = rows.select_columns([column]).cast_column(column, modality.feature()).with_format("arrow")
+    paths: list[str | None] = []  # of cells without bytes
+    for batch in cells.iter(AT_ONCE):
+        names, stored = (pc.struct_field(batch[column], part) for part in ("path", "bytes"))
+        empty = pc.is_null(stored)
+        paths += pc.if_else(empty, names, None).to_pylist() if pc.any(empty).as_py() else [None] * len(names)
+    if not any(paths):
+        return rows
+    roots = _roots(args.dataset)
+    local = InFolder(str(roots[0])) if Path(args.dataset).expanduser().exists() else None
+    opened = [path and _opened(path, local, roots) for path in paths]
+    outside = [path for path, found in zip(paths, opened, strict=True) if path and not found]
+    if outside:
+        where = (
+            f"{roots[0]} has no such plain file" if local else "what comes from the Hub may not name files elsewhere"
+        )
+        raise InputError(
+            f"{len(outside)} of {len(paths)} cells in column {column!r} of {name} name files such as {outside[0]!r}, "
+            f"and {where}. Put the files into the dataset's folder, or leave these rows out."
+        )
+    return rows if local is None else _with_paths(rows, column, opened, modality)
+
+
+def _roots(dataset: str) -> list[Path]:
+    """Folders that a dataset's files lie in: its own, or the caches of what came from the Hub."""
+    import datasets
+    import huggingface_hub
+
+    source = Path(dataset).expanduser()
+    if source.exists():
+        return [source if source.is_dir() else source.parent]
+    return [Path(huggingface_hub.constants.HF_HUB_CACHE), Path(datasets.config.HF_DATASETS_CACHE)]
+
+
+def _opened(path: str, local: InFolder | None, roots: list[Path]) -> str | None:
+    if local is not None:
+        file = local.find(path)
+        return file.path if file is not None else None
+    real = os.path.realpath(path)
+    inside = any(Path(real).is_relative_to(os.path.realpath(root)) for root in roots)
+    return path if inside and os.path.exists(real) and stat.S_ISREG(os.stat(real).st_mode) else None
+
+
+def _with_paths(rows: Any, column: str, paths: list[str | None], modality: Modality) -> Any:
+    """`rows` whose cells without bytes name these files."""
+    import datasets
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    feature = modality.feature()
+    table = rows.cast_column(column, feature).with_format("arrow")[:]
+    stored = pc.struct_field(table[column], "bytes").combine_chunks()
+    names = pc.coalesce(pa.array(paths, pa.string()), pc.struct_field(table[column], "path").combine_chunks())
+    made = pa.StructArray.from_arrays([stored, names], ["bytes", "path"])
+    table = table.set_column(table.column_names.index(column), column, made)
+    info = datasets.DatasetInfo(features=datasets.Features({**rows.features, column: feature}))
+    facts = [(facts.st_size, facts.st_mtime_ns) for facts in (os.stat(path) for path in paths if path)]
+    key = datasets.fingerprint.Hasher.hash([rows._fingerprint, facts])
+    return datasets.Dataset(datasets.table.InMemoryTable(table), info=info, fingerprint=key)
+
+
+def _names(rows: Any, column: str) -> list[str | None] | None:
+    """The files' names, where the cells have them."""
+    import pyarrow.compute as pc
+
+    cells = rows.select_columns([column]).with_format("arrow")
+    found = [name for batch in cells.iter(AT_ONCE) for name in pc.struct_field(batch[column], "path").to_pylist()]
+    return [name and os.path.basename(name) for name in found] if any(found) else None
+
+
+def _no_samples(raw: RawSplit, column: str | None, modality: Modality, name: str) -> InputError:
+    what = (
+        f"has no column of {modality.words.many}"
+        if column is None
+        else f"has no {modality.words.many} in column {column!r}"
+    )
+    kinds = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in raw.rows.features.items())
+    return InputError(f"{name} {what}; its columns are {kinds}. Pass --input_column.")
