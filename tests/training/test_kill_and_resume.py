@@ -52,7 +52,9 @@ def killed_at(where):
         run.Run.finish = run.Run.read_metrics = lambda *a: kill()
     elif where == "before the record":
         real_record = run.write_record
-        run.write_record = lambda folder, record: kill() if record["status"] == "finished" else real_record(folder, record)
+        def write_record(folder, record):
+            kill() if record["status"] == "finished" else real_record(folder, record)
+        run.write_record = write_record
 
 VIT = {"model_type": "vit", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 2}
 COMMON = dict(dataset="digits", disable_tqdm=True, max_steps=66, checkpointing_steps=7, logging_steps=5,
