@@ -4,6 +4,7 @@ import configparser
 import contextlib
 import os
 import re
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -75,10 +76,11 @@ def checked_token(token: str | None, name: str = "hub_token") -> str | None:
 
 
 def _tokens_here() -> list[str]:
-    """Those of the environment and of the login, as they stand; nothing is fetched or renewed."""
-    from huggingface_hub import constants
-
+    """Those of the environment and of the login, as they stand; nothing is fetched, renewed or imported."""
     found = [os.environ.get(name, "") for name in TOKEN_VARIABLES]
+    constants = sys.modules.get("huggingface_hub.constants")
+    if constants is None:  # nobody has read a login yet
+        return found
     with contextlib.suppress(OSError, UnicodeDecodeError):
         found.append(Path(constants.HF_TOKEN_PATH).read_text())
     stored = configparser.ConfigParser(interpolation=None)

@@ -13,20 +13,20 @@ from safetensors.torch import load_file
 
 pytestmark = pytest.mark.slow
 
-# Imports once, then forks a child for each run, which is quicker than a dozen cold starts. The parent uses no torch
+# Imports once, then forks a child for each run, which is quicker than dozens of cold starts. The parent uses no torch
 # threads before it forks. WHERE is the moment the child sends itself SIGKILL.
 DRIVER = """
 import os, signal, sys
 from pathlib import Path
-from pretune.training import pretrain
+from pretune.training import finetune, pretrain
 from pretune.training.learning import loop
 from pretune.training.runs import checkpoints, run
 
 def kill():
     os.kill(os.getpid(), signal.SIGKILL)
 
-def child(folder, where=None):
-    if where and where.startswith("step "):
+def killed_at(where):
+    if where.startswith("step "):
         real = loop.seed_step
         def seed_step(seed, step, *rest):
             kill() if step == int(where.split()[1]) else real(seed, step, *rest)
@@ -35,17 +35,43 @@ def child(folder, where=None):
         real_save, seen = checkpoints.save_file, []
         def save_file(*args, **kwargs):
             seen.append(1)
-            kill() if len(seen) == 3 else real_save(*args, **kwargs)
+            kill() if len(seen) == 6 else real_save(*args, **kwargs)
         checkpoints.save_file = save_file
     elif where == "before the rename":
         real_replace = os.replace
         def replace(a, b):
             kill() if Path(b).name == "checkpoint-21" else real_replace(a, b)
         checkpoints.os.replace = replace
+    elif where == "while pruning":
+        real_remove = checkpoints.shutil.rmtree
+        def rmtree(path, *args, **kwargs):
+            (Path(path) / "checkpoint-7" / "state.json").exists() and kill()
+            real_remove(path, *args, **kwargs)
+        checkpoints.shutil.rmtree = rmtree
+    elif where == "before the pictures":
+        run.Run.finish = run.Run.read_metrics = lambda *a: kill()
     elif where == "before the record":
-        run.Run.finish = lambda *a: kill()
-    pretrain.pretrain("digits", output_dir=folder, disable_tqdm=True, num_train_epochs=4, checkpointing_steps=7,
-                      logging_steps=5, resume_from_checkpoint="latest", lr_scheduler_type="cosine", weight_decay=0.01)
+        real_record = run.write_record
+        def write_record(folder, record):
+            kill() if record["status"] == "finished" else real_record(folder, record)
+        run.write_record = write_record
+
+VIT = {"model_type": "vit", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 2}
+COMMON = dict(dataset="digits", disable_tqdm=True, max_steps=66, checkpointing_steps=7, logging_steps=5,
+              resume_from_checkpoint="latest", lr_scheduler_type="cosine", weight_decay=0.01, eval_strategy="epoch")
+FEW = dict(model=sys.argv[1] + "/base", labels_per_class=12, per_device_train_batch_size=16)
+KINDS = {
+    "dense": (pretrain.pretrain, {}),
+    "masked vit": (pretrain.pretrain, dict(model_type="masked_image_model", config={"backbone_config": VIT})),
+    "early stopping": (finetune.finetune, dict(FEW, early_stopping_patience=20, mixup_alpha=0.3, ema_decay=0.8)),
+    "lora": (finetune.finetune, dict(FEW, lora_rank=2)),
+}
+
+def child(kind, folder, where=None):
+    if where:
+        killed_at(where)
+    verb, arguments = KINDS[kind]
+    verb(output_dir=folder, **COMMON, **arguments)
 
 def fork(*args):
     pid = os.fork()
@@ -58,29 +84,52 @@ def fork(*args):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 root = Path(sys.argv[1])
-print("whole", fork(root / "whole"), flush=True)
-for number, where in enumerate(sys.argv[2:]):
-    print(where, fork(root / str(number), where), fork(root / str(number)), flush=True)
+fork("masked vit", root / "base")
+print("whole", fork(sys.argv[2], root / "whole"), flush=True)
+for number, where in enumerate(sys.argv[3:]):
+    print(where, fork(sys.argv[2], root / str(number), where), fork(sys.argv[2], root / str(number)), flush=True)
 """
-MOMENTS = ["step 3", "step 24", "step 60", "half a checkpoint", "before the rename", "before the record"]
+RESUMED = {
+    "step 3": 0, "step 24": 21, "step 60": 56, "half a checkpoint": 14, "before the rename": 14, "while pruning": 21,
+    "before the pictures": 63, "before the record": 63,
+}  # fmt: skip
 
 
-def test_sigkill_at_six_moments(tmp_path, launch):
-    out = launch("-c", DRIVER, tmp_path, *MOMENTS).stdout.splitlines()
-    assert out == ["whole 0", *(f"{moment} -9 0" for moment in MOMENTS)]
-    whole = load_file(tmp_path / "whole" / "model.safetensors")
-    steps = {}
-    for number, moment in enumerate(MOMENTS):
+def lines_of(folder: Path) -> list[dict]:
+    """metrics.jsonl without what a clock says."""
+    found = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "samples_per_second"} for line in found]
+
+
+@pytest.mark.parametrize(
+    ("kind", "moments"),
+    [
+        ("dense", list(RESUMED)),
+        ("masked vit", ["step 24", "before the pictures"]),
+        ("early stopping", ["step 3", "step 24", "step 60"]),
+        ("lora", ["step 60", "before the record"]),
+    ],
+)
+def test_sigkill_at_many_moments(tmp_path, launch, kind, moments):
+    out = launch("-c", DRIVER, tmp_path, kind, *moments).stdout.splitlines()
+    assert out == ["whole 0", *(f"{moment} -9 0" for moment in moments)]
+    whole, steps = tmp_path / "whole", {}
+    for number, moment in enumerate(moments):
         folder = tmp_path / str(number)
-        weights = load_file(folder / "model.safetensors")
-        assert all(torch.equal(weights[key], value) for key, value in whole.items()), moment
-        for name in ("optimizer.safetensors", "model.safetensors"):
-            last, ours = (load_file(f / "checkpoint-84" / name) for f in (tmp_path / "whole", folder))
-            assert all(torch.equal(last[key], ours[key]) for key in last), moment
-        steps[moment] = json.loads((folder / "run.json").read_text())["resumed_from_step"]
-        metrics = [json.loads(line)["step"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
-        assert metrics == sorted(metrics) and not list(folder.glob(".tmp*"))
-    assert list(steps.values()) == [0, 21, 56, 14, 14, 84]
+        names = [path.relative_to(whole) for path in whole.rglob("*.safetensors")]
+        assert len(names) > 4
+        for name in names:
+            last, ours = load_file(whole / name), load_file(folder / name)
+            assert last.keys() == ours.keys() and all(torch.equal(last[key], ours[key]) for key in last), (
+                moment,
+                name,
+            )
+        assert lines_of(folder) == lines_of(whole), moment
+        assert not list(folder.glob(".tmp*")) and (folder / "loss.png").is_file()
+        record = json.loads((folder / "run.json").read_text())
+        steps[moment] = record["resumed_from_step"]
+        assert record["metrics"] == json.loads((whole / "run.json").read_text())["metrics"]
+    assert steps == {moment: RESUMED[moment] for moment in moments}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -62,8 +62,8 @@ class Meter:
         return {"loss": f"{means['loss']:.4g}"}
 
     def unlogged(self) -> dict[str, torch.Tensor]:
-        """{name: (processes, N)} of what is in no line of metrics yet, for a checkpoint between two lines; all
-        processes call it together."""
+        """{name: (P, N)}, for P processes, of what is in no line of metrics yet; for a checkpoint between two lines.
+        All processes call it together."""
         here = {name: torch.cat([v.reshape(-1) for v in values]) for name, values in self.values.items() if values}
         processes = self.run.accelerator.num_processes
         return {name: self.run.accelerator.gather(v).view(processes, -1).cpu() for name, v in here.items()}

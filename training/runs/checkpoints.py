@@ -71,7 +71,7 @@ def save_checkpoint(
     Args:
         state: what else is needed to go on; numbers and strings.
         best: file of the best weights so far.
-        unlogged: what `Meter` had not written yet.
+        unlogged: {name: (P, N)}, for P processes, of what `Meter` had not written yet.
     """
     part = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}-{step}-", dir=root))
     os.chmod(part, 0o777 & ~_umask())  # mkdtemp makes it for this user alone

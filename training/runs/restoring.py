@@ -226,7 +226,7 @@ def moments_of(optimizer: torch.optim.Optimizer) -> dict[str, bool]:
 
 
 def broken_tensors(tensors: Mapping[str, torch.Tensor]) -> list[str]:
-    """Names of those that hold NaN or infinity."""
+    """Names of those, (N, ...) and scalars, that hold NaN or infinity."""
     return [name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
 
 

@@ -200,7 +200,7 @@ class Run:
         """Write one, send it where it is mirrored, and remove those that are too many.
 
         Args:
-            unlogged: what the meter has not written yet.
+            unlogged: {name: (P, N)}, for P processes, of what the meter has not written yet.
 
         Raises:
             InputError: a weight is NaN or infinite; nothing is written.

@@ -1,6 +1,9 @@
 import json
 import os
+import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pretune import InputError, pretrain, push
@@ -9,9 +12,17 @@ from pretune.training.publishing.repository_files import SENT, plain_files, repo
 from pretune.training.runs.folder import finished_record
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    options = {"config": {"hidden_sizes": [8], "latent_size": 2}, "max_steps": 2, "disable_tqdm": True}
+    np.savez(folder / "blobs.npz", image=np.random.default_rng(0).integers(0, 255, (20, 8, 8), dtype=np.uint8))
+    return pretrain(dataset=str(folder / "blobs.npz"), output_dir=folder / "run", **options).output_dir
+
+
 @pytest.fixture
-def run(tiny):
-    return pretrain(**tiny).output_dir
+def run(finished, tmp_path):
+    return Path(shutil.copytree(finished, tmp_path / "run"))
 
 
 @pytest.fixture
@@ -52,19 +63,19 @@ def test_a_linked_run_folder_may_be_pushed_and_one_without_a_model_not(run, tmp_
         plain_files(run)
 
 
-def test_paths_of_this_machine_stay_here(run, tiny, tmp_path):
-    record = finished_record(run)
+def test_paths_of_this_machine_stay_here(run, finished):
+    record, folder = finished_record(run), str(finished.parent)
     here = (run / "run.json").read_text(), (run / "README.md").read_text()
-    assert str(tmp_path) in here[0] and str(tmp_path) in here[1]
+    assert folder in here[0] and folder in here[1]
     files = repository_files(run, record, "me/x")
     for name, content in files.items():
         data = content if isinstance(content, bytes) else content.read_bytes()
-        assert str(tmp_path).encode() not in data, name
+        assert folder.encode() not in data, name
     public = json.loads(files["run.json"])
     assert public["arguments"]["dataset"] == "blobs.npz" and "--dataset blobs.npz" in public["command"]
     assert public["dataset"]["train"]["name"] == "blobs.npz [train]"
     assert (run / "run.json").read_text() == here[0]
-    (run / "README.md").write_text(f"# mine\n\nFrom {tiny['dataset']}.\n")
+    (run / "README.md").write_text(f"# mine\n\nFrom {folder}/blobs.npz.\n")
     assert repository_files(run, record, "me/x")["README.md"] == b"# mine\n\nFrom blobs.npz.\n"
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pretune import InputError, finetune, pretrain
+from pretune import AutoencoderModel, InputError, finetune, pretrain
 from pretune.training.errors import Interrupted
 from pretune.training.learning import loop
 
@@ -227,26 +227,15 @@ def test_a_run_does_not_go_on_after_its_own_end(tiny):
 
 
 def test_no_checkpoint_is_written_of_weights_that_are_no_numbers(tiny, monkeypatch):
-    real = loop.seed_step
+    real = AutoencoderModel.after_step
+    calls = iter(range(100))
 
-    def poison(seed, step, *rest):
-        real(seed, step, *rest)
-        if step == 9:
-            run.model.encoder[0].bias.data[0] = torch.inf
+    def poison(self):
+        real(self)
+        if next(calls) == 9:  # after step 10, so that no loss shows it
+            self.encoder[0].bias.data[0] = torch.inf
 
-    from pretune.training.runs.run import Run
-
-    made = Run.open
-
-    def opened(self, *args, **kwargs):
-        nonlocal run
-        run = self
-        return made(self, *args, **kwargs)
-
-    run = None
-    monkeypatch.setattr(Run, "open", opened)
-    monkeypatch.setattr(loop, "seed_step", poison)
-    monkeypatch.setattr(loop.Meter, "log", lambda *args: {})  # it would see the loss first
+    monkeypatch.setattr(AutoencoderModel, "after_step", poison)
     with pytest.raises(InputError, match=r"hold NaN or infinity: encoder\.0\.bias.*The last good checkpoint is .*-5"):
         pretrain(**tiny, checkpointing_steps=5)
     assert steps_in(tiny["output_dir"]) == [5]
