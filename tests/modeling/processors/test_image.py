@@ -32,7 +32,6 @@ def pixels(image, channels=1, size=8):
         GREY.astype(np.float32) / 255,
         COLOUR.astype(np.float64) / 255,
     ],
-    ids=lambda image: f"{type(image).__name__} {getattr(image, 'mode', '')} {getattr(image, 'shape', '')}",
 )
 def test_every_kind_of_picture_becomes_the_same_grey_pixels(image):
     expected = torch.from_numpy(GREY / 255).float()[None, None]
