@@ -31,7 +31,7 @@ from pretune.training.learning.memory import batch_that_fits
 from pretune.training.learning.optimizer import make_optimizer
 from pretune.training.learning.parameter_groups import parameter_groups
 from pretune.training.modalities.listing import MODALITIES, modality_of
-from pretune.training.modalities.modality import Modality, Preprocessing
+from pretune.training.modalities.modality import PLAIN, Modality, Preprocessing
 from pretune.training.networks.building import build_classifier, classifier_config, named_family, new_config
 from pretune.training.networks.heads import train_head_only
 from pretune.training.networks.loading import load_config, load_finished, model_source
@@ -72,6 +72,7 @@ def run(args: FinetuneArguments) -> RunResult:
         if base is None:
             modality.advise(config)
         fit = modality.preprocessing(args.model, args.revision, config, train_data.settings)
+        fitting = None if train_data.form == PLAIN else fit.fitting
         train_data, eval_data, validation = (d and d.taken_by(fit) for d in (train_data, eval_data, validation))
         unlabelled = _unlabelled(args, modality, config, fit, eval_data)
         this.timings["data_seconds"] = this.seconds()
@@ -84,7 +85,7 @@ def run(args: FinetuneArguments) -> RunResult:
         this.record["base_source"] = model_source(args.model)
         classifying = Classifying(model, args, modality.changes, fit.on_device, _class_shares(train_data))
         finished = this.open(
-            classifying.kept, fit.processor, train_data, eval_data, classifying, unlabelled, validation=validation
+            classifying.kept, fit.processor, train_data, eval_data, classifying, unlabelled, fitting, validation=validation
         )
         if finished is not None:
             return RunResult(this.folder, load_finished(this.folder, finished), finished["metrics"], finished)

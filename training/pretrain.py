@@ -29,7 +29,7 @@ from pretune.training.learning.memory import batch_that_fits
 from pretune.training.learning.optimizer import make_optimizer
 from pretune.training.learning.pretraining_watch import PretrainingWatch
 from pretune.training.modalities.listing import MODALITIES
-from pretune.training.modalities.modality import Inputs
+from pretune.training.modalities.modality import PLAIN, Inputs
 from pretune.training.networks.building import build_new, load_to_go_on, named_family, new_config
 from pretune.training.networks.loading import load_config, load_finished, model_source
 from pretune.training.networks.published import published_shape, published_values
@@ -73,8 +73,9 @@ def run(args: PretrainArguments) -> RunResult:
         logger.info("%s", model.load_report)
         this.record["base_source"] = model_source(args.init_from)
         fit = modality.preprocessing(args.init_from, args.revision, model.config, train_data.settings)
+        fitting = None if train_data.form == PLAIN else fit.fitting
         train_data, eval_data = train_data.taken_by(fit), eval_data and eval_data.taken_by(fit)
-        finished = this.open(model, fit.processor, train_data, eval_data)
+        finished = this.open(model, fit.processor, train_data, eval_data, fitting=fitting)
         if finished is not None:
             return RunResult(this.folder, load_finished(this.folder, finished), finished["metrics"], finished)
 

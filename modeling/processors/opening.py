@@ -1,5 +1,6 @@
 """Files, bytes and PIL pictures opened: which formats, how turned, which of them hold bands and not colours."""
 
+import functools
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import PIL.TiffImagePlugin
 
 # Raster formats alone: PIL would also hand PostScript and its like to other programs. TGA has no mark, so it is last.
 FORMATS = (
-    "PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "HEIF", "JPEG2000", "PPM", "QOI", "PCX", "SGI",
+    "PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "QOI", "PCX", "SGI",
     "ICO", "TGA",
 )  # fmt: skip
 ANIMATED = ("GIF", "WEBP", "PNG", "TIFF", "AVIF")  # whose further frames are pictures of their own
@@ -106,7 +107,7 @@ def header_of(source: str | Path | bytes) -> Header:
 def header_of_array(bands: np.ndarray) -> Header:
     """Of numbers (C, H, W)."""
     channels, height, width = bands.shape
-    return Header(height, width, channels, f"{channels} bands", bands.dtype.itemsize > 1)
+    return Header(height, width, channels, f"{channels} bands", is_wide(bands))
 
 
 def upright(image: PIL.Image.Image) -> PIL.Image.Image:
@@ -120,9 +121,9 @@ def channels_of(image: PIL.Image.Image) -> int:
     return 1 if image.mode in ("1", "L", "LA", "La") or is_wide(image) else 3
 
 
-def is_wide(image: PIL.Image.Image) -> bool:
+def is_wide(picture: Picture) -> bool:
     """Whether it holds more than 8 bits a number."""
-    return image.mode[0] in "IF"
+    return picture.dtype.itemsize > 1 if isinstance(picture, np.ndarray) else picture.mode[0] in "IF"
 
 
 def has_alpha(image: PIL.Image.Image) -> bool:
@@ -152,17 +153,22 @@ def _file(source: str | Path | bytes) -> Any:
     return io.BytesIO(source) if isinstance(source, bytes) else source
 
 
-def _formats(mark: bytes) -> list[str]:
+def _formats(mark: bytes) -> tuple[str, ...]:
     """Those that can be opened here."""
-    if mark[4:].startswith(HEIC_MARKS):
-        try:
-            from pillow_heif import register_heif_opener
-        except ImportError:
-            raise Refused("it is HEIC, which needs a package: pip install 'pretune[formats]'") from None
-        register_heif_opener()
-    if not set(FORMATS[:-1]) - {"HEIF", "AVIF"} <= PIL.Image.OPEN.keys():
-        PIL.Image.init()
-    return [name for name in FORMATS if name in PIL.Image.OPEN]
+    if not mark[4:].startswith(HEIC_MARKS):
+        return _registered()
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise Refused("it is HEIC, which needs a package: pip install 'pretune[formats]'") from None
+    register_heif_opener()
+    return ("HEIF",)
+
+
+@functools.cache
+def _registered() -> tuple[str, ...]:
+    PIL.Image.init()
+    return tuple(name for name in FORMATS if name in PIL.Image.OPEN)
 
 
 def _bands(source: str | Path | bytes, frame: int) -> np.ndarray:

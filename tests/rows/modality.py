@@ -40,7 +40,7 @@ class Rows:
 class Preprocessing:
     """Rows need none."""
 
-    ours, key = True, "rows"
+    ours, key, fitting = True, "rows", None
 
     def __init__(self, name: str | None, revision: str | None, config: Any, settings: Mapping[str, Any]):
         from .processor import RowsProcessor

@@ -21,7 +21,7 @@ from .modality import Changes, Inputs, Modality, Words
 logger = logging.getLogger(__name__)
 DENSE = (f"{PREFIX}autoencoder", f"{PREFIX}bigan")  # families that see an image as a list of numbers
 PHOTOGRAPH = 64  # pixels a side, from which that is worth a warning
-MOST_WEIGHTS = 100_000_000  # of the first and last layer together: 400 MB, 1.6 GB while training
+MOST_WEIGHTS = 50_000_000  # of the first and last layer together: 200 MB, 800 MB while training
 
 
 def is_image(feature: Any) -> bool:

@@ -79,6 +79,15 @@ def decoded(values: np.ndarray, plan: Plan, name: str) -> np.ndarray:
     return stored
 
 
+def outside(values: np.ndarray, value_range: tuple[float, float] | None) -> int:
+    """How many of (N, ...) arrays of more than 8 bits hold values outside the range."""
+    if value_range is None or values.dtype == np.uint8:
+        return 0
+    low, high = value_range
+    flat = (part.reshape(len(part), -1) for part in in_parts(values))
+    return sum(int(((part.min(1) < low) | (part.max(1) > high)).sum()) for part in flat)
+
+
 def _as_bytes(values: np.ndarray, name: str, own_range: bool) -> np.ndarray:
     """uint8 where that loses nothing: bools, integers from 0 to 255, floats that are 0/255, 1/255 ... 255/255."""
     if values.dtype == np.uint8:

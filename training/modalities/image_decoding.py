@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from ...modeling.processors.opening import Picture, Refused, is_wide, open_picture, upright
+from ...modeling.processors.opening import Picture, Refused, is_wide, open_picture
 from ..command.data_arguments import DataArguments
 from ..errors import InputError, one_line
 from . import image_arrays
 from .cache import cache_folder
 from .image_plan import Plan, Planner
 from .image_survey import UNREADABLE, Cell, Survey, cells_of, require, survey_of
-from .image_values import Extent, extent_of, warn_of_stored
+from .image_values import Extent, extent_of, warn_of_cut, warn_of_stored
 from .modality import Preprocessing, Read
 
 CACHE_VERSION = 2
@@ -49,6 +49,7 @@ class ImageReader:
         stored = values if plan.plain else image_arrays.decoded(values, plan, name)
         stored = np.ascontiguousarray(stored)
         warn_of_stored(stored, name)
+        warn_of_cut(image_arrays.outside(values, plan.reading.value_range), plan.reading.value_range, name)
         again = None if plan.plain else _remembering(lambda other: self._for(other).from_arrays(values, name).values)
         fingerprint = hashlib.sha256(stored).hexdigest()[:16]
         return Read(stored, np.arange(len(stored)), fingerprint, facts, plan.settings, plan.form, again)
@@ -70,6 +71,7 @@ class ImageReader:
         found = json.loads(path.with_suffix(".json").read_text())
         stored = np.load(path, mmap_mode="c")
         warn_of_stored(stored, name)
+        warn_of_cut(found["cut"], plan.reading.value_range, name)
         again = _remembering(lambda other: self._for(other).from_column(rows, column, name).values)
         kept = np.asarray(found["rows"]) if found["rows"] is not None else np.arange(len(stored))
         return Read(stored, kept, found["fingerprint"], facts, plan.settings, plan.form, None if plan.plain else again)
@@ -102,14 +104,14 @@ class ImageReader:
         def values() -> Iterator[np.ndarray]:
             for cell in cells_of(rows, column, 64):
                 if cell.row not in survey.bad:
-                    picture, _ = _opened(cell, 0, name, self.args.skip_damaged)
-                    if isinstance(picture, np.ndarray) or (picture is not None and is_wide(picture)):
+                    picture = _opened(cell, 0, name, self.args.skip_damaged)
+                    if picture is not None and is_wide(picture):
                         yield np.asarray(picture)
 
         return extent_of(values(), name)
 
     def _fill(self, rows: Any, column: str, name: str, survey: Survey, plan: Plan, path: Path) -> dict[str, Any]:
-        """Decode all into `path`. Returns which rows are there, None for all, and the fingerprint."""
+        """Decode all into `path`. Returns which rows are there (None: all), the fingerprint, and how many are cut."""
         frames = survey.frames if self.args.frames == "all" else {}
         most = len(rows) + sum(frames.values()) - len(frames)
         out, kept = open_memmap(path, mode="w+", dtype=plan.dtype, shape=(most, *plan.shape)), []
@@ -117,10 +119,12 @@ class ImageReader:
         wanted = (cell for cell in cells_of(rows, column, 64 if large else 1024) if cell.row not in survey.bad)
         jobs = ((cell, frame) for cell in wanted for frame in range(frames.get(cell.row, 1)))
         one = functools.partial(self._one, plan, name)
-        for row, stored in _in_order(one, jobs, THREADS if large else 1):
+        cut = 0
+        for row, stored, is_cut in _in_order(one, jobs, THREADS if large else 1):
             if stored is not None:
                 out[len(kept)] = stored
                 kept.append(row)
+                cut += is_cut
         if not kept:
             raise InputError(f"{name} is empty: none of its {len(rows)} images could be decoded.")
         values = out[: len(kept)]
@@ -130,18 +134,18 @@ class ImageReader:
             with open(path, "wb") as file:
                 np.save(file, values)
         del out, values
-        return {"rows": None if kept == list(range(len(rows))) else kept, "fingerprint": fingerprint}
+        return {"rows": None if kept == list(range(len(rows))) else kept, "fingerprint": fingerprint, "cut": cut}
 
-    def _one(self, plan: Plan, name: str, job: tuple[Cell, int]) -> tuple[int, np.ndarray | None]:
+    def _one(self, plan: Plan, name: str, job: tuple[Cell, int]) -> tuple[int, np.ndarray | None, bool]:
         cell, frame = job
-        picture, _ = _opened(cell, frame, name, self.args.skip_damaged)
+        picture = _opened(cell, frame, name, self.args.skip_damaged)
         if picture is None:
-            return cell.row, None
+            return cell.row, None, False
         try:
-            return cell.row, plan.row(picture)
+            return cell.row, plan.row(picture), plan.cuts(picture)
         except ValueError as error:
             if self.args.skip_damaged:
-                return cell.row, None
+                return cell.row, None, False
             raise _bad(cell, name, one_line(error), damaged=False) from None
 
 
@@ -157,14 +161,16 @@ def _remembering(read: Callable[[Preprocessing], np.ndarray]) -> Callable[[Prepr
     return again
 
 
-def _opened(cell: Cell, frame: int, name: str, skip: bool) -> tuple[Picture | None, Cell]:
-    """The picture in one cell, decoded and upright; None if it is damaged and may be left out."""
+def _opened(cell: Cell, frame: int, name: str, skip: bool) -> Picture | None:
+    """The picture in one cell, decoded; None if it is damaged and may be left out."""
     try:
         picture = open_picture(require(cell), frame)
-        return (picture if isinstance(picture, np.ndarray) else upright(picture)), cell
+        if not isinstance(picture, np.ndarray):
+            picture.load()  # what is cut off shows here
+        return picture
     except UNREADABLE as error:
         if skip:
-            return None, cell
+            return None
         raise _bad(cell, name, one_line(error), not isinstance(error, Refused)) from None
 
 
@@ -176,7 +182,7 @@ def _bad(cell: Cell, name: str, why: str, damaged: bool) -> InputError:
     )
 
 
-def _in_order(one: Callable[[Any], tuple[int, Any]], jobs: Iterable[Any], threads: int) -> Iterator[tuple[int, Any]]:
+def _in_order(one: Callable[[Any], tuple], jobs: Iterable[Any], threads: int) -> Iterator[tuple]:
     """`map`, by several threads where that helps; few results wait at a time."""
     if threads == 1:
         yield from map(one, jobs)

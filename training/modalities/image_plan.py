@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...modeling.processors.opening import is_wide
 from ...modeling.processors.pictures import MOST_CHANNELS, Reading, fit, numbers_of
 from ..command.data_arguments import DataArguments
 from ..errors import InputError
@@ -81,6 +82,13 @@ class Plan:
             "alpha": self.reading.alpha,
         }
 
+    def cuts(self, picture: Any) -> bool:
+        """Whether a picture or array (C, H, W) of more than 8 bits holds values outside the range."""
+        if self.reading.value_range is None or not is_wide(picture):
+            return False
+        values, (low, high) = np.asarray(picture), self.reading.value_range
+        return bool(values.min() < low or values.max() > high)
+
     def row(self, picture: Any) -> np.ndarray:
         """A picture or array (C, H, W) -> the stored row, of `shape`."""
         numbers = numbers_of(picture, self.reading, first_axis=True)
@@ -107,6 +115,11 @@ class Planner:
         self.saved = preprocessing.processor if preprocessing is not None and preprocessing.ours else None
         self.reading: Reading | None = None
         self.size: int | None = None
+
+    @property
+    def square(self) -> bool:
+        """Whether pictures are made square before another network's own image processor has them."""
+        return self.args.resize is not None or self.preprocessing.ragged
 
     @property
     def resize_mode(self) -> str:
@@ -169,7 +182,7 @@ class Planner:
             _, *inside = self.preprocessing.shape
             if whole and height * width <= inside[0] * inside[1] and most in (1, 3):  # small: fitted as it is used
                 return Plan(Reading(most, alpha=reading.alpha), height, width, self.resize_mode, True)
-            return Plan(reading, *inside, self.resize_mode, False, self.preprocessing, self.args.resize is not None)
+            return Plan(reading, *inside, self.resize_mode, False, self.preprocessing, self.square)
         plain = whole and (height, width) == (self.size, self.size) and reading.num_channels >= most
         return Plan(reading, self.size, self.size, self.resize_mode, plain)
 

@@ -15,7 +15,7 @@ from ...modeling.families import family_of
 from ...modeling.processors.image import AutoencoderImageProcessor
 from ...modeling.processors.pictures import Reading, numbers_of
 from ..errors import InputError, one_line
-from .image_plan import Plan
+from .image_plan import WAYS, Plan
 
 PROBE = 64  # pixels a side of pictures by which an image processor is measured
 MISSING = (OSError, ValueError, ImportError, KeyError, RuntimeError)
@@ -48,6 +48,7 @@ class ImagePreprocessing:
 
     Attributes:
         shape: (C, H, W) that the model takes.
+        fitting: what becomes of images of another shape, for the card.
         ragged: the image processor gives other shapes for pictures that are not square.
 
     Raises:
@@ -63,10 +64,11 @@ class ImagePreprocessing:
             self.processor = family.processor.for_config(config, **{**_saved(name, revision), **settings})
             self.shape = (config.num_channels, config.image_size, config.image_size)
             plan = Plan(self.processor.reading, config.image_size, config.image_size, self.processor.resize_mode)
-            self.key = plan.key
+            self.key, self.fitting = plan.key, _in_words(self.processor)
             return
         self.processor, self.channels = _processor_of(name, revision), channels_of(config)
         self._measure()
+        self.fitting = "others are brought to that by its image processor"
         self.key = json.dumps([self.processor.to_dict(), self.channels], sort_keys=True, default=str)
 
     def fitted(self, values: np.ndarray) -> np.ndarray:
@@ -162,3 +164,12 @@ def _processor_of(name: str, revision: str | None) -> Any:
             f"model {name} has no image processor that can be loaded: {one_line(error)} Save one beside it "
             f"(AutoImageProcessor.save_pretrained)."
         ) from None
+
+
+def _in_words(processor: AutoencoderImageProcessor) -> str:
+    """What one of our processors does to images of another kind."""
+    told = f"others are resized, and {WAYS[processor.resize_mode]}"
+    if processor.value_range is not None:
+        low, high = processor.value_range
+        told += f"; values from {low:g} to {high:g} become [0, 1]"
+    return told

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 
 logger = logging.getLogger(__name__)
-LOOKED_AT = 512  # pictures whose stored numbers are looked at for what is amiss
+LOOKED_AT = 1_000_000  # stored numbers, of pictures all over a split, that are looked at for what is amiss
 FEW_LEVELS = 16  # grey levels, below which a split gets a warning
 DARK = 64  # of 255: no number above it
 
@@ -71,10 +71,9 @@ def tell_range(extent: Extent, chosen: tuple[float, float], name: str) -> str:
 
 def warn_of_stored(values: np.ndarray, name: str) -> None:
     """Warn of a split (N, C, H, W) that is constant, has few grey levels or is nearly black."""
-    part = values[:: max(1, len(values) // LOOKED_AT)][:LOOKED_AT]
-    levels, top = np.unique(part), 255 if values.dtype == np.uint8 else 65535
-    if not len(levels):
-        return
+    count = max(1, LOOKED_AT // max(1, values[0].size))
+    part = np.asarray(values[:: max(1, len(values) // count)][:count])
+    levels, top = np.flatnonzero(np.bincount(part.ravel())), 255 if values.dtype == np.uint8 else 65535
     low, high = levels[0], levels[-1]
     if len(levels) == 1:
         logger.warning(
@@ -87,3 +86,13 @@ def warn_of_stored(values: np.ndarray, name: str) -> None:
         )  # fmt: skip
     elif 2 < len(levels) < FEW_LEVELS:
         logger.warning("warning: the images of %s have few grey levels: %d", name, len(levels))
+
+
+def warn_of_cut(count: int, value_range: tuple[float, float] | None, name: str) -> None:
+    """Warn where pictures hold values outside the range that was given, or that the training split decided."""
+    if count:
+        low, high = value_range
+        logger.warning(
+            "warning: %d images of %s hold values outside of %g to %g, which are cut off (--value_range)",
+            count, name, low, high,
+        )  # fmt: skip

@@ -86,12 +86,14 @@ class Preprocessing(Protocol):
         processor: is saved beside the model.
         on_device: from `Modality.to_model`'s arguments to the model's own, a module without weights to train.
         key: changes with all that decides what `fitted` gives; rows of this form are fitted already.
+        fitting: what becomes of samples of another shape, for the card; None where there is nothing to say.
     """
 
     ours: bool
     processor: Any
     on_device: nn.Module
     key: str
+    fitting: str | None
 
     def fitted(self, values: np.ndarray) -> np.ndarray:
         """Plain stored rows (N, ...) in the shape that the model takes."""

@@ -245,7 +245,7 @@ def test_an_interrupted_decoding_leaves_no_cache(parquet, monkeypatch):
     from pretune.training.modalities import image_decoding as images
 
     monkeypatch.setenv("PRETUNE_CACHE", str(parquet / "cache"))
-    monkeypatch.setattr(images, "upright", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(images, "open_picture", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         load_data(arguments(parquet))
     assert not list((parquet / "cache").glob("*.npy")) + list((parquet / "cache").glob(".*"))
