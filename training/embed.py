@@ -22,7 +22,7 @@ import torch
 from tqdm import tqdm
 
 from pretune.training.command.embed_arguments import EmbedArguments
-from pretune.training.command.output_paths import require_folders
+from pretune.training.command.paths import require_folders
 from pretune.training.command.running import run_command
 from pretune.training.data.loading import load_split
 from pretune.training.data.samples import Samples

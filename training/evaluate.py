@@ -19,7 +19,7 @@ import torch
 from tqdm import tqdm
 
 from pretune.training.command.evaluate_arguments import EvaluateArguments
-from pretune.training.command.output_paths import require_folders
+from pretune.training.command.paths import require_folders
 from pretune.training.command.recipes import command_of
 from pretune.training.command.running import run_command
 from pretune.training.data.samples import Samples

@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # Each may use those before it in its line, itself, and nothing else of the package.
 FOLDERS = ("configuration", "modeling", "model_cards", "training", "pretune")
 GROUND = ("errors", "randomness", "protocol")  # rules that everyone obeys
-ROOMS = ("command", "modalities", "data", "networks", "runs", "learning", "evaluation", "publishing")
+ROOMS = (
+    "command", "modalities", "files", "sources", "data", "networks", "runs", "learning", "evaluation", "publishing",
+)  # fmt: skip
 APART = {("publishing", "evaluation")}  # side by side on one floor
 MOST_MODULES = 14  # in a folder
 

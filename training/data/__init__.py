@@ -1,1 +1,1 @@
-"""Where samples come from: sources, labels, splits, cache, batches."""
+"""Samples: decoded, labelled, split, in batches."""

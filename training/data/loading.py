@@ -9,13 +9,14 @@ import numpy as np
 
 from ..command.data_arguments import DataArguments
 from ..errors import InputError
+from ..files.split_names import default_evaluation, named_split
 from ..modalities.modality import Modality, Preprocessing, Read, Reader
+from ..sources.dataset import raw_splits
+from ..sources.found import RawSplit
 from .columns import checked_labels, find_column, is_label, read_labels
-from .raw import RawSplit
 from .sample_column import with_sample_column
 from .samples import Samples, split_off
-from .sources import raw_splits
-from .split_names import default_evaluation, named_split
+from .telling import block
 
 logger = logging.getLogger(__name__)
 HOLDOUT_SHARE, HOLDOUT_SEED = 0.2, 0  # which samples are held out depends on no run's seed: none ever trains on them
@@ -51,10 +52,10 @@ def load_data(
     reader = modality.reader(wanted or {}, args, preprocessing)
     train, facts = _read_split(splits[own], own, args, modality, reader)
     if chosen in (None, "none"):
-        logger.info("%s", found.block(args.dataset, [train], facts))
+        logger.info("%s", block(found, args.dataset, [train], facts))
         return (train, None) if chosen == "none" else _hold_out(train)
     evaluation, more = _read_split(splits[chosen], chosen, args, modality, reader)
-    logger.info("%s", found.block(args.dataset, [train, evaluation], [*facts, *more]))
+    logger.info("%s", block(found, args.dataset, [train, evaluation], [*facts, *more]))
     if train.label_names and evaluation.label_names and train.label_names != evaluation.label_names:
         raise InputError(
             f"the splits {args.train_split!r} and {chosen!r} of {args.dataset} have different labels: "
@@ -81,7 +82,7 @@ def load_split(
     split = named_split(found.splits, split, args.dataset, argument)
     reader = modality.reader({}, args, preprocessing)
     data, facts = _read_split(found.splits[split], split, args, modality, reader, with_labels)
-    logger.info("%s", found.block(args.dataset, [data], facts))
+    logger.info("%s", block(found, args.dataset, [data], facts))
     return data
 
 

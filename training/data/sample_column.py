@@ -8,10 +8,10 @@ from typing import Any
 
 from ..command.data_arguments import DataArguments, InMemory
 from ..errors import InputError
+from ..files.path_cells import InFolder
 from ..modalities.modality import Modality
+from ..sources.found import RawSplit
 from .columns import find_column
-from .path_cells import InFolder
-from .raw import RawSplit
 
 AT_ONCE = 1000  # rows looked at together
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ..command.output_paths import require_folders
+from ..command.paths import require_folders
 from ..errors import InputError
 from ..protocol import PROTOCOL
 

@@ -12,10 +12,10 @@ import numpy as np
 from ..command.evaluate_arguments import EvaluateArguments
 from ..data.loading import load_data
 from ..data.samples import Samples, overlap, subset
-from ..data.sources import source_of
 from ..errors import InputError
 from ..modalities.modality import PLAIN, Modality
 from ..protocol import PROTOCOL
+from ..sources.dataset import source_of
 from .draws import check_count
 
 logger = logging.getLogger(__name__)

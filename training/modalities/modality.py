@@ -72,7 +72,7 @@ class Reader(Protocol):
     """Decodes every split of a dataset to rows of one shape, each sample once. Raises InputError."""
 
     def from_arrays(self, values: np.ndarray, name: str) -> Read:
-        """Arrays as they stand in a file."""
+        """Arrays (N, ...) as they stand in a file."""
 
     def from_column(self, rows: Any, column: str, name: str) -> Read:
         """A column of a `datasets` split."""

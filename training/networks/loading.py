@@ -13,7 +13,7 @@ from transformers.utils import logging as transformers_logging
 from ...configuration.encoder import without_foreign_attention
 from ...modeling.families import FAMILIES, PREFIX, family_of, register_families
 from ...modeling.shared.loading import LoadReport
-from ..command.local_paths import missing_here
+from ..command.paths import missing_here
 from ..errors import InputError, one_line
 from ..modalities.listing import classifiers_of, modality_of
 from ..modalities.modality import Modality

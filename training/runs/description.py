@@ -12,7 +12,7 @@ from ...modeling.shared.pretrainable import Pretrainable
 from ..command.recipes import command_of
 from ..command.training_arguments import TrainingArguments
 from ..data.samples import Samples
-from ..data.sources import source_of
+from ..sources.dataset import source_of
 
 VERSIONS = ("torch", "transformers", "accelerate", "datasets", "safetensors", "numpy", "scikit-learn")
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ..command.output_paths import require_folders
+from ..command.paths import require_folders
 from ..errors import InputError, one_line
 from .checkpoints import list_checkpoints, prune_checkpoints, remove_checkpoint
 

@@ -13,11 +13,11 @@ import numpy as np
 
 from ..command.data_arguments import DataArguments
 from ..errors import InputError, one_line
+from ..files.left_out import LeftOut, shortened
+from ..files.split_names import settle, split_in_name, words_of
+from ..files.tree import File
 from ..modalities.modality import Modality
-from .found import Found, LeftOut, shortened
-from .raw import RawSplit
-from .split_names import settle, split_in_name, words_of
-from .tree import File
+from .found import Found, RawSplit
 
 LABELS = frozenset("label labels y target targets class classes".split())
 SAMPLES = frozenset("x data sample samples input inputs".split())

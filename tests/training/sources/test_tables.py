@@ -16,9 +16,10 @@ import pytest
 from pretune.training.command.data_arguments import DataArguments
 from pretune.training.data.loading import load_split
 from pretune.training.data.sample_column import with_sample_column
-from pretune.training.data.sources import raw_splits
+from pretune.training.data.telling import block
 from pretune.training.errors import InputError
 from pretune.training.modalities.image import IMAGE
+from pretune.training.sources.dataset import raw_splits
 
 
 def png(value: int = 0) -> bytes:
@@ -58,7 +59,7 @@ def content(root, **options) -> dict[str, dict[str, object]]:
 
 
 def told(root, **options) -> str:
-    return "\n".join(found(root, **options).lines("x", []))
+    return block(found(root, **options), "x")
 
 
 FOUR = pictures("0.png", "1.png", "2.png", "3.png")
@@ -382,9 +383,7 @@ def test_labels_of_all_splits_are_read_as_one_kind(tmp_path):
 def test_what_comes_from_the_hub_may_not_name_files_elsewhere(tmp_path, monkeypatch):
     import datasets
 
-    from pretune.training.data import sources
-    from pretune.training.data.found import Found
-    from pretune.training.data.raw import RawSplit
+    from pretune.training.sources.found import Found, RawSplit
 
     write(tmp_path, {"home/secret.png": 0, "cache/own.png": 0})
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
@@ -392,7 +391,7 @@ def test_what_comes_from_the_hub_may_not_name_files_elsewhere(tmp_path, monkeypa
         cells = [{"bytes": png(), "path": None}, {"bytes": None, "path": str(tmp_path / name)}]
         rows = datasets.Dataset.from_dict({"image": cells}, features=datasets.Features({"image": datasets.Image()}))
         monkeypatch.setattr(
-            sources, "hub_splits", lambda args, rows=rows: Found("hub", {"train": RawSplit(rows=rows)})
+            dataset, "hub_splits", lambda args, rows=rows: Found("hub", {"train": RawSplit(rows=rows)})
         )
         args = DataArguments(dataset="me/images")
         if allowed:
@@ -415,11 +414,11 @@ def test_what_comes_from_the_hub_may_not_name_files_elsewhere(tmp_path, monkeypa
     ],
 )
 def test_what_is_meant_to_be_here_is_never_looked_for_on_the_hub(tmp_path, monkeypatch, name, message):
-    from pretune.training.data import sources
+    from pretune.training.sources import dataset
 
     write(tmp_path, {"runs/photos/0.png": 0, "photos/0.png": 0})
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sources, "hub_splits", lambda args: pytest.fail("asked the Hub"))
+    monkeypatch.setattr(dataset, "hub_splits", lambda args: pytest.fail("asked the Hub"))
     with pytest.raises(InputError, match=message):
         found(name)
 

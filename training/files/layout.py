@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from .found import LeftOut, shortened
+from .left_out import LeftOut, shortened
 from .split_names import SECOND, settle, split_of_folder
 from .tree import File
 

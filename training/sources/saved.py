@@ -10,10 +10,9 @@ from typing import Any
 
 from ..command.data_arguments import DataArguments
 from ..errors import InputError, one_line
-from .found import Found
-from .raw import RawSplit
-from .split_names import settle, split_in_name, split_of_folder
-from .tree import File
+from ..files.split_names import settle, split_in_name, split_of_folder
+from ..files.tree import File
+from .found import Found, RawSplit
 
 SAVED = ("dataset_dict.json", "state.json")
 

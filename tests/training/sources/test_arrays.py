@@ -12,9 +12,9 @@ import torch
 import pretune
 from pretune.training.command.data_arguments import DataArguments
 from pretune.training.data.loading import load_data
-from pretune.training.data.sources import raw_splits, source_of
 from pretune.training.errors import InputError
 from pretune.training.modalities.image import IMAGE
+from pretune.training.sources.dataset import raw_splits, source_of
 
 IMAGES = np.arange(12 * 16, dtype=np.uint8).reshape(12, 4, 4)
 LABELS = np.arange(12) % 3

@@ -1,7 +1,16 @@
-"""Names that are meant for something on this machine: said to be missing at once, never looked for on the Hub."""
+"""Paths that users name: where scripts may write, and what is meant to be here and is not."""
 
 import difflib
 from pathlib import Path
+
+from ..errors import InputError
+
+
+def require_folders(folder: Path, argument: str) -> None:
+    """Raise InputError if `folder`, or one above it, is a file."""
+    for part in (folder, *folder.parents):
+        if part.exists() and not part.is_dir():
+            raise InputError(f"{argument} {folder}: {part} is a file, expected a folder. Choose another --{argument}.")
 
 
 def missing_here(name: str, argument: str) -> str | None:

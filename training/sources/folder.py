@@ -8,19 +8,19 @@ from typing import Any
 
 from ..command.data_arguments import DataArguments
 from ..errors import InputError
+from ..files.archives import members_of, unpack
+from ..files.companions import without_companions
+from ..files.layout import Layout, lay_out
+from ..files.left_out import LeftOut, counted, shortened
+from ..files.metadata import Described, describe
+from ..files.path_cells import InFolder, Names
+from ..files.split_names import settle
+from ..files.tree import File, Tree, ending_of, is_ours, walk, without_pointers
 from ..modalities.modality import Modality
-from .archives import members_of, unpack
 from .arrays import array_splits
 from .cells import rows_of_files
-from .companions import without_companions
-from .found import Found, LeftOut, counted, shortened
-from .layout import Layout, lay_out
-from .metadata import Described, describe
-from .path_cells import InFolder, Names
-from .raw import RawSplit
+from .found import Found, RawSplit
 from .saved import embedded_splits, hub_layout, is_saved, saved_splits
-from .split_names import settle
-from .tree import File, Tree, ending_of, is_ours, walk, without_pointers
 
 
 def read_folder(root: Path, args: DataArguments, modality: Modality) -> Found:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError
-from .found import LeftOut, counted, shortened
+from .left_out import LeftOut, counted, shortened
 
 TABLES = frozenset((".csv", ".tsv", ".jsonl", ".ndjson", ".json"))
 MANY_TABLES = 10  # in one folder: annotations of single samples

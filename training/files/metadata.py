@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError
-from .found import LeftOut, shortened
+from .left_out import LeftOut, shortened
 from .path_cells import InFolder, Names, clean, path_column
 from .split_names import split_in_name, split_of_folder
 from .tables import Columns, is_submission, merged_rows, read_table, typed

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..files.tree import File
 from ..modalities.cache import cache_folder
 from ..modalities.modality import Modality
-from .tree import File
 
 CONVERTED = "converted"  # folder of the cache
 

@@ -9,10 +9,9 @@ import numpy as np
 
 from ..command.data_arguments import DataArguments, InMemory
 from ..errors import InputError
+from ..files.tree import ending_of
 from ..modalities.modality import Modality
-from .found import Found
-from .raw import RawSplit
-from .tree import ending_of
+from .found import Found, RawSplit
 
 EXPECTED = (
     "a datasets.Dataset or DatasetDict, an array, (array, labels), a torch Dataset, a list of samples, a pandas "
@@ -55,7 +54,7 @@ def _split(value: Any, name: str, modality: Modality) -> RawSplit:
 
 
 def as_numbers(value: Any) -> np.ndarray | None:
-    """An array, or a tensor as one; None for anything else."""
+    """An array (N, ...), or a tensor as one; None for anything else."""
     if isinstance(value, np.ndarray):
         return value if value.dtype != object else None
     if hasattr(value, "detach") and hasattr(value, "numpy"):

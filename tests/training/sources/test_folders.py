@@ -10,9 +10,10 @@ import PIL.Image
 import pytest
 
 from pretune.training.command.data_arguments import DataArguments
-from pretune.training.data.sources import raw_splits
+from pretune.training.data.telling import block
 from pretune.training.errors import InputError
 from pretune.training.modalities.image import IMAGE
+from pretune.training.sources.dataset import raw_splits
 
 PLAIN = dataclasses.replace(IMAGE, endings=IMAGE.endings - {".heic", ".heif"})  # whatever is installed here
 
@@ -56,7 +57,7 @@ def content(root, **options) -> dict[str, dict[str, int]]:
 
 
 def told(root, **options) -> str:
-    return "\n".join(found(root, **options).lines("x", []))
+    return block(found(root, **options), "x")
 
 
 AB = {"a": 2, "b": 2}
@@ -270,7 +271,7 @@ def test_archives_are_unpacked_once_and_never_outside(tmp_path, monkeypatch):
 
 
 def test_splits_are_found_by_any_spelling(tmp_path):
-    from pretune.training.data.split_names import default_evaluation, find_split
+    from pretune.training.files.split_names import default_evaluation, find_split
 
     assert find_split({"train": 0, "test": 0}, "Testing") == "test"
     assert find_split({"train": 0, "unlabeled": 0}, "unlabelled") == "unlabeled"
@@ -281,8 +282,8 @@ def test_splits_are_found_by_any_spelling(tmp_path):
 
 
 def test_fifty_thousand_names_are_laid_out_without_opening_a_file(monkeypatch):
-    from pretune.training.data.layout import lay_out
-    from pretune.training.data.tree import File
+    from pretune.training.files.layout import lay_out
+    from pretune.training.files.tree import File
 
     monkeypatch.setattr("builtins.open", lambda *a, **k: pytest.fail("opened a file"))
     files = [File((f"c{k % 100}",), f"{k}.jpg", f"/x/{k}.jpg", 1, 1) for k in range(50_000)]

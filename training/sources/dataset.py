@@ -6,16 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from ..command.data_arguments import DataArguments, InMemory
-from ..command.local_paths import missing_here
+from ..command.paths import missing_here
 from ..errors import InputError
+from ..files.tree import TABLES, File, ending_of, is_archive, is_array_file, is_pointer
 from ..modalities.modality import Modality
 from .arrays import array_splits
 from .folder import read_archive, read_folder, read_table_file, sample_endings
-from .found import Found
+from .found import Found, RawSplit
 from .objects import object_splits
-from .raw import RawSplit
 from .saved import embedded_splits, hub_splits
-from .tree import TABLES, File, ending_of, is_archive, is_array_file, is_pointer
 
 BUILT_IN = "digits"
 HUB_ID = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?")

@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 
-from .found import LeftOut, counted
+from .left_out import LeftOut, counted
 from .tree import File
 
 MASK_FOLDERS = frozenset(

@@ -1,10 +1,12 @@
-"""A split before anything of it is decoded: what every kind of source gives, and the one thing that is read."""
+"""What every kind of source gives: raw splits, of which nothing is decoded, and what was found and left out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from ..files.left_out import LeftOut
 
 
 @dataclass
@@ -32,3 +34,20 @@ class RawSplit:
 
     def __len__(self) -> int:
         return len(self.rows if self.values is None else self.values)
+
+
+@dataclass
+class Found:
+    """A dataset before anything of it is decoded.
+
+    Args:
+        what: the kind of source, for people: "folder of 120 files".
+        splits: by name, in a usual spelling.
+        left_out: what is not used.
+        notes: what was decided where something else was possible.
+    """
+
+    what: str
+    splits: dict[str, RawSplit]
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
