@@ -383,6 +383,7 @@ def test_labels_of_all_splits_are_read_as_one_kind(tmp_path):
 def test_what_comes_from_the_hub_may_not_name_files_elsewhere(tmp_path, monkeypatch):
     import datasets
 
+    from pretune.training.sources import dataset
     from pretune.training.sources.found import Found, RawSplit
 
     write(tmp_path, {"home/secret.png": 0, "cache/own.png": 0})
