@@ -17,7 +17,8 @@ from ..data.samples import Samples
 
 # Where things come from and go to: what they hold has a fingerprint, the network its config and its first weights.
 OF_PLACES = {
-    "recipe", "output_dir", "dataset", "dataset_config", "input_column", "label_column", "train_split", "eval_split",
+    "recipe", "output_dir", "dataset", "dataset_config", "input_column", "label_column", "group_column", "problem_type",
+    "allow_short_classes", "train_split", "eval_split",
     "unlabelled_dataset", "unlabelled_split", "max_train_samples", "labels_per_class", "skip_damaged", "model_type",
     "config", "reconstruction_weight", "model", "init_from", "backbone", "revision",
 }  # fmt: skip
