@@ -82,7 +82,8 @@ class Samples:
         """Changes whenever a label, a name or what they are does; None without labels."""
         if self.labels is None:
             return None
-        digest = hashlib.sha256(json.dumps([self.label_names, self.problem_type]).encode())
+        names = [str(name) for name in self.label_names]
+        digest = hashlib.sha256(json.dumps([names, self.problem_type]).encode())
         digest.update(np.ascontiguousarray(self.labels).tobytes())
         return digest.hexdigest()[:16]
 

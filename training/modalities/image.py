@@ -11,8 +11,8 @@ from ...modeling.families import PREFIX
 from ...modeling.shared import augmentation
 from ..errors import InputError
 from ..protocol import PROTOCOL
-from .digests import difference_hashes, image_digests
 from .image_decoding import ImageReader
+from .image_digests import difference_hashes, image_digests
 from .image_files import ENDINGS, cell_of, feature
 from .image_pictures import draw_images, draw_reconstructions
 from .image_preprocessing import ImagePreprocessing

@@ -18,7 +18,7 @@ from ..command.data_arguments import DataArguments
 from ..errors import InputError, one_line
 from . import image_arrays
 from .cache import cache_folder
-from .digests import image_digests, picture_digest
+from .image_digests import image_digests, picture_digest
 from .image_plan import Plan, Planner
 from .image_survey import UNREADABLE, Cell, Survey, cells_of, require, survey_of
 from .image_values import Extent, extent_of, warn_of_stored

@@ -1,9 +1,11 @@
 """Digests decide for ever what is held out: they never change, and tell different samples apart."""
 
 import numpy as np
+import PIL.Image
 import pytest
 
-from pretune.training.modalities.digests import difference_hashes, digests_of, image_digests
+from pretune.training.modalities.digests import digests_of
+from pretune.training.modalities.image_digests import difference_hashes, image_digests, picture_digest
 
 DIGESTS = ["0x21ceacac0d3254c", "0x948779311bbad0fe"]
 SHORT = ["0x242a8847047e7859", "0x50db903953d6e635"]
@@ -44,3 +46,25 @@ def test_difference_hashes_bear_a_change_of_brightness_and_size():
     assert np.array_equal(hashes, difference_hashes(large)) and np.array_equal(hashes, difference_hashes(small + 50))
     assert np.bitwise_count(hashes[:, None] ^ hashes)[~np.eye(10, dtype=bool)].min() > 10
     assert difference_hashes(coarse) is None
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "F"])
+def test_a_picture_has_the_digest_of_its_pixels(mode):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    picture = PIL.Image.fromarray(pixels)
+    if mode in ("I;16", "F"):
+        array = pixels[:, :, 0].astype(np.uint16 if mode == "I;16" else np.float32) * 7
+        picture, stored = PIL.Image.fromarray(array), array[None]
+    else:
+        picture = picture.convert(mode)
+        stored = np.atleast_3d(np.asarray(picture.convert("L" if mode in ("1", "L", "LA") else "RGB"))).transpose(
+            2, 0, 1
+        )
+    assert picture_digest(picture) == image_digests(stored[None])[0]
+
+
+def test_large_pictures_are_told_apart_by_a_part_of_them():
+    rng = np.random.default_rng(0)
+    large = rng.integers(0, 256, (3, 3, 1100, 700), dtype=np.uint8)
+    assert len(np.unique(image_digests(large))) == 3
+    assert picture_digest(PIL.Image.fromarray(large[0].transpose(1, 2, 0))) == image_digests(large)[0]
