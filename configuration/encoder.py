@@ -48,8 +48,10 @@ class EncoderConfig(PreTrainedConfig):
 
     def validate_problem_type(self) -> None:
         """One that the classifiers have a loss for."""
-        if self.problem_type not in (None, "single_label_classification", "multi_label_classification"):
+        if self.problem_type not in (
+            None, "single_label_classification", "multi_label_classification", "regression"
+        ):  # fmt: skip
             raise ValueError(
-                f"problem_type must be 'single_label_classification' or 'multi_label_classification', "
+                f"problem_type must be 'single_label_classification', 'multi_label_classification' or 'regression', "
                 f"got {self.problem_type!r}."
             )

@@ -11,9 +11,10 @@ from typing import Any
 
 import jinja2
 
+from .evaluation_data import evaluated_data_lines, evaluation_data_lines
 from .front_matter import card_data
 from .results import collapse_sentence, is_classifier, judged_part, result_rows, short_name, where, words_of
-from .words import PICTURES, escape, fence, labels_in_words, names_in_words
+from .words import METRICS, PICTURES, escape, fence, labels_in_words, names_in_words
 
 
 def render_card(record: dict[str, Any], model_id: str) -> str:
@@ -42,6 +43,7 @@ def _fields(record: dict[str, Any], model_id: str) -> dict[str, Any]:
         "title": escape(model_id.rstrip("/").split("/")[-1]),
         "summary": _summary(record),
         "results": _results(record),
+        "checked": [escape(line) for line in evaluation_data_lines(record)],
         "collapsed": escape(collapse_sentence(record)),
         "evaluation": _evaluation(record),
         "code": code,
@@ -99,6 +101,8 @@ def _evaluation(record: dict[str, Any]) -> dict[str, Any] | None:
         "where": escape(found["dataset"]["name"].rstrip("/").split("/")[-1]),
         "draws": " to ".join(map(str, dict.fromkeys((draws[0], draws[-1])))) + " draw" + "s" * (draws[-1] != 1),
         "protocol": found["protocol_version"],
+        "metric": METRICS.get(found.get("metric", "accuracy"), "accuracy"),
+        "checked": [escape(line) for line in evaluated_data_lines(found, words_of(record))],
         "rule": f"version {verdict['rule_version']} of " if "rule_version" in verdict else "",
     }
 

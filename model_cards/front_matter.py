@@ -5,8 +5,8 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from .results import result_rows, task_of, where
-from .words import labels_in_words, one_line
+from .results import METRIC_TYPES, result_rows, task_of, where
+from .words import METRICS, labels_in_words, one_line
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
@@ -62,7 +62,7 @@ def _evaluated(record: dict[str, Any]) -> list[EvalResult]:
     found, task = record.get("evaluation"), task_of(record, "classifier")
     if found is None or task is None:
         return []
-    dataset = found["dataset"]
+    dataset, metric = found["dataset"], found.get("metric", "accuracy")
     name, _, split = dataset["test"]["name"].partition(" [")
     return [
         EvalResult(
@@ -70,9 +70,9 @@ def _evaluated(record: dict[str, Any]) -> list[EvalResult]:
             dataset_type=dataset["name"] if _on_hub(dataset) else dataset["source"],
             dataset_name=one_line(name if dataset["source"] == "hub" else name.rstrip("/").split("/")[-1]),
             dataset_split=one_line(split.replace("]", "")) or "test",
-            metric_type="accuracy",
+            metric_type=METRIC_TYPES.get(metric, metric),
             metric_value=round(row["mean"], 2),
-            metric_name=f"accuracy in %, {one_line(row.get('words') or row['method'])}, "
+            metric_name=f"{METRICS[metric]} in %, {one_line(row.get('words') or row['method'])}, "
             + f"{labels_in_words(row['labels_per_class'])} ("
             + f"mean of {row['draws']} draws, " * (row["draws"] > 1)
             + f"protocol {found['protocol_version']})",

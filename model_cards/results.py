@@ -4,7 +4,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .words import WORDS, labels_in_words, no_better_than_mean, with_article
+from .words import METRICS, WORDS, labels_in_words, no_better_than_mean, with_article
+
+METRIC_TYPES = {"macro_f1": "f1"}  # as the model index calls them, where that is another name
+NUMBERS = (
+    ("r2", "r_squared", "R2"), ("mae", "mae", "mean absolute error"), ("mse", "mse", "mean squared error"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,13 +85,21 @@ def _class_rows(record: dict[str, Any]) -> list[Row]:
     metrics, part = record.get("metrics", {}), judged_part(record)
     few = record.get("arguments", {}).get("labels_per_class")
     suffix = f" with {labels_in_words(few)}" if few else ""
-    several = record["model"].get("problem_type") == "multi_label_classification"
+    kind = record["model"].get("problem_type")
+    if kind == "regression":
+        return [
+            Row(name, metrics[_prefix(record) + key], f"{metrics[_prefix(record) + key]:.4g}", part, metric_type)
+            for key, metric_type, name in NUMBERS
+            if metrics.get(_prefix(record) + key) is not None
+        ]
+    several = kind == "multi_label_classification"
     right = f" (every label of {with_article(words_of(record)['one'])} right)" if several else ""
     rows = []
-    for key, kind, name in (("accuracy", "accuracy", f"accuracy in %{right}"), ("macro_f1", "f1", "macro-F1 in %")):
+    for key, name in METRICS.items():
         value = metrics.get(_prefix(record) + key)
         if value is not None:
-            rows.append(Row(name + suffix, value, f"{value:.2f} %", part, kind))
+            of_all = right if key == "accuracy" else ""
+            rows.append(Row(f"{name} in %{of_all}{suffix}", value, f"{value:.2f} %", part, METRIC_TYPES.get(key, key)))
     return rows
 
 

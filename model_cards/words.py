@@ -25,6 +25,13 @@ ACTS = re.compile(
     r"|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=\bwww)\.|(?<=\w)@(?=\w)|^[-+=](?=[-+=\s]|$)"
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Scores in per cent, and how sentences call them.
+METRICS = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro-F1",
+    "mean_average_precision": "mean average precision",
+}
 COLLAPSED = 0.98  # of the mean sample's error; a network that learns anything falls well below
 NAMES_SHOWN = 20  # class names on a card
 NAME_LENGTH = 60  # characters of a class name

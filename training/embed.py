@@ -4,8 +4,9 @@
     pretune embed microsoft/resnet-18 --dataset me/images --split test --output_file embeddings.npz
 
 A table has the row number in its split (`id`), the embedding (`latents`, float32) and, where there are labels, `label`
-(class number) and, in parquet, `label_name`; where samples are files, their names
-below the dataset's folder (`file`).
+(class number, zeros and ones, or real numbers) and, for class numbers, `label_name`. Classes have one number in all
+splits. Rows without a label have null; in a .npz -1 or NaN, and an empty name. Where samples are files, their names
+below the dataset's folder stand in `file`.
 """
 
 import logging
@@ -24,6 +25,7 @@ from tqdm import tqdm
 from pretune.training.command.embed_arguments import EmbedArguments
 from pretune.training.command.paths import require_folders
 from pretune.training.command.running import run_command
+from pretune.training.data.labels import SINGLE
 from pretune.training.data.loading import load_split
 from pretune.training.data.samples import Samples
 from pretune.training.errors import InputError
@@ -115,6 +117,7 @@ def _write_parquet(path: Path, parts: Iterator[np.ndarray], data: Samples) -> in
     import pyarrow.parquet as pq
 
     writer, row, files = None, 0, _files(data)
+    labelled, kind = data.labelled, pa.list_(pa.float32())
     try:
         for embedding in parts:
             stop = row + len(embedding)
@@ -125,10 +128,16 @@ def _write_parquet(path: Path, parts: Iterator[np.ndarray], data: Samples) -> in
             if files is not None:
                 columns["file"] = pa.array(files[row:stop].tolist())
             if data.labels is not None:
-                labels = data.labels[row:stop]
-                columns["label"] = pa.array(labels if labels.ndim == 1 else list(labels))
-                if labels.ndim == 1:
-                    columns["label_name"] = pa.array([data.label_names[label] for label in labels])
+                labels, missing = data.labels[row:stop], ~labelled[row:stop]
+                cells = (
+                    labels
+                    if labels.ndim == 1
+                    else [None if m else own for own, m in zip(labels, missing, strict=True)]
+                )
+                columns["label"] = pa.array(cells, mask=missing) if labels.ndim == 1 else pa.array(cells, kind)
+                if data.problem_type == SINGLE:
+                    names = [None if m else data.label_names[k] for k, m in zip(labels, missing, strict=True)]
+                    columns["label_name"] = pa.array(names, pa.string())
             table = pa.table(columns)
             writer = writer or pq.ParquetWriter(path, table.schema)
             writer.write_table(table)
@@ -140,7 +149,7 @@ def _write_parquet(path: Path, parts: Iterator[np.ndarray], data: Samples) -> in
 
 
 def _write_npz(path: Path, parts: Iterator[np.ndarray], data: Samples) -> int:
-    """Arrays `id`, `latents` and, if known, `label` and `file`. The embeddings go into the archive part by part."""
+    """Arrays `id`, `latents` and, if known, `label`, `label_name` and `file`; embeddings go in part by part."""
     embedding = next(parts)
     width = embedding.shape[1]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
@@ -150,7 +159,11 @@ def _write_npz(path: Path, parts: Iterator[np.ndarray], data: Samples) -> int:
             while embedding is not None:
                 file.write(np.ascontiguousarray(embedding, dtype="<f4").tobytes())
                 embedding = next(parts, None)
-        for name, array in (("id", _ids(data)), ("label", data.labels), ("file", _files(data))):
+        names = None
+        if data.problem_type == SINGLE:
+            names = np.asarray([*data.label_names, ""])[data.labels]  # -1 is the last
+        arrays = {"id": _ids(data), "label": data.labels, "label_name": names, "file": _files(data)}
+        for name, array in arrays.items():
             if array is not None:
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                     np.lib.format.write_array(file, array, allow_pickle=False)

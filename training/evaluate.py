@@ -1,4 +1,4 @@
-"""Measure what pretraining is worth: accuracy against number of labels, beside honest floors, and a sentence.
+"""Measure what pretraining is worth: scores against number of labels, beside honest floors, and a sentence.
 
     pretune evaluate --model runs/ae --dataset me/images
     pretune evaluate --model runs/ae --model microsoft/resnet-18 --dataset me/images --output_dir runs/compared
@@ -23,16 +23,18 @@ from pretune.training.command.paths import require_folders
 from pretune.training.command.recipes import command_of
 from pretune.training.command.running import run_command
 from pretune.training.data.samples import Samples
+from pretune.training.data.seen import seen_by
 from pretune.training.errors import InputError, Interrupted
 from pretune.training.evaluation.cells import FEATURES, Cell, Cells
 from pretune.training.evaluation.draws import draw_rows, draws_of
 from pretune.training.evaluation.features import EncoderFeatures, FloorFeatures
 from pretune.training.evaluation.into_card import add_to_card, check_card
-from pretune.training.evaluation.labelled_splits import counts_of, load_splits
+from pretune.training.evaluation.labelled_splits import LabelledSplits, counts_of, load_splits
 from pretune.training.evaluation.probes import linear_probe, nearest_neighbour
-from pretune.training.evaluation.report import write_report
+from pretune.training.evaluation.report import chance_of, write_report
 from pretune.training.evaluation.tuned_networks import groups_of, predictions_of_networks
 from pretune.training.learning.health import embedding_health
+from pretune.training.learning.scores import class_scores, label_scores
 from pretune.training.modalities.modality import Modality
 from pretune.training.networks.encoders import Encoder, config_and_modality
 from pretune.training.protocol import FLOORS, METHODS, PROTOCOL, TRAINED
@@ -78,22 +80,24 @@ def run(args: EvaluateArguments) -> EvaluationResult:
             check_card(Path(name))
     splits = load_splits(args, _taken(args))
     train, test = splits.train, splits.test
-    counts = counts_of(args.labels_per_class, train)
+    metric = _metric(args, splits)
+    counts, notes = counts_of(args.labels_per_class, train, args.allow_short_classes)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     labels, batch = len(train.label_names), args.per_device_eval_batch_size
-    encoders = [Encoder(name, args.revision, labels, device, batch) for name in args.model]
+    encoders = [Encoder(name, args.revision, labels, device, batch, train.problem_type) for name in args.model]
     for encoder in encoders:
         encoder.check(train)
     methods = [name for name in METHODS + FLOORS if args.methods is None or name in args.methods]
     shown = _confusion_cell(args, methods, counts)
-    warnings = splits.warnings() + _few_draws(args.draws, counts)
+    seen = {name: seen_by(name).record(test.digests) for name in args.model}
+    warnings = splits.warnings() + _seen_before(seen, test) + notes + _few_draws(args.draws, counts)
     for warning in warnings:
         logger.warning("warning: %s", warning)
-    cells = Cells(folder, splits.identity(), args.overwrite_output_dir, began)
+    cells = Cells(folder, splits.identity(), splits.metrics, args.overwrite_output_dir, began)
     finished = False
     try:
         draws = {count: draws_of(count, args.draws) for count in counts}
-        work = _Work(cells, train, test, methods, draws)
+        work = _Work(cells, train, test, methods, draws, args.allow_short_classes)
         models, results = {}, []
         pace = 0.1 if sys.stderr.isatty() else 10
         with tqdm(
@@ -105,6 +109,7 @@ def run(args: EvaluateArguments) -> EvaluationResult:
         ) as bar:
             for encoder in encoders:
                 models[encoder.name], rows = work.do(encoder, bar)
+                models[encoder.name]["test_samples"] = seen[encoder.name]
                 results += rows
         report = {
             "protocol": {
@@ -113,6 +118,7 @@ def run(args: EvaluateArguments) -> EvaluationResult:
                 "draws_used": args.draws,
                 "n": {str(count): len(draws[count]) for count in counts},
             },
+            "metric": metric,
             "dataset": splits.record(args.dataset),
             "models": models,
             "results": results,
@@ -121,7 +127,7 @@ def run(args: EvaluateArguments) -> EvaluationResult:
             "timings": {"total_seconds": round(cells.seconds(), 1)},
             "command": command_of("evaluate", args),
         }
-        report = write_report(folder, report, 100 * float(np.bincount(test.labels).max()) / len(test))
+        report = write_report(folder, report, chance_of(metric, test.labels))
         finished = True
     except KeyboardInterrupt:
         raise Interrupted(
@@ -157,7 +163,9 @@ class _Work:
         test: Samples,
         methods: list[str],
         draws: dict[int | str, range],
+        allow_short: bool,
     ):
+        self.allow_short = allow_short
         self.cells, self.train, self.test, self.methods, self.draws = cells, train, test, methods, draws
         self.floors = FloorFeatures(train, test)
         self.widths: dict[str, int] = {}
@@ -180,15 +188,15 @@ class _Work:
         }
         for (method, count, draw), cell in cells.items():
             if method not in TRAINED:
-                if cell not in self.cells.accuracy:
+                if cell not in self.cells.scores:
                     self._add(cell, self._probe(method, count, draw, features, width))
                 bar.update()
         for count in self.draws if set(TRAINED) & set(self.methods) else []:
             for group in groups_of(encoder, self.draws[count]):
                 todo = {(m, draw): cells[m, count, draw] for m in TRAINED if m in self.methods for draw in group}
-                missing = [key for key, cell in todo.items() if cell not in self.cells.accuracy]
+                missing = [key for key, cell in todo.items() if cell not in self.cells.scores]
                 if missing:
-                    trained = predictions_of_networks(encoder, self.train, self.test, count, missing)
+                    trained = predictions_of_networks(encoder, self.train, self.test, count, missing, self.allow_short)
                     for key in missing:
                         self._add(todo[key], trained[key])
                 bar.update(len(todo))
@@ -203,14 +211,14 @@ class _Work:
                 "method": m,
                 "labels_per_class": c,
                 "draw": d,
-                "accuracy": self.cells.accuracy[cell],
+                **self.cells.scores[cell],
             }
             for (m, c, d), cell in cells.items()
         ]
         return facts, rows
 
     def _probe(self, method: str, count: int | str, draw: int, features: EncoderFeatures, width: int) -> np.ndarray:
-        """Classes of the test samples by a nearest neighbour or a linear probe."""
+        """What a nearest neighbour or a linear probe says of the test samples: (M,) classes or (M, L) scores."""
         kind, _, probe = method.rpartition("_")
         rows = self._rows(count, draw)
         if kind == "untrained":
@@ -220,18 +228,25 @@ class _Work:
             train, test, scale = self.floors(kind, width) if kind else features.pretrained()
         if probe == "knn":
             return nearest_neighbour(train[rows], self.train.labels[rows], test)
-        return linear_probe(scale(train[rows]), self.train.labels[rows], scale(test), draw)
+        groups = None if self.train.groups is None else self.train.groups[rows]
+        return linear_probe(scale(train[rows]), self.train.labels[rows], scale(test), draw, groups)
 
     def _rows(self, count: int | str, draw: int) -> np.ndarray:
-        return draw_rows(self.train.labels, self.train.label_names, count, draw)
+        return draw_rows(self.train.labels, self.train.label_names, count, draw, self.train.groups, self.allow_short)
 
     def _add(self, cell: Cell, predicted: np.ndarray) -> None:
+        if self.test.labels.ndim == 2:
+            self.cells.add(cell, label_scores(self.test.labels, predicted), None)
+            return
         pairs, samples = np.unique(np.stack([self.test.labels, predicted], 1), axis=0, return_counts=True)
-        accuracy = 100 * float((predicted == self.test.labels).mean())
-        self.cells.add(cell, accuracy, np.column_stack([pairs, samples]).tolist())
+        scores = class_scores(self.test.labels, predicted)
+        self.cells.add(cell, scores, np.column_stack([pairs, samples]).tolist())
 
-    def confusion(self, shown: tuple[str, int | str], encoders: list[Encoder]) -> dict[str, Any]:
-        """The confusion matrices of the chosen method and number of labels, first draw, of every encoder."""
+    def confusion(self, shown: tuple[str, int | str], encoders: list[Encoder]) -> dict[str, Any] | None:
+        """The confusion matrices of the chosen method and number of labels, first draw, of every encoder; None where a
+        sample can have several labels."""
+        if self.test.labels.ndim == 2:
+            return None
         names, matrices = self.test.label_names, {}
         for encoder in encoders:
             cell = Cell(_source(shown[0], encoder, self.widths[encoder.name]), *shown, 0)
@@ -261,6 +276,22 @@ def _folder(args: EvaluateArguments) -> Path:
             f"output_dir is missing, and {args.model[0]} is no local folder to put it in: pass --output_dir."
         )
     return Path(args.model[0]) / "evaluation"
+
+
+def _metric(args: EvaluateArguments, splits: LabelledSplits) -> str:
+    if args.metric is None or args.metric in splits.metrics:
+        return args.metric or splits.metrics[0]
+    raise InputError(f"metric is {args.metric!r}, expected one of {', '.join(splits.metrics)} for these labels.")
+
+
+def _seen_before(seen: dict[str, dict[str, Any]], test: Samples) -> list[str]:
+    """A warning for each model that learnt from test samples."""
+    many = test.modality.words.many
+    return [
+        f"{facts['seen']} of {len(test)} test {many} are among what {name} was trained on: its numbers are too good"
+        for name, facts in seen.items()
+        if facts["seen"]
+    ]
 
 
 def _few_draws(draws: int, counts: list[int | str]) -> list[str]:

@@ -9,18 +9,21 @@ OUTPUT_DIR receives the model in Hugging Face form, run.json, metrics.jsonl, a t
 """
 
 import logging
+import shlex
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedConfig
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from pretune.training.command.finetune_arguments import FinetuneArguments
 from pretune.training.command.parsing import build_arguments
 from pretune.training.command.running import run_command
 from pretune.training.data.batches import Batches, Columns
+from pretune.training.data.labels import REAL, SINGLE
 from pretune.training.data.loading import load_data
-from pretune.training.data.samples import Samples, split_off, subset
+from pretune.training.data.samples import Samples, missing_classes, overlap, split_off, subset
+from pretune.training.data.seen import seen_by, write_seen
 from pretune.training.data.unlabelled import WithUnlabelled, load_unlabelled
 from pretune.training.errors import InputError
 from pretune.training.learning.classifying import Classifying
@@ -30,6 +33,7 @@ from pretune.training.learning.lora import add_lora, merge_lora
 from pretune.training.learning.memory import batch_that_fits
 from pretune.training.learning.optimizer import make_optimizer
 from pretune.training.learning.parameter_groups import parameter_groups
+from pretune.training.learning.targets import put_back, scale_of, take_out
 from pretune.training.modalities.listing import MODALITIES, modality_of
 from pretune.training.modalities.modality import PLAIN, Modality, Preprocessing
 from pretune.training.networks.building import build_classifier, classifier_config, named_family, new_config
@@ -37,7 +41,7 @@ from pretune.training.networks.heads import train_head_only
 from pretune.training.networks.loading import load_config, load_finished, model_source
 from pretune.training.publishing.commit import mirror_of, push_finished
 from pretune.training.runs.pictures import draw_losses, drawing
-from pretune.training.runs.run import RunResult, start_run
+from pretune.training.runs.run import Run, RunResult, start_run
 
 logger = logging.getLogger("pretune.training.finetune")
 
@@ -83,12 +87,23 @@ def run(args: FinetuneArguments) -> RunResult:
         if args.lora_rank is not None:
             add_lora(model, args.lora_rank)
         this.record["base_source"] = model_source(args.model)
-        classifying = Classifying(model, args, modality.changes, fit.on_device, _class_shares(train_data))
+        scale = scale_of(train_data.labels, model) if train_data.problem_type == REAL else None
+        if scale is not None and not _head_is_new(model):
+            take_out(model, scale)
+        classifying = Classifying(model, args, modality.changes, fit.on_device, _class_shares(train_data), scale)
         finished = this.open(
-            classifying.kept, fit.processor, train_data, eval_data, classifying, unlabelled, fitting, validation=validation
+            classifying.kept,
+            fit.processor,
+            train_data,
+            eval_data,
+            classifying,
+            unlabelled,
+            fitting,
+            validation=validation,
         )
         if finished is not None:
             return RunResult(this.folder, load_finished(this.folder, finished), finished["metrics"], finished)
+        _check_overlap(this, [d for d in (train_data, validation, unlabelled) if d is not None], eval_data)
 
         accelerator = this.accelerator
         prepared = prepare_model(this)
@@ -110,6 +125,8 @@ def run(args: FinetuneArguments) -> RunResult:
         last_step = train(this, prepared, optimizer, batches, watch)
         if args.lora_rank is not None:
             merge_lora(classifying.kept)
+        if scale is not None:
+            put_back(classifying.kept, scale)
         this.save_model()
         if accelerator.is_main_process:
             watch.write_tables()
@@ -128,15 +145,71 @@ def _labelled(
     args: FinetuneArguments, modality: Modality, preprocessing: Preprocessing | None
 ) -> tuple[Samples, Samples | None, Samples | None]:
     """(training, evaluation, held out for early stopping): labelled samples as they are read."""
-    train_data, eval_data = load_data(args, modality, args.config, preprocessing)
-    if train_data.labels is None or (eval_data is not None and eval_data.labels is None):
-        raise InputError(f"{args.dataset} has no labels, and fine-tuning needs them. Pass --label_column.")
-    train_data = subset(train_data, args.max_train_samples, args.labels_per_class, args.seed)
+    train_data, eval_data = load_data(args, modality, args.config, preprocessing, True, args.problem_type)
+    if eval_data is not None and eval_data.labels is None:
+        raise InputError(
+            f"{eval_data.name} has no labels, and evaluation needs them. Pass another --eval_split, or 'none'."
+        )
+    _check_options(args, train_data)
+    train_data, eval_data = _labelled_ones(args, train_data, offer=True), _labelled_ones(args, eval_data)
+    train_data = subset(train_data, args.max_train_samples, args.labels_per_class, args.seed, args.allow_short_classes)
+    if eval_data is not None and train_data.problem_type != REAL:
+        lacking = ", ".join(repr(name) for name in missing_classes(train_data, eval_data))
+        if lacking:
+            many = modality.words.many
+            logger.warning(
+                "warning: %s holds %s labelled %s, and there are none of them to learn from: they count as wrong",
+                eval_data.name, many, lacking,
+            )  # fmt: skip
     if args.early_stopping_patience is None:
         return train_data, eval_data, None
     repair = "Pass more labels, or leave out --early_stopping_patience."
     train_data, validation = split_off(train_data, args.validation_share, args.seed, repair)
     return train_data, eval_data, validation
+
+
+def _check_options(args: FinetuneArguments, data: Samples) -> None:
+    """Raise InputError for an option that needs classes, where labels are real numbers."""
+    if data.problem_type != REAL:
+        return
+    for name in ("labels_per_class", "label_smoothing", "unlabelled_dataset"):
+        if getattr(args, name):
+            raise InputError(
+                f"{name} is about classes, and the labels of {data.name} are real numbers. Leave it out, or pass "
+                f"another --label_column."
+            )
+
+
+def _labelled_ones(args: FinetuneArguments, data: Samples | None, offer: bool = False) -> Samples | None:
+    """The labelled samples of a split, with a line on the others where there are some."""
+    if data is None or data.labelled.all():
+        return data
+    found, many = data.only_labelled(), data.modality.words.many
+    logger.info("%d of %d %s of %s are labelled, and these are used", len(found), len(data), many, data.name)
+    if offer and args.unlabelled_dataset is None and data.problem_type == SINGLE:
+        logger.info(
+            "to learn from the %d %s without labels as well: --unlabelled_dataset %s",
+            len(data) - len(found), many, shlex.quote(str(args.dataset)),
+        )  # fmt: skip
+    return found
+
+
+def _check_overlap(this: Run, learnt: list[Samples], eval_data: Samples | None) -> None:
+    """Say and note which evaluation samples are learnt from, here or before, and note all that are."""
+    before = seen_by(None if this.args.from_scratch else this.args.model)
+    if eval_data is not None:
+        found = overlap(learnt[0], eval_data)
+        for sentence in found.sentences(learnt[0], eval_data):
+            logger.warning("warning: %s", sentence)
+        facts = found.record(before, eval_data)
+        if facts["in_pretraining"]:
+            logger.warning(
+                "warning: %d of %d test %s were learnt from in pretraining: numbers may be too good",
+                facts["in_pretraining"], len(eval_data), eval_data.modality.words.many,
+            )  # fmt: skip
+        this.record["dataset"]["overlap"] = facts
+    if this.accelerator.is_main_process:
+        write_seen(this.folder, before, *(data.digests for data in learnt))
 
 
 def _unlabelled(
@@ -146,16 +219,20 @@ def _unlabelled(
     """The samples to learn from without labels, if there are to be any."""
     if args.unlabelled_dataset is None:
         return None
-    if config.problem_type != "single_label_classification":
+    if config.problem_type != SINGLE:
         raise InputError(
             f"unlabelled_dataset gives pseudo-labels, one for each {modality.words.one}; these have several labels."
         )
     return load_unlabelled(args, modality, fit, evaluation)
 
 
+def _head_is_new(model: PreTrainedModel) -> bool:
+    return model.load_report.loaded == 0 or "classifier" in model.load_report.new
+
+
 def _class_shares(data: Samples) -> torch.Tensor | None:
     """(L,) shares of the classes among labelled samples; None where a sample can have several."""
-    if data.labels.ndim != 1:
+    if data.problem_type != SINGLE:
         return None
     counts = torch.bincount(torch.as_tensor(data.labels).long(), minlength=len(data.label_names))
     return counts.float() / counts.sum()

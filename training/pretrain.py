@@ -22,7 +22,8 @@ from pretune.training.command.pretrain_arguments import PretrainArguments
 from pretune.training.command.running import run_command
 from pretune.training.data.batches import Batches, Columns
 from pretune.training.data.loading import load_data
-from pretune.training.data.samples import Samples, subset
+from pretune.training.data.samples import Samples, overlap, subset
+from pretune.training.data.seen import seen_by, write_seen
 from pretune.training.evaluation.probes import nearest_neighbour
 from pretune.training.learning.loop import prepare_model, train
 from pretune.training.learning.memory import batch_that_fits
@@ -35,7 +36,7 @@ from pretune.training.networks.loading import load_config, load_finished, model_
 from pretune.training.networks.published import published_shape, published_values
 from pretune.training.publishing.commit import mirror_of, push_finished
 from pretune.training.randomness import generator
-from pretune.training.runs.run import RunResult, start_run
+from pretune.training.runs.run import Run, RunResult, start_run
 
 logger = logging.getLogger("pretune.training.pretrain")
 
@@ -78,6 +79,7 @@ def run(args: PretrainArguments) -> RunResult:
         finished = this.open(model, fit.processor, train_data, eval_data, fitting=fitting)
         if finished is not None:
             return RunResult(this.folder, load_finished(this.folder, finished), finished["metrics"], finished)
+        _check_overlap(this, train_data, eval_data)
 
         accelerator = this.accelerator
         prepared = prepare_model(this)
@@ -114,6 +116,18 @@ def _network(args: PretrainArguments, base: PreTrainedConfig | None, data: Sampl
     model = build_new(config, args.backbone, args.revision)
     model.start_from(functools.partial(_some, data, args.seed), generator(args.seed, "filters"))
     return model
+
+
+def _check_overlap(this: Run, train_data: Samples, eval_data: Samples | None) -> None:
+    """Say and note which evaluation samples are learnt from, and note all that are."""
+    before = seen_by(this.args.init_from or this.args.backbone)
+    if eval_data is not None:
+        found = overlap(train_data, eval_data, near=False)
+        for sentence in found.sentences(train_data, eval_data):
+            logger.warning("warning: %s", sentence)
+        this.record["dataset"]["overlap"] = found.record(before, eval_data)
+    if this.accelerator.is_main_process:
+        write_seen(this.folder, before, train_data.digests)
 
 
 def _some(data: Samples, seed: int, count: int) -> Inputs:

@@ -86,18 +86,21 @@ def name_in_table(method: str, words: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How accuracy with few labels is measured.
+    """How accuracy, or another score, with few labels is measured.
 
     The labelled samples of a draw are stratified and the same for every method and model; every choice of a
     hyper-parameter is made by accuracy on a held-out, stratified part of these samples alone (the default wins
     ties), and the chosen one is fitted to all of them. With one label per class the default is taken. Test samples
-    serve only to count.
+    serve only to count. With several labels a sample a draw gives each label its count, and the choice is made by mean
+    average precision. Groups, where they are named, are drawn one after another, and none is on both sides of a
+    held-out part.
 
     Args:
         version: raised with any change below, or of what the words here mean.
         labels_per_class, draws: what is reported unless the user asks for other ones.
         seed: of the draws, of held-out parts, initial weights and the order of batches.
-        test_split: which samples are counted; share and seed of the held-out part stand in `data/loading.py`.
+        test_split: which samples are counted; the held-out part has a version of its own, in `data/holding_out.py`,
+            since numbers on a test split do not depend on it. It stands beside them where samples were held out.
         neighbours, distance: of the nearest-neighbour vote, on features as they are.
         standardisation: of features before the linear probe; their statistics come from the reference samples.
         reference_samples: training samples, without labels, for these statistics and the health of the embedding.
@@ -120,7 +123,7 @@ class Protocol:
     labels_per_class: tuple[int | str, ...] = (1, 5, 10, 100, "all")
     draws: int = 5
     seed: int = 0
-    test_split: str = "the test split, else validation, else a fixed stratified fifth of the training split"
+    test_split: str = "the test split, else validation, else a part held out of the training split"
     neighbours: int = 1
     distance: str = "euclidean"
     standardisation: str = "mean 0, and all features divided by the largest sd among them"

@@ -1,4 +1,4 @@
-"""What every family's image classifier does: one linear layer on the code, and its loss."""
+"""What every family's classifier does: one linear layer on the code, and its loss."""
 
 import copy
 from typing import Any
@@ -24,8 +24,9 @@ def classify(
         base: the family's model; `base.config` holds `problem_type` and `reconstruction_weight`.
         classifier: from the (B, D) code to (B, L) logits.
         pixel_values: (B, C, H, W), float in [0, 1].
-        labels: (B,) class numbers for cross-entropy, or (B, L) zeros and ones for binary cross-entropy over several
-            labels at once. `config.problem_type` says which; where it is None, the shape does.
+        labels: (B,) class numbers for cross-entropy, (B, L) zeros and ones for binary cross-entropy over several
+            labels at once, or (B,) or (B, L) real numbers for the squared error. `config.problem_type` says which;
+            where it is None, shape and type do.
 
     Returns:
         `logits` (B, L) and, with labels, `loss`: a mean over images (and labels). With `reconstruction_weight` above
@@ -40,19 +41,23 @@ def classify(
 
 
 def classification_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str | None) -> torch.Tensor:
-    """Cross-entropy for one label an image, binary cross-entropy for several at once; both are means.
+    """Cross-entropy for one label a sample, binary cross-entropy for several, squared error for numbers: means.
 
     Args:
         logits: (B, L).
-        labels: (B,) class numbers, or (B, L) zeros and ones.
-        problem_type: "single_label_classification", "multi_label_classification", or None to go by the shape.
+        labels: (B,) class numbers, (B, L) zeros and ones, or (B,) or (B, L) real numbers.
+        problem_type: "single_label_classification", "multi_label_classification", "regression", or None to go by shape
+            and type: (B, L) are several labels, (B,) floats are real numbers.
 
     Raises:
         ValueError: labels whose shape does not fit.
     """
     if problem_type is None:
-        problem_type = "multi_label_classification" if labels.dim() == 2 else "single_label_classification"
-    expected = logits.shape if problem_type == "multi_label_classification" else logits.shape[:1]
+        one = "regression" if labels.is_floating_point() else "single_label_classification"
+        problem_type = "multi_label_classification" if labels.dim() == 2 else one
+    if problem_type == "regression" and logits.shape[1] == 1 and labels.dim() == 1:
+        labels = labels[:, None]
+    expected = logits.shape[:1] if problem_type == "single_label_classification" else logits.shape
     if labels.shape != expected:
         raise ValueError(
             f"labels have shape {tuple(labels.shape)}, expected {tuple(expected)} for {problem_type} "
@@ -60,4 +65,6 @@ def classification_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type
         )
     if problem_type == "multi_label_classification":
         return nn.functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+    if problem_type == "regression":
+        return nn.functional.mse_loss(logits, labels.to(logits.dtype))
     return nn.functional.cross_entropy(logits, labels)

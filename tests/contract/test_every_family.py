@@ -203,6 +203,18 @@ def test_single_and_multi_label_losses(family, pixels):
         several(pixels, labels)
 
 
+def test_real_numbers_have_the_squared_error(family, pixels):
+    model = tiny_classifier(family, problem_type="regression").eval()
+    targets = torch.randn(4, 3, requires_grad=False)
+    output = model(pixels, targets)
+    torch.testing.assert_close(output.loss, (output.logits - targets).square().mean())
+    with pytest.raises(ValueError, match=r"labels have shape \(4,\), expected \(4, 3\) for regression"):
+        model(pixels, targets[:, 0])
+    alone = tiny_classifier(family, problem_type="regression", num_labels=1).eval()
+    output = alone(pixels, targets[:, 0])
+    torch.testing.assert_close(output.loss, (output.logits[:, 0] - targets[:, 0]).square().mean())
+
+
 @pytest.mark.parametrize("part", ["encoder.", "decoder."])
 @pytest.mark.parametrize("damage", ["removed", "renamed", "reshaped", "nan"])
 def test_an_incomplete_checkpoint_is_refused_by_name(family, tmp_path, part, damage):

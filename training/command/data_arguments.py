@@ -55,6 +55,11 @@ class DataArguments:
     input_column: str | None = argument(None, "column of the samples (default: the one whose type fits)", group="data")
     image_column: str | None = argument(None, "the same as input_column, for images", group="seldom needed")
     label_column: str | None = argument(None, "column of labels (default: the one of label type)", group="data")
+    group_column: str | None = argument(
+        None,
+        "column of what samples belong to (patient, speaker, camera): no group is on both sides of a held-out part",
+        group="data",
+    )
     train_split: str = argument("train", "split to train on", group="data")
     eval_split: str | None = argument(
         None,

@@ -42,6 +42,16 @@ class EvaluateArguments(DataArguments):
         f"which to compute (default: all of {' '.join(METHODS + FLOORS)}); whole networks take longest",
         group="measurement",
     )
+    metric: str | None = argument(
+        None,
+        "what verdict, tables and figure are of (default: accuracy, or with several labels a sample mean average "
+        "precision); all are in the report",
+        choices=("accuracy", "balanced_accuracy", "macro_f1", "mean_average_precision"),
+        group="measurement",
+    )
+    allow_short_classes: bool = argument(
+        False, "a class with fewer samples than are drawn gives all it has", group="measurement"
+    )
     confusion_cell: str | None = argument(
         None,
         "METHOD:LABELS whose confusion matrix is drawn (default: finetune with 10 labels per class)",

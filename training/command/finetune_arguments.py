@@ -28,6 +28,15 @@ class FinetuneArguments(TrainingArguments):
     labels_per_class: int | None = argument(
         None, "draw this many labelled samples of each class, by the seed", group="data"
     )
+    allow_short_classes: bool = argument(
+        False, "a class with fewer labelled samples than labels_per_class gives all it has", group="seldom needed"
+    )
+    problem_type: str | None = argument(
+        None,
+        "what labels are read as (default: what they look like); regression: whole numbers are targets, not classes",
+        choices=("single_label_classification", "multi_label_classification", "regression"),
+        group="seldom needed",
+    )
     freeze_encoder: bool = argument(False, "train only the classifier", group="fine-tuning")
     freeze_batch_norm: bool = argument(
         False,

@@ -9,17 +9,19 @@ import numpy as np
 
 from ..command.data_arguments import DataArguments
 from ..errors import InputError
-from ..files.split_names import default_evaluation, named_split
+from ..files.split_names import find_split, named_split
 from ..modalities.modality import Modality, Preprocessing, Read, Reader
 from ..sources.dataset import raw_splits
 from ..sources.found import RawSplit
-from .columns import checked_labels, find_column, is_label, read_labels
+from .columns import groups_of_split, labels_of_splits
+from .holding_out import hold_out
+from .labels import Labels
 from .sample_column import with_sample_column
-from .samples import Samples, split_off
+from .samples import Samples
 from .telling import block
 
 logger = logging.getLogger(__name__)
-HOLDOUT_SHARE, HOLDOUT_SEED = 0.2, 0  # which samples are held out depends on no run's seed: none ever trains on them
+JUDGING = ("test", "validation")  # splits to evaluate on, the first that there is
 
 
 def load_data(
@@ -27,8 +29,13 @@ def load_data(
     modality: Modality,
     wanted: Mapping[str, Any] | None = None,
     preprocessing: Preprocessing | None = None,
+    need_labels: bool = False,
+    problem_type: str | None = None,
 ) -> tuple[Samples, Samples | None]:
-    """The training and the evaluation split that `args` name.
+    """The training and the evaluation split that `args` name, with labelled and unlabelled samples.
+
+    Without an evaluation split, or with one that has no labels where the training split has some, a part is held out
+    of the training split; see `hold_out`.
 
     Args:
         args: `dataset` and the arguments that say which splits and columns.
@@ -36,6 +43,9 @@ def load_data(
         wanted: what a new network is to take, by `modality.shape_fields`; what is left out or None the data decide.
         preprocessing: of the model that they are for, if there is one already. Samples that it takes as they are, or
             that are small, may be left to it; see `Samples.taken_by`.
+        need_labels: labels that are missing from the training split or cannot be read are an error; else there are
+            none, and a warning says why.
+        problem_type: what labels are read as; None: what they look like.
 
     Returns:
         (train, evaluation); evaluation is None where `eval_split` is "none".
@@ -46,22 +56,43 @@ def load_data(
     found = raw_splits(args, modality)
     splits = found.splits
     own = named_split(splits, args.train_split, args.dataset, "train_split")
-    chosen = args.eval_split or default_evaluation(splits, own)
-    if chosen not in (None, "none"):
-        chosen = named_split(splits, chosen, args.dataset, "eval_split")
+    judging = _judging(args, splits, own)
+    used = [own, *judging]
+    read = labels_of_splits(
+        [splits[split] for split in used], args.dataset, args.label_column, need_labels, problem_type
+    )
+    labels = dict(zip(used, read, strict=True))
+    if need_labels and labels[own] is None:
+        raise InputError(f"{args.dataset} [{own}] has no labels, and they are needed. Pass --label_column.")
     reader = modality.reader(wanted or {}, args, preprocessing)
-    train, facts = _read_split(splits[own], own, args, modality, reader)
-    if chosen in (None, "none"):
-        logger.info("%s", block(found, args.dataset, [train], facts))
-        return (train, None) if chosen == "none" else _hold_out(train)
-    evaluation, more = _read_split(splits[chosen], chosen, args, modality, reader)
-    logger.info("%s", block(found, args.dataset, [train, evaluation], [*facts, *more]))
-    if train.label_names and evaluation.label_names and train.label_names != evaluation.label_names:
-        raise InputError(
-            f"the splits {args.train_split!r} and {chosen!r} of {args.dataset} have different labels: "
-            f"{train.label_names} and {evaluation.label_names}. Pass --eval_split."
-        )
-    return train, evaluation
+    train, facts = _read_split(splits[own], own, args, modality, reader, labels[own])
+    chosen = _with_labels(judging, labels, own) if args.eval_split is None else next(iter(judging), None)
+    if chosen is not None:
+        evaluation, more = _read_split(splits[chosen], chosen, args, modality, reader, labels[chosen])
+        logger.info("%s", block(found, args.dataset, [train, evaluation], [*facts, *more]))
+        return train, evaluation
+    logger.info("%s", block(found, args.dataset, [train], facts))
+    if args.eval_split == "none":
+        return train, None
+    kept, held = hold_out(train)
+    logger.info(
+        "%s has no test split%s: %d of its %d samples are held out for evaluation, by their content",
+        train.name, " with labels" * bool(judging), len(held), len(train),
+    )  # fmt: skip
+    return kept, held
+
+
+def _judging(args: DataArguments, splits: Mapping[str, RawSplit], own: str) -> list[str]:
+    """Splits that may be evaluated on, the best first."""
+    if args.eval_split is None:
+        found = (find_split(splits, wanted) for wanted in JUDGING)
+        return [split for split in found if split not in (None, own)]
+    return [] if args.eval_split == "none" else [named_split(splits, args.eval_split, args.dataset, "eval_split")]
+
+
+def _with_labels(judging: Sequence[str], labels: Mapping[str, Labels | None], own: str) -> str | None:
+    """The first split with labels, if the training split has some; None: a part must be held out."""
+    return next((split for split in judging if labels[own] is None or labels[split] is not None), None)
 
 
 def load_split(
@@ -75,56 +106,53 @@ def load_split(
     """One whole split, nothing held out of it. Arguments and errors are those of `load_data`.
 
     Args:
-        with_labels: False does not look at labels: they may be missing, or -1 as is usual where there are none.
+        with_labels: False does not look at labels. True reads those that there are, with the class numbers of the
+            training split; labels that cannot be read are a warning.
         argument: the one that names the split, for the error.
     """
     found = raw_splits(args, modality)
     split = named_split(found.splits, split, args.dataset, argument)
+    labels = None
+    if with_labels:
+        own = find_split(found.splits, args.train_split)
+        used = [found.splits[name] for name in dict.fromkeys((own or split, split))]
+        labels = labels_of_splits(used, args.dataset, args.label_column)[-1]
     reader = modality.reader({}, args, preprocessing)
-    data, facts = _read_split(found.splits[split], split, args, modality, reader, with_labels)
+    data, facts = _read_split(found.splits[split], split, args, modality, reader, labels)
     logger.info("%s", block(found, args.dataset, [data], facts))
     return data
 
 
-def _hold_out(data: Samples) -> tuple[Samples, Samples]:
-    kept, held = split_off(data, HOLDOUT_SHARE, HOLDOUT_SEED, "Pass --eval_split none.")
-    logger.info("%s has no test split: %d of %d samples are held out for evaluation", data.name, len(held), len(data))
-    return kept, replace(held, name=f"{data.name} (held out)")
-
-
 def _read_split(
-    raw: RawSplit, split: str, args: DataArguments, modality: Modality, reader: Reader, with_labels: bool = True
+    raw: RawSplit, split: str, args: DataArguments, modality: Modality, reader: Reader, labels: Labels | None
 ) -> tuple[Samples, Sequence[str]]:
     """A raw split, decoded, and what is to be said of how that was done."""
     name, words = f"{args.dataset} [{split}]", modality.words
-    labels, names = None, None
+    groups = groups_of_split(raw, args.group_column, name)
     if raw.values is not None:
         read = reader.from_arrays(raw.values, name)
-        if with_labels and raw.labels is not None:
-            labels, names = checked_labels(np.asarray(raw.labels), raw.label_names, name)
-            if len(labels) != len(read.values):
-                raise InputError(
-                    f"{name} has {len(read.values)} {words.many} and {len(labels)} labels; expected as many."
-                )
-        return _samples(read, raw, modality, labels, names, name, 0), read.facts
+        return _samples(read, raw, modality, labels, groups, name, 0), read.facts
     if len(raw) == 0:
         raise InputError(f"{name} is empty: expected at least one {words.one}.")
     raw = with_sample_column(raw, args, modality, name)
-    if with_labels:
-        wanted = args.label_column or raw.label_column
-        label_column = find_column(raw.rows.features, wanted, is_label, "label", name)
-        labels, names = read_labels(raw.rows, label_column, name) if label_column else (None, None)
     read = reader.from_column(raw.rows, raw.column, name)
     skipped = len(raw) - len(np.unique(read.rows))
     if skipped:
         logger.warning("%d of %d %s of %s are damaged and left out", skipped, len(raw), words.many, name)
-    labels = None if labels is None else labels[read.rows]
-    return _samples(read, raw, modality, labels, names, name, skipped), read.facts
+    labels = labels and replace(labels, values=labels.values[read.rows])
+    groups = None if groups is None else groups[read.rows]
+    return _samples(read, raw, modality, labels, groups, name, skipped), read.facts
 
 
 def _samples(
-    read: Read, raw: RawSplit, modality: Modality, labels: np.ndarray | None, names: list[str] | None, name: str,
+    read: Read, raw: RawSplit, modality: Modality, labels: Labels | None, groups: np.ndarray | None, name: str,
     skipped: int,
 ) -> Samples:  # fmt: skip
-    rest = {"settings": read.settings, "form": read.form, "again": read.again, "files": raw.files}
-    return Samples(modality, read.values, labels, names, name, read.fingerprint, skipped, read.rows, **rest)
+    if labels is not None and not labels.labelled.any():
+        labels = None
+    values, names, kind = (labels.values, labels.names, labels.problem_type) if labels else (None, None, None)
+    return Samples(
+        modality, read.values, values, names, name, read.fingerprint, skipped, read.rows,
+        settings=read.settings, form=read.form, again=read.again, files=raw.files, problem_type=kind, groups=groups,
+        content=read.content,
+    )  # fmt: skip

@@ -11,6 +11,7 @@ from ..command.finetune_arguments import FinetuneArguments
 from ..errors import InputError
 from ..modalities.modality import Modality, Preprocessing
 from .batches import Batches
+from .holding_out import hold_out
 from .loading import load_split
 from .same_samples import also_in
 from .samples import Samples
@@ -44,12 +45,16 @@ def load_unlabelled(
         train_split=split,
         dataset_config=args.dataset_config if same else None,
         input_column=args.input_column if same else None,
+        label_column=None,
+        group_column=args.group_column if same else None,
     )
     data = load_split(other, split, modality, preprocessing, with_labels=False, argument="unlabelled_split")
+    if same and split == args.train_split and evaluation is not None and evaluation.held_out:
+        data, _ = hold_out(data)  # unlabelled ones of the part held out, and of its groups, stay out as well
     data = data.taken_by(preprocessing)
     if evaluation is None:
         return data
-    judged, many = also_in(data.values, evaluation.values), modality.words.many
+    judged, many = also_in(data.digests, evaluation.digests), modality.words.many
     if judged.all():
         raise InputError(
             f"all {len(data)} {many} of {data.name} are evaluation {many} too, so none is left to learn from. "

@@ -1,10 +1,11 @@
-"""The cells of a report: accuracy of one method with one draw of labels, each computed once and kept at once."""
+"""The cells of a report: scores of one method with one draw of labels, each computed once and kept at once."""
 
 import dataclasses
 import json
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ REPORT_FILES = ("report.json", "report.md", "few_labels.png", "confusion.png", W
 
 @dataclass(frozen=True)
 class Cell:
-    """What one accuracy is of.
+    """What scores are of.
 
     Args:
         source: fingerprint of the encoder; "raw" or "pca-WIDTH" for what does not depend on it.
@@ -41,23 +42,26 @@ class Cells:
 
     Args:
         folder: made if missing.
-        dataset: fingerprints of the samples of the training and test split, and of their labels.
+        dataset: fingerprints of the samples of the training and test split, and of their labels, and how these were
+            chosen.
+        metrics: which scores a cell has; one that lacks some is computed again.
         overwrite: begin anew.
         began: `time.perf_counter()` from which the time of this call counts.
 
     Attributes:
-        accuracy: in per cent, by cell.
-        confusion: of every first draw, for whichever cell is to be shown: [true class, predicted class, samples] for
-            each pair that occurs, which stays small with many classes.
+        scores: {metric: per cent}, by cell.
+        confusion: of every first draw with one label a sample, for whichever cell is to be shown: [true class,
+            predicted class, samples] for each pair that occurs, which stays small with many classes.
 
     Raises:
         InputError: the folder holds other files or damaged cells, another evaluation is running in it, or one of
             another protocol version or of other data was begun there.
     """
 
-    def __init__(self, folder: Path, dataset: dict[str, str], overwrite: bool, began: float):
+    def __init__(self, folder: Path, dataset: dict[str, Any], metrics: Sequence[str], overwrite: bool, began: float):
         self.folder, self.path = folder, folder / WORKING_FILE
-        self.accuracy: dict[Cell, float] = {}
+        self.metrics = tuple(metrics)
+        self.scores: dict[Cell, dict[str, float]] = {}
         self.confusion: dict[Cell, list[list[int]]] = {}
         self._spent, self._mark = 0.0, began  # seconds of earlier calls and lines; when the last line was written
         require_folders(folder, "output_dir")
@@ -106,10 +110,12 @@ class Cells:
         for number, line in enumerate(whole[1:], 2):
             try:
                 cell = Cell(**{field.name: line[field.name] for field in dataclasses.fields(Cell)})
-                self.accuracy[cell] = float(line["accuracy"])
-                if cell.draw == 0:
-                    self.confusion[cell] = line["confusion"]
+                scores = {name: float(line[name]) for name in self.metrics if name in line}
                 self._spent += line["seconds"]
+                if len(scores) == len(self.metrics):
+                    self.scores[cell] = scores
+                    if "confusion" in line:
+                        self.confusion[cell] = line["confusion"]
             except (KeyError, TypeError, ValueError):
                 raise self._damaged(number) from None
         part = self.path.with_suffix(".tmp")
@@ -122,11 +128,11 @@ class Cells:
             f"or pass --overwrite_output_dir."
         )
 
-    def add(self, cell: Cell, accuracy: float, confusion: list[list[int]]) -> None:
+    def add(self, cell: Cell, scores: dict[str, float], confusion: list[list[int]] | None) -> None:
         """Keep a cell, in memory and in the folder, with the time it took."""
-        self.accuracy[cell] = accuracy
-        line = {**dataclasses.asdict(cell), "accuracy": accuracy}
-        if cell.draw == 0:
+        self.scores[cell] = scores
+        line = {**dataclasses.asdict(cell), **scores}
+        if cell.draw == 0 and confusion is not None:
             self.confusion[cell] = line["confusion"] = confusion
         spent = round(time.perf_counter() - self._mark, 3)
         self._spent, self._mark = self._spent + spent, self._mark + spent

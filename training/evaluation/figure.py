@@ -1,4 +1,4 @@
-"""The figure of a report: accuracy against number of labels."""
+"""The figure of a report: a score against number of labels."""
 
 from pathlib import Path
 
@@ -12,21 +12,23 @@ def draw_few_labels(
     path: Path,
     found: dict[str, dict[tuple[str, int | str], list[float]]],
     counts: list[int | str],
-    chance: float,
+    chance: tuple[float, str],
     labels_all: int,
     title: str,
     raw: str,
+    metric: str = "accuracy",
     note: str | None = None,
 ) -> None:
-    """Accuracy against number of labels: a panel for each model, bands of one sd over the draws.
+    """Scores against number of labels: a panel for each model, bands of one sd over the draws.
 
     Args:
-        found: by model, accuracies in per cent by (method, labels per class).
+        found: by model, scores in per cent by (method, labels per class).
         counts: labels per class, ascending, possibly with "all" at the end.
-        chance: accuracy of the most frequent class.
+        chance: what an answer that looks at no sample comes to, and which answer that is.
         labels_all: labels per class that "all" stands for.
         title: above it.
         raw: what a sample is without a network, such as "raw pixels".
+        metric: what scores are called.
         note: what it is of, kept in the file.
     """
     figure = new_figure(6.2 * len(found) + 2.6, 5)
@@ -50,7 +52,7 @@ def draw_few_labels(
                 label=method.short.format(raw=raw), markersize=6 - 1.5 * floor,
                 markerfacecolor="white" if floor else colour, linewidth=1.1 if floor else 2, zorder=2 if floor else 3,
             )  # fmt: skip
-        panel.axhline(chance, color="black", linestyle=(0, (1, 4)), linewidth=1, label="most frequent class")
+        panel.axhline(chance[0], color="black", linestyle=(0, (1, 4)), linewidth=1, label=chance[1])
         panel.set_xscale("log")
         panel.set_xticks(places, ["all" if c == "all" else str(c) for c in counts])
         panel.minorticks_off()
@@ -58,6 +60,6 @@ def draw_few_labels(
         panel.set_title(model if len(found) > 1 else "", fontsize=10)
         panel.grid(alpha=0.25)
     figure.suptitle(title, fontsize=10)
-    panels[0].set_ylabel("test accuracy in %")
+    panels[0].set_ylabel(f"test {metric} in %")
     panels[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     save_figure(figure, path, note)

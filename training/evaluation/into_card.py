@@ -33,7 +33,9 @@ def add_to_card(run_folder: Path, folder: Path, report: dict[str, Any], model: s
     facts = report["models"][model]
     record["evaluation"] = {
         "protocol_version": report["protocol"]["version"],
+        "metric": report["metric"],
         "dataset": report["dataset"],
+        "test_samples": facts["test_samples"],
         "verdict": facts["verdict"],
         "table": facts["table"],
         "health": facts["health"],

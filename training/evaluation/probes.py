@@ -1,35 +1,64 @@
-"""What is fitted to features that stay as they are: nearest neighbour, softmax regression, principal components."""
+"""What is fitted to features that stay as they are: nearest neighbour, softmax regression, principal components.
+
+With several labels at once, (N, L) zeros and ones, answers are (M, L) scores, above 0 for a yes: those of the nearest
+neighbour, or of one logistic regression a label.
+"""
 
 import warnings
 
 import numpy as np
 
+from ..learning.scores import average_precision
 from ..protocol import PROTOCOL, default_first
 from .draws import hold_out
 
 
 def nearest_neighbour(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Classes (M,) of the nearest of the labelled rows (N, D) to each test row (M, D), by Euclidean distance."""
-    from sklearn.neighbors import KNeighborsClassifier
+    """Classes (M,), or scores (M, L), of the nearest of the labelled rows (N, D) to each test row (M, D)."""
+    from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
+    if labels.ndim == 2:
+        found = NearestNeighbors(n_neighbors=PROTOCOL.neighbours, metric=PROTOCOL.distance).fit(train)
+        return labels[found.kneighbors(test, return_distance=False)].mean(1) - 0.5
     return KNeighborsClassifier(PROTOCOL.neighbours, metric=PROTOCOL.distance).fit(train, labels).predict(test)
 
 
-def linear_probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, draw: int) -> np.ndarray:
-    """Classes (M,) of the test rows by softmax regression on the labelled rows.
+def linear_probe(
+    train: np.ndarray, labels: np.ndarray, test: np.ndarray, draw: int, groups: np.ndarray | None = None
+) -> np.ndarray:
+    """Classes (M,) of the test rows by softmax regression on the labelled rows (N, D).
 
-    The penalty is chosen on a held-out part of the labelled rows, as the protocol says.
+    The penalty is chosen on a held-out part of the labelled rows, as the protocol says, which splits none of the
+    `groups` (N,).
     """
-    grid, parts = default_first(PROTOCOL.penalties), hold_out(labels, draw)
+    grid, parts = default_first(PROTOCOL.penalties), hold_out(labels, draw, groups)
     penalty = grid[0]
     if parts is not None:
         fit, judged = parts
-        right = {
-            p: float((_softmax_regression(train[fit], labels[fit], p).predict(train[judged]) == labels[judged]).mean())
-            for p in grid
-        }
+        right = {p: worth(labels[judged], _answers(train[fit], labels[fit], train[judged], p)) for p in grid}
         penalty = max(right, key=right.get)  # the first of equals
-    return _softmax_regression(train, labels, penalty).predict(test)
+    return _answers(train, labels, test, penalty)
+
+
+def worth(labels: np.ndarray, answers: np.ndarray) -> float:
+    """What hyper-parameters are chosen by: the share of right classes (N,), or for (N, L) scores of several labels at
+    once the mean average precision."""
+    if labels.ndim == 2:
+        return average_precision(labels, answers)
+    return float((answers == labels).mean())
+
+
+def _answers(train: np.ndarray, labels: np.ndarray, test: np.ndarray, penalty: float) -> np.ndarray:
+    if labels.ndim == 1:
+        return _softmax_regression(train, labels, penalty).predict(test)
+    return np.column_stack([_scores(train, column, test, penalty) for column in labels.T])
+
+
+def _scores(train: np.ndarray, labels: np.ndarray, test: np.ndarray, penalty: float) -> np.ndarray:
+    """(M,) scores of one label, which all or none of the rows (N, D) may have."""
+    if len(np.unique(labels)) == 1:
+        return np.full(len(test), labels[0] - 0.5)
+    return _softmax_regression(train, labels > 0, penalty).decision_function(test)
 
 
 def _softmax_regression(features: np.ndarray, labels: np.ndarray, penalty: float):

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...model_cards.words import labels_in_words
+from ...model_cards.words import METRICS, labels_in_words
+from ..learning.scores import class_scores, label_scores
 from ..protocol import FLOORS, METHODS, OF_THE_MODEL, name_in_table, words_of_methods
 from ..runs.local_paths import without_local_paths
 from ..runs.pictures import draw_confusions
@@ -19,13 +20,28 @@ FIGURE, CONFUSION = "few_labels.png", "confusion.png"
 DEFAULTS = {"labels_per_class": "labels_per_class, if not chosen", "draws": "draws, if not chosen"}
 
 
-def accuracies_of(results: list[dict[str, Any]], model: str) -> Accuracies:
-    """{(method, labels per class): accuracies by draw} of one model, from a report's results."""
+def accuracies_of(results: list[dict[str, Any]], model: str, metric: str = "accuracy") -> Accuracies:
+    """{(method, labels per class): scores by draw} of one model, from a report's results."""
     found: dict[tuple[str, int | str], list[float]] = {}
     for row in sorted(results, key=lambda row: row["draw"]):
         if row["model"] == model:
-            found.setdefault((row["method"], row["labels_per_class"]), []).append(row["accuracy"])
+            found.setdefault((row["method"], row["labels_per_class"]), []).append(row[metric])
     return found
+
+
+def chance_of(metric: str, labels: np.ndarray) -> float:
+    """What an answer that looks at no sample comes to, in per cent: the most frequent class, or a random order.
+
+    Args:
+        metric: one of `METRICS`.
+        labels: of the test samples, (N,) class numbers or (N, L) zeros and ones.
+    """
+    if labels.ndim == 1:
+        return class_scores(labels, np.full(len(labels), np.bincount(labels).argmax()))[metric]
+    if metric == "mean_average_precision":
+        return 100 * float(labels.mean(0)[labels.any(0)].mean())
+    frequent = np.broadcast_to(labels.mean(0) - 0.5, labels.shape)
+    return label_scores(labels, frequent)[metric]
 
 
 def write_report(folder: Path, report: dict[str, Any], chance: float) -> dict[str, Any]:
@@ -33,16 +49,16 @@ def write_report(folder: Path, report: dict[str, Any], chance: float) -> dict[st
 
     Args:
         folder: where to.
-        report: "protocol", "dataset", "models" ({name: {"latent_size", "health"}}), "results", "confusion",
-            "warnings", "timings", "command".
-        chance: accuracy of the most frequent class, in per cent.
+        report: "protocol", "dataset", "models" ({name: {"latent_size", "health"}}), "results", "metric",
+            "confusion", "warnings", "timings", "command".
+        chance: see `chance_of`.
 
     Returns:
         The whole report.
     """
     words = words_of_methods(report["dataset"]["words"]["raw"])
     counts = list(dict.fromkeys(row["labels_per_class"] for row in report["results"]))
-    found = {model: accuracies_of(report["results"], model) for model in report["models"]}
+    found = {model: accuracies_of(report["results"], model, report["metric"]) for model in report["models"]}
     verdicts = {model: verdict(of_model, counts, words, len(found)) for model, of_model in found.items()}
     first = next(iter(verdicts.values()))
     if len(verdicts) > 1:
@@ -69,14 +85,27 @@ def write_report(folder: Path, report: dict[str, Any], chance: float) -> dict[st
 
 def _draw(folder: Path, report: dict[str, Any], found: dict[str, Accuracies], counts: list, chance: float) -> None:
     """Both pictures; that they are of this protocol stands in their titles and in their files."""
-    data, version = report["dataset"], f"protocol {report['protocol']['version']}"
+    data, version = report["dataset"], version_in_words(report)
     title = f"{Path(data['name']).name}, {data['test']['samples']:,} test {data['words']['many']}; {version}"
     note = without_local_paths(f"pretune evaluate, {version}: {report['command']}")
-    draw_few_labels(folder / FIGURE, found, counts, chance, data["labels_all"], title, data["words"]["raw"], note)
+    metric = METRICS[report["metric"]]
+    several = data["problem_type"] == "multi_label_classification"
+    floor = (chance, "by chance" if several else "most frequent class")
+    draw_few_labels(
+        folder / FIGURE, found, counts, floor, data["labels_all"], title, data["words"]["raw"], metric, note
+    )
     shown = report["confusion"]
+    if shown is None:
+        return
     matrices = {model: np.array(matrix) for model, matrix in shown["matrices"].items()}
     title = f"{_confusion_in_words(shown)}; {version}"
     draw_confusions(folder / CONFUSION, matrices, shown["label_names"], title, note)
+
+
+def version_in_words(report: dict[str, Any]) -> str:
+    """The protocol's version and, where test samples had to be held out, that of how."""
+    held_out = report["dataset"]["held_out_version"]
+    return f"protocol {report['protocol']['version']}" + f", held out by version {held_out}" * (held_out is not None)
 
 
 def _confusion_in_words(shown: dict[str, Any]) -> str:
@@ -101,16 +130,25 @@ def table(found: Accuracies, counts: list[int | str], words: Mapping[str, str]) 
     ]
 
 
-def markdown_table(rows: list[dict[str, Any]]) -> str:
+def markdown_table(rows: list[dict[str, Any]], metric: str = "accuracy") -> str:
     """`table` as Markdown: methods down, numbers of labels across; the best mean of each column is bold."""
     counts = list(dict.fromkeys(row["labels_per_class"] for row in rows))
     best = {c: max(row["mean"] for row in rows if row["labels_per_class"] == c) for c in counts}
-    lines = [f"| accuracy in % | {' | '.join(map(_column, counts))} |", "|---" * (1 + len(counts)) + "|"]
+    lines = [f"| {METRICS[metric]} in % | {' | '.join(map(_column, counts))} |", "|---" * (1 + len(counts)) + "|"]
     for method in dict.fromkeys(row["method"] for row in rows):
         cells = {row["labels_per_class"]: row for row in rows if row["method"] == method}
         shown = [_cell(cells.get(count), best[count]) for count in counts]
         lines.append(f"| {next(iter(cells.values()))['words']} | {' | '.join(shown)} |")
     return "\n".join(lines)
+
+
+def _held_out_in_words(data: dict[str, Any]) -> str:
+    if data["held_out_version"] is None:
+        return ""
+    return (
+        f" There is no test split, so these {data['words']['many']} are held out of training by their content "
+        f"(version {data['held_out_version']} of how)."
+    )
 
 
 def _column(count: int | str) -> str:
@@ -134,17 +172,25 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         "",
         f"**{report['verdict']['sentence']}**",
         "",
-        f"![accuracy against number of labels]({FIGURE})",
+        f"![{METRICS[report['metric']]} against number of labels]({FIGURE})",
         "",
         f"Mean +- sd over {draws} draws of labelled samples, the same for every method{one_run}. "
         f"Test: {data['test']['samples']:,} {many} of {data['test']['name']}; labelled samples are drawn from "
         f"{data['train']['samples']:,} of {data['train']['name']}. Every method and draw has a new head: a classifier "
-        f"that came with a model is not used.",
+        f"that came with a model is not used." + _held_out_in_words(data),
     ]
     lines += [line for warning in report["warnings"] for line in ("", f"Warning: {warning}.")]
     for model, facts in report["models"].items():
         health = facts["health"]
-        lines += ["", f"## {model}", "", markdown_table(facts["table"]), "", "Paired differences in points:", ""]
+        lines += [
+            "",
+            f"## {model}",
+            "",
+            markdown_table(facts["table"], report["metric"]),
+            "",
+            "Paired differences in points:",
+            "",
+        ]
         lines += [
             f"- {_column(d['labels_per_class'])}: {words[d['first']]} against {words[d['second']]}: {d['mean']:+.2f} "
             f"(interval {d['mean'] - d['half_width']:+.2f} to {d['mean'] + d['half_width']:+.2f}, {d['draws']} draws)"
@@ -168,8 +214,9 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         ]
         if len(told) < len(report["ranking"]):
             lines.append(f"- {len(report['ranking']) - len(told)} other comparisons do not tell them apart.")
-    shown = _confusion_in_words(report["confusion"])
-    lines += ["", f"![confusion matrix: {shown}]({CONFUSION})", "", f"Confusion matrix: {shown}."]
+    if report["confusion"] is not None:
+        shown = _confusion_in_words(report["confusion"])
+        lines += ["", f"![confusion matrix: {shown}]({CONFUSION})", "", f"Confusion matrix: {shown}."]
     protocol = {k: v for k, v in report["protocol"].items() if k != "version"}
     lines += ["", f"## Protocol, version {report['protocol']['version']}", ""]
     lines += [f"Rule of the verdict, version {report['verdict']['rule_version']}: {report['verdict']['rule']}", ""]

@@ -4,13 +4,15 @@ import itertools
 import math
 
 import numpy as np
+from torch import nn
 
 from ..data.batches import Batches, Columns
 from ..data.samples import Samples
-from ..networks.encoders import Encoder
+from ..networks.encoders import Encoder, Rows
 from ..protocol import PROTOCOL, default_first
 from ..randomness import seed_for
 from .draws import draw_rows, hold_out
+from .probes import worth
 from .side_by_side import Job, can_stack, fit
 
 Network = tuple[str, int]  # (method, draw)
@@ -23,38 +25,61 @@ def groups_of(encoder: Encoder, draws: range) -> list[range]:
 
 
 def predictions_of_networks(
-    encoder: Encoder, train: Samples, test: Samples, count: int | str, networks: list[Network]
+    encoder: Encoder,
+    train: Samples,
+    test: Samples,
+    count: int | str,
+    networks: list[Network],
+    allow_short: bool = False,
 ) -> dict[Network, np.ndarray]:
     """Train "finetune" and "scratch" networks, each on its draw, and classify the test samples.
 
     Those of one draw see the same batches of the same samples for the same number of steps; for each the learning
     rate is chosen on a held-out part of the draw. No network's training depends on which others are asked for.
 
+    Args:
+        train, test: stored rows (N, ...) with their labels.
+        count: labels per class, or "all".
+        networks: which to train.
+        allow_short: see `draw_rows`.
+
     Returns:
-        {(method, draw): classes (N,) of the test samples}.
+        {(method, draw): classes (M,) of the test samples, or (M, L) logits of several labels at once}.
     """
-    drawn = {}
+    drawn, groups = {}, {}
     for draw in dict.fromkeys(draw for _, draw in networks):
-        part = train.select(draw_rows(train.labels, train.label_names, count, draw)) if count != "all" else train
-        drawn[draw] = (encoder.rows(part)[:], part.labels)
-    rates = _choose_rates(encoder, drawn, count, networks)
+        rows = draw_rows(train.labels, train.label_names, count, draw, train.groups, allow_short)
+        part = train.select(rows) if count != "all" else train
+        drawn[draw], groups[draw] = (encoder.rows(part)[:], part.labels), part.groups
+    rates = _choose_rates(encoder, drawn, groups, count, networks)
     trained = _train(encoder, drawn, count, rates)
-    return {key: encoder.classes(model, encoder.rows(test)) for key, model in trained.items()}
+    return {key: _answers(encoder, model, encoder.rows(test), test.labels) for key, model in trained.items()}
 
 
-def _choose_rates(encoder: Encoder, drawn: dict[int, tuple], count: int | str, networks: list[Network]) -> Chosen:
+def _answers(encoder: Encoder, model: nn.Module, values: Rows, labels: np.ndarray) -> np.ndarray:
+    """(M, ...) rows as the model takes them -> (M,) classes, or (M, L) logits where labels are several."""
+    logits = encoder.logits(model, values)
+    return logits if labels.ndim == 2 else logits.argmax(1)
+
+
+def _choose_rates(
+    encoder: Encoder,
+    drawn: dict[int, tuple],
+    groups: dict[int, np.ndarray | None],
+    count: int | str,
+    networks: list[Network],
+) -> Chosen:
     grid = default_first(PROTOCOL.learning_rates)
     chosen = dict.fromkeys(networks, grid[0])
-    parts = {draw: hold_out(labels, draw) for draw, (_, labels) in drawn.items()}
-    if any(part is None for part in parts.values()):
-        return chosen
-    best = dict.fromkeys(chosen, -1.0)
-    kept = {draw: (values[parts[draw][0]], labels[parts[draw][0]]) for draw, (values, labels) in drawn.items()}
-    for rate in grid:
-        for key, model in _train(encoder, kept, count, dict.fromkeys(chosen, rate)).items():
+    parts = {draw: hold_out(labels, draw, groups[draw]) for draw, (_, labels) in drawn.items()}
+    parts = {draw: part for draw, part in parts.items() if part is not None}
+    best = {key: -1.0 for key in chosen if key[1] in parts}
+    kept = {draw: (drawn[draw][0][fitted], drawn[draw][1][fitted]) for draw, (fitted, _) in parts.items()}
+    for rate in grid if best else ():
+        for key, model in _train(encoder, kept, count, dict.fromkeys(best, rate)).items():
             values, labels = drawn[key[1]]
             judged = parts[key[1]][1]
-            right = float((encoder.classes(model, values[judged]) == labels[judged]).mean())
+            right = worth(labels[judged], _answers(encoder, model, values[judged], labels))
             if right > best[key]:
                 best[key], chosen[key] = right, rate
     return chosen
@@ -70,11 +95,15 @@ def _train(encoder: Encoder, drawn: dict[int, tuple], count: int | str, rates: C
         )
         for draw, (values, labels) in drawn.items()
     }
-    steps = max(PROTOCOL.steps, math.ceil(PROTOCOL.epochs * next(iter(batches.values())).steps_per_epoch))
     models = {
         (method, draw): encoder.classifier(method == "finetune", seed_for(PROTOCOL.seed, "network", draw))
         for method, draw in rates
     }
-    for rate, keys in itertools.groupby(sorted(rates, key=rates.get), key=rates.get):
-        fit([Job(models[key], batches[key[1]]) for key in keys], rate, steps)
+
+    def kind(key: Network) -> tuple[float, int]:  # networks of one kind can be trained together
+        return rates[key], len(batches[key[1]].columns)
+
+    for (rate, _), keys in itertools.groupby(sorted(rates, key=kind), key=kind):
+        jobs = [Job(models[key], batches[key[1]]) for key in keys]
+        fit(jobs, rate, max(PROTOCOL.steps, math.ceil(PROTOCOL.epochs * jobs[0].batches.steps_per_epoch)))
     return models

@@ -109,7 +109,7 @@ def verdict(found: Accuracies, counts: list[int | str], words: Mapping[str, str]
     """`helped` and a sentence, by RULE.
 
     Args:
-        found: accuracies in per cent by method and number of labels; lists run over draws.
+        found: accuracies, or other scores, in per cent by method and number of labels; lists run over draws.
         counts: numbers of labels, ascending.
         words: how a sentence names each method; see `words_of_methods`.
         models: how many are judged in the same report, this one included.

@@ -1,4 +1,4 @@
-"""The weights with the best accuracy on held-out samples, kept on disk while training goes on."""
+"""The weights with the best score on held-out samples, kept on disk while training goes on."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ class BestWeights:
 
     Args:
         folder: of the run.
-        history: the accuracy of each epoch up to where the run goes on from; later ones are added to it. The run keeps
+        history: the score of each epoch up to where the run goes on from; later ones are added to it. The run keeps
             it in its checkpoints, with the best weights.
     """
 
@@ -26,9 +26,9 @@ class BestWeights:
         """Epochs since the best one; the first of equals is the best."""
         return len(self.history) - 1 - self.history.index(max(self.history)) if self.history else 0
 
-    def add(self, accuracy: float, model: nn.Module, writes: bool) -> None:
-        """Note an epoch's accuracy and, if it is the best, keep its weights."""
-        self.history.append(accuracy)
+    def add(self, score: float, model: nn.Module, writes: bool) -> None:
+        """Note an epoch's score and, if it is the best, keep its weights."""
+        self.history.append(score)
         if self.epochs_since == 0 and writes:
             part = self.path.with_suffix(".tmp")
             save_file({name: value.contiguous().cpu() for name, value in model.state_dict().items()}, part)

@@ -10,6 +10,7 @@ from transformers.utils import ModelOutput
 
 from ..command.finetune_arguments import FinetuneArguments
 from ..modalities.modality import Changes, Inputs
+from .targets import Scale
 
 
 @dataclass
@@ -35,6 +36,8 @@ class Classifying(nn.Module):
         changes: the modality's random ones.
         prepare: from these batches to the model's arguments; see `Preprocessing.on_device`.
         shares: (L,), of the classes among the labelled samples; `distribution_alignment` needs them.
+        scale: what real-valued targets are standardised by; None where labels are classes. Logits are standardised
+            then, until `targets.put_back`.
 
     Augmentation, mixup and label smoothing (Szegedy et al. 2016) change what it learns from; in eval mode there is
     none of them. With unlabelled samples: pseudo-labels from weakly changed ones, where the model is sure, are to be
@@ -49,6 +52,7 @@ class Classifying(nn.Module):
         changes: Changes,
         prepare: nn.Module,
         shares: torch.Tensor | None = None,
+        scale: Scale | None = None,
     ):
         super().__init__()
         self.model, self.args, self.changes, self.prepare = model, args, changes, prepare
@@ -56,6 +60,8 @@ class Classifying(nn.Module):
         if args.ema_decay > 0:
             self.averaged = copy.deepcopy(model).requires_grad_(False)
         self.register_buffer("shares", shares, persistent=False)
+        self.register_buffer("mean", scale and scale.mean, persistent=False)
+        self.register_buffer("spread", scale and scale.spread, persistent=False)
 
     @property
     def logged_outputs(self) -> tuple[str, ...]:
@@ -86,6 +92,8 @@ class Classifying(nn.Module):
     ) -> ModelOutput:
         """Labelled `inputs`, such as `pixel_values` (B, C, H, W), and, while training, `unlabelled` ones (U, ...) ->
         `loss` and (B, L) `logits`."""
+        if self.mean is not None and labels is not None:
+            labels = ((labels.reshape(len(labels), -1) - self.mean) / self.spread).reshape(labels.shape)
         if not self.training:
             return self.kept(**self.prepare(inputs), labels=labels)
         inputs = self.changes.augment(inputs, self.args.augmentation)
@@ -106,14 +114,17 @@ class Classifying(nn.Module):
     def softened(self, inputs: Inputs, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss, a scalar, against smoothed and mixed targets, and (B, L) logits."""
         config, smoothing = self.model.config, self.args.label_smoothing
-        several = labels.dim() == 2
+        several, real = labels.dim() == 2, self.mean is not None
         kind = next(value.dtype for value in inputs.values() if value.is_floating_point())
-        targets = labels.to(kind) if several else F.one_hot(labels, config.num_labels).to(kind)
-        targets = targets * (1 - smoothing) + smoothing * (0.5 if several else 1 / config.num_labels)
+        if real:
+            targets = labels.reshape(len(labels), -1).to(kind)
+        else:
+            targets = labels.to(kind) if several else F.one_hot(labels, config.num_labels).to(kind)
+            targets = targets * (1 - smoothing) + smoothing * (0.5 if several else 1 / config.num_labels)
         if self.args.mixup_alpha > 0:
             inputs, targets = self.changes.mixup(inputs, targets, self.args.mixup_alpha)
         logits = self.model(**self.prepare(inputs)).logits
-        criterion = F.binary_cross_entropy_with_logits if several else F.cross_entropy
+        criterion = F.mse_loss if real else F.binary_cross_entropy_with_logits if several else F.cross_entropy
         loss = criterion(logits, targets)
         if getattr(config, "reconstruction_weight", 0) > 0:
             loss = loss + config.reconstruction_weight * self.model.base_model(**inputs).loss

@@ -1,4 +1,4 @@
-"""What fine-tuning looks at between epochs: accuracy on the evaluation split and on held-out samples, live units."""
+"""What fine-tuning looks at between epochs: scores on the evaluation split and on held-out samples, live units."""
 
 import csv
 import logging
@@ -9,25 +9,29 @@ import torch
 from ...model_cards.words import table_cell
 from ...modeling.shared.evaluating import evaluating
 from ..data.batches import Columns
+from ..data.labels import REAL, SEVERAL, SINGLE
 from ..data.samples import Samples
 from ..runs.pictures import draw_confusion, drawing
 from ..runs.run import Run
 from .best_weights import BestWeights
 from .classifying import Classifying
 from .health import SAMPLE, live_units, warn_of_dead_layers
+from .scores import class_scores, classes_of, label_scores, number_scores
 
 logger = logging.getLogger(__name__)
-
-
-def classes_of(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """What (N, L) logits say, in the form of the labels: (N,) class numbers, or (N, L) zeros and ones."""
-    return (logits > 0).astype(np.int64) if labels.ndim == 2 else logits.argmax(1)
-
-
-def accuracy_of(labels: np.ndarray, predicted: np.ndarray) -> float:
-    """In per cent, both (N,) or (N, L); with several labels at once the share of samples with every label right."""
-    right = predicted == labels
-    return 100 * float((right.all(1) if right.ndim == 2 else right).mean())
+SUMMARY = {
+    SINGLE: {
+        "accuracy": "accuracy {:.2f} %",
+        "balanced_accuracy": "balanced accuracy {:.2f} %",
+        "macro_f1": "macro-F1 {:.2f} %",
+    },
+    SEVERAL: {
+        "accuracy": "every label right {:.2f} %",
+        "mean_average_precision": "mean average precision {:.2f} %",
+        "macro_f1": "macro-F1 {:.2f} %",
+    },
+    REAL: {"mse": "mean squared error {:.4g}", "mae": "mean absolute error {:.4g}", "r2": "R2 {:.3f}"},
+}
 
 
 class FinetuningWatch:
@@ -61,6 +65,8 @@ class FinetuningWatch:
         self.judged = columns if eval_data is None else Columns.of(eval_data, device, with_labels=True)
         self.predicted: np.ndarray | None = None
         self.validation = None if validation is None else Columns.of(validation, device, with_labels=True)
+        self.problem_type = train_data.problem_type
+        self.by = "r2" if self.problem_type == REAL else "accuracy"  # what early stopping goes by
         self.best = BestWeights(this.folder, this.history) if validation is not None else None
 
     @property
@@ -70,7 +76,7 @@ class FinetuningWatch:
 
     @property
     def stop(self) -> bool:
-        """True once the accuracy on held-out labelled samples has not risen for long enough."""
+        """True once the score on held-out labelled samples has not risen for long enough."""
         return self.best is not None and self.best.epochs_since >= self.this.args.early_stopping_patience
 
     def __call__(self, last: bool) -> dict[str, float]:
@@ -80,9 +86,9 @@ class FinetuningWatch:
         line: dict[str, float] = {}
         if self.best is not None and not (last and self.stop):
             loss, logits = self.predict(self.validation)
-            labels = self.validation.labels.cpu().numpy()
-            line = {"validation_loss": loss, "validation_accuracy": accuracy_of(labels, classes_of(logits, labels))}
-            self.best.add(line["validation_accuracy"], self.this.model, self.this.accelerator.is_main_process)
+            score = self.scores(self.validation, logits)[self.by]
+            line = {"validation_loss": loss, f"validation_{self.by}": score}
+            self.best.add(score, self.this.model, self.this.accelerator.is_main_process)
         if last and self.best is not None:
             self.this.accelerator.wait_for_everyone()
             self.best.restore(self.this.model)
@@ -92,18 +98,22 @@ class FinetuningWatch:
 
     def score(self) -> dict[str, float]:
         """Metrics on the evaluation split."""
-        from sklearn.metrics import f1_score
-
         loss, logits = self.predict(self.judged)
-        labels = self.judged.labels.cpu().numpy()
-        self.predicted = classes_of(logits, labels)
-        scores = {
-            "loss": loss,
-            "accuracy": accuracy_of(labels, self.predicted),
-            "macro_f1": 100 * float(f1_score(labels, self.predicted, average="macro", zero_division=0)),
-        }
+        if self.problem_type != REAL:
+            self.predicted = classes_of(logits, self.judged.labels.cpu().numpy())
+        scores = {"loss": loss, **self.scores(self.judged, logits)}
         self.metrics = {f"{self.prefix}{name}": value for name, value in scores.items()}
         return self.metrics
+
+    def scores(self, columns: Columns, logits: np.ndarray) -> dict[str, float]:
+        """What (N, L) logits are worth, for these samples' labels."""
+        labels = columns.labels.cpu().numpy()
+        if self.problem_type == SINGLE:
+            return class_scores(labels, classes_of(logits, labels))
+        if self.problem_type != REAL:
+            return label_scores(labels, logits)
+        mean, spread = self.classifying.mean.cpu().numpy(), self.classifying.spread.cpu().numpy()
+        return number_scores(labels.reshape(len(labels), -1), logits * spread + mean)
 
     def predict(self, columns: Columns) -> tuple[float, np.ndarray]:
         """(mean loss, logits (N, L)) of these samples, shared by all processes."""
@@ -121,7 +131,9 @@ class FinetuningWatch:
         return total.item() / len(columns), logits.cpu().numpy()
 
     def write_tables(self) -> None:
-        """per_class.csv and, where a sample has one label, confusion_matrix.csv and .png."""
+        """per_class.csv and, where a sample has one label, confusion_matrix.csv and .png; nothing for real numbers."""
+        if self.problem_type == REAL:
+            return
         from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
         labels, folder, names = self.judged.labels.cpu().numpy(), self.this.folder, self.train_data.label_names
@@ -145,8 +157,9 @@ class FinetuningWatch:
     def summarise(self) -> None:
         """Say in a line what came out."""
         where = "evaluation" if self.prefix == "eval_" else f"training {self.train_data.modality.words.many}"
+        shown = SUMMARY[self.problem_type]
+        numbers = ", ".join(text.format(self.metrics[f"{self.prefix}{name}"]) for name, text in shown.items())
         logger.info(
-            "%s: accuracy %.2f %%, macro-F1 %.2f %%, trained on %d labelled samples; tables, pictures and model in %s",
-            where, self.metrics[f"{self.prefix}accuracy"], self.metrics[f"{self.prefix}macro_f1"],
-            len(self.train_data), self.this.folder,
+            "%s: %s, trained on %d labelled samples; tables, pictures and model in %s",
+            where, numbers, len(self.train_data), self.this.folder,
         )  # fmt: skip

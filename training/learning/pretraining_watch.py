@@ -8,6 +8,7 @@ import torch
 
 from ...modeling.shared.evaluating import evaluating
 from ..data.batches import Columns
+from ..data.labels import SINGLE
 from ..data.samples import Samples
 from ..errors import InputError
 from ..randomness import generator
@@ -65,9 +66,13 @@ class PretrainingWatch:
         if this.model.reconstructs:
             name, where = self.modality.input_name, this.model.judged_part(columns[slice(0, 1)])
             self.mean_error = mean_sample_error(self.judged, name, mean_sample(columns, name), where)
-        if this.args.eval_knn and (self.labels is None or self.labels.ndim != 1):
+        if this.args.eval_knn and train_data.problem_type != SINGLE:
             one = self.modality.words.one
             raise InputError(f"eval_knn needs one label for each {one}, and {train_data.name} has none or several.")
+        self.neighbours = None  # the labelled samples that --eval_knn looks at, if not simply the first ones
+        if this.args.eval_knn and not train_data.labelled.all():
+            some = train_data.select(np.flatnonzero(train_data.labelled)[: KNN_REFERENCES + KNN_QUERIES])
+            self.neighbours, self.labels = Columns.of(some, this.accelerator.device), some.labels
 
     def __call__(self, last: bool) -> dict[str, float]:
         """Look, after an epoch; what it returns is logged."""
@@ -79,6 +84,8 @@ class PretrainingWatch:
         embedding = self.encode(self.columns, KNN_REFERENCES + KNN_QUERIES if args.eval_knn else SAMPLE)
         health = {f"embedding.{name}": value for name, value in embedding_health(embedding[:SAMPLE]).items()}
         if args.eval_knn:
+            if self.neighbours is not None:
+                embedding = self.encode(self.neighbours, len(self.neighbours))
             health["embedding.knn_accuracy"] = self.knn_accuracy(embedding)
         line |= health
         with evaluating(model):
@@ -136,7 +143,7 @@ class PretrainingWatch:
         folder, words = self.this.folder, self.modality.words
         self.draw_reconstructions()
         data = self.judged_data
-        labels = None if data.labels is None else data.labels[:DRAWN]
+        labels = data.labels[:DRAWN] if data.problem_type == SINGLE else None
         with drawing("latents.png"):
             draw_embeddings(folder / "latents.png", self.encode(self.judged, DRAWN), labels, data.label_names)
         comparable = self.mean_error is not None and self.this.model.loss_is_error

@@ -12,6 +12,7 @@ from ...modeling.shared import augmentation
 from ..errors import InputError
 from ..protocol import PROTOCOL
 from .image_decoding import ImageReader
+from .image_digests import difference_hashes, image_digests
 from .image_files import ENDINGS, cell_of, feature
 from .image_pictures import draw_images, draw_reconstructions
 from .image_preprocessing import ImagePreprocessing
@@ -140,4 +141,6 @@ IMAGE = Modality(
     foreign={".dcm": dicom_to_tiff, ".dicom": dicom_to_tiff, ".nii": nifti_to_tiff, ".nii.gz": nifti_to_tiff},
     feature=feature,
     cell=cell_of,
+    digest=image_digests,
+    near_hash=difference_hashes,
 )

@@ -18,12 +18,13 @@ from ..command.data_arguments import DataArguments
 from ..errors import InputError, one_line
 from . import image_arrays
 from .cache import cache_folder
+from .image_digests import image_digests, picture_digest
 from .image_plan import Plan, Planner
 from .image_survey import UNREADABLE, Cell, Survey, cells_of, require, survey_of
 from .image_values import Extent, extent_of, warn_of_cut, warn_of_stored
 from .modality import Preprocessing, Read
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 LARGE = 200 * 200  # pixels, from which threads decode faster than one
 THREADS = min(8, os.cpu_count() or 1)
 
@@ -52,7 +53,8 @@ class ImageReader:
         warn_of_cut(image_arrays.outside(values, plan.reading.value_range), plan.reading.value_range, name)
         again = None if plan.plain else _remembering(lambda other: self._for(other).from_arrays(values, name).values)
         fingerprint = hashlib.sha256(stored).hexdigest()[:16]
-        return Read(stored, np.arange(len(stored)), fingerprint, facts, plan.settings, plan.form, again)
+        content = None if plan.plain else image_digests(values)
+        return Read(stored, np.arange(len(stored)), fingerprint, facts, plan.settings, plan.form, again, content)
 
     def from_column(self, rows: Any, column: str, name: str) -> Read:
         """A column of files; what is stored is mapped from the cache, which the first call fills."""
@@ -74,7 +76,9 @@ class ImageReader:
         warn_of_cut(found["cut"], plan.reading.value_range, name)
         again = _remembering(lambda other: self._for(other).from_column(rows, column, name).values)
         kept = np.asarray(found["rows"]) if found["rows"] is not None else np.arange(len(stored))
-        return Read(stored, kept, found["fingerprint"], facts, plan.settings, plan.form, None if plan.plain else again)
+        content = None if plan.plain else np.asarray(found["content"], dtype=np.uint64)
+        again = None if plan.plain else again
+        return Read(stored, kept, found["fingerprint"], facts, plan.settings, plan.form, again, content)
 
     def _for(self, preprocessing: Preprocessing) -> "ImageReader":
         """One that reads the same for another model."""
@@ -111,19 +115,21 @@ class ImageReader:
         return extent_of(values(), name)
 
     def _fill(self, rows: Any, column: str, name: str, survey: Survey, plan: Plan, path: Path) -> dict[str, Any]:
-        """Decode all into `path`. Returns which rows are there (None: all), the fingerprint, and how many are cut."""
+        """Decode all into `path`. Returns which rows are there (None: all), fingerprint, content, and how many cut."""
         frames = survey.frames if self.args.frames == "all" else {}
         most = len(rows) + sum(frames.values()) - len(frames)
         out, kept = open_memmap(path, mode="w+", dtype=plan.dtype, shape=(most, *plan.shape)), []
+        content: list[int] = []
         large = max(h * w for h, w in survey.shapes) >= LARGE
         wanted = (cell for cell in cells_of(rows, column, 64 if large else 1024) if cell.row not in survey.bad)
         jobs = ((cell, frame) for cell in wanted for frame in range(frames.get(cell.row, 1)))
         one = functools.partial(self._one, plan, name)
         cut = 0
-        for row, stored, is_cut in _in_order(one, jobs, THREADS if large else 1):
+        for row, stored, is_cut, digest in _in_order(one, jobs, THREADS if large else 1):
             if stored is not None:
                 out[len(kept)] = stored
                 kept.append(row)
+                content.append(digest)
                 cut += is_cut
         if not kept:
             raise InputError(f"{name} is empty: none of its {len(rows)} images could be decoded.")
@@ -134,18 +140,20 @@ class ImageReader:
             with open(path, "wb") as file:
                 np.save(file, values)
         del out, values
-        return {"rows": None if kept == list(range(len(rows))) else kept, "fingerprint": fingerprint, "cut": cut}
+        found = {"fingerprint": fingerprint, "content": None if plan.plain else content, "cut": cut}
+        return {"rows": None if kept == list(range(len(rows))) else kept, **found}
 
-    def _one(self, plan: Plan, name: str, job: tuple[Cell, int]) -> tuple[int, np.ndarray | None, bool]:
+    def _one(self, plan: Plan, name: str, job: tuple[Cell, int]) -> tuple[int, np.ndarray | None, bool, int | None]:
         cell, frame = job
         picture = _opened(cell, frame, name, self.args.skip_damaged)
         if picture is None:
-            return cell.row, None, False
+            return cell.row, None, False, None
         try:
-            return cell.row, plan.row(picture), plan.cuts(picture)
+            digest = None if plan.plain else picture_digest(picture)
+            return cell.row, plan.row(picture), plan.cuts(picture), digest
         except ValueError as error:
             if self.args.skip_damaged:
-                return cell.row, None, False
+                return cell.row, None, False, None
             raise _bad(cell, name, one_line(error), damaged=False) from None
 
 

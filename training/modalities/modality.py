@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..command.data_arguments import DataArguments
+from .digests import digests_of
 
 Inputs = dict[str, Tensor]  # a model's arguments: {"pixel_values": (B, C, H, W)} for images
 PLAIN = "plain"  # the form of stored rows that are the samples as they are
@@ -57,6 +58,8 @@ class Read:
         form: PLAIN, or the `key` of what brought them to their shape.
         again: reads the same samples for a model with other preprocessing, (N, ...) rows in their order; None for
             plain ones, which `Preprocessing.fitted` takes.
+        content: (N,) `Modality.digest` of the samples as they were before they were brought to one shape; None where
+            the stored rows are as they were.
     """
 
     values: np.ndarray
@@ -66,6 +69,7 @@ class Read:
     settings: Mapping[str, Any] = field(default_factory=dict)
     form: str = PLAIN
     again: Callable[["Preprocessing"], np.ndarray] | None = None
+    content: np.ndarray | None = None
 
 
 class Reader(Protocol):
@@ -148,6 +152,10 @@ class Modality:
         foreign: endings of files that are samples once they are written as another file, by (path, path to write).
         feature: the `datasets` type of a column of such files, not decoded.
         cell: a sample in memory as such a file, {"bytes", "path"}; None if it is none.
+        digest: stored rows -> (N,) uint64, equal for equal samples alone, whatever kind of file held them. What is
+            held out follows from it.
+        near_hash: stored rows -> (N,) uint64, in few bits another for samples that look or sound the same; None where
+            there is none, for this kind or these rows.
     """
 
     name: str
@@ -174,6 +182,8 @@ class Modality:
     foreign: Mapping[str, Callable[[str, Path], None]] = field(default_factory=dict)
     feature: Callable[[], Any] | None = None
     cell: Callable[[Any], dict[str, Any] | None] = lambda value: None
+    digest: Callable[[np.ndarray], np.ndarray] = digests_of
+    near_hash: Callable[[np.ndarray], np.ndarray | None] | None = None
 
     def record(self) -> dict[str, Any]:
         """What run.json keeps of it, for the card."""

@@ -9,6 +9,7 @@ from transformers import AutoModel, PreTrainedConfig
 from transformers.modeling_outputs import BaseModelOutput, ImageClassifierOutput
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
+from ...modeling.shared.classification import classification_loss
 from ..errors import InputError, one_line
 from ..modalities.listing import MODALITIES, modality_of
 from .loading import LOADING_ERRORS, is_ours, load_quietly, read_config, require_not_missing
@@ -32,9 +33,10 @@ class WithHead(nn.Module):
         self.classifier = nn.Linear(width, num_labels)
 
     def forward(self, pixel_values: torch.Tensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
-        """(B, C, H, W) normalised pixels and (B,) class numbers -> logits (B, L) and, with labels, the loss."""
+        """(B, C, H, W) normalised pixels and labels, as `config.problem_type` says -> logits (B, L) and,
+        with labels, the loss."""
         logits = self.classifier(pooled(self.encoder(pixel_values=pixel_values), self.encoder))
-        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
+        loss = None if labels is None else classification_loss(logits, labels, self.config.problem_type)
         return ImageClassifierOutput(loss=loss, logits=logits)
 
 

@@ -13,6 +13,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from ...modeling.families import FAMILIES, PREFIX, Family
 from ...modeling.shared.loading import LoadReport
+from ..data.labels import REAL
 from ..data.samples import Samples
 from ..errors import InputError, one_line
 from ..modalities.listing import modality_of
@@ -122,8 +123,7 @@ def classifier_config(
     config.label2id = {name: number for number, name in config.id2label.items()}
     if hasattr(config, "label_names"):  # where a network of timm keeps them
         config.label_names = list(data.label_names)
-    several = data.labels.ndim == 2
-    config.problem_type = "multi_label_classification" if several else "single_label_classification"
+    config.problem_type = data.problem_type
     allowed = ("reconstruction_weight",) if is_ours(config) else ()
     for name, value in changes.items() if of_checkpoint is not None else ():
         if name not in allowed:
@@ -144,13 +144,15 @@ def classifier_config(
 def build_classifier(name: str | None, revision: str | None, config: PreTrainedConfig) -> PreTrainedModel:
     """The classifier to train: from checkpoint `name`, or new. `load_report` says what is new.
 
-    A checkpoint's own classifier goes on only if its labels are the same, name for name.
+    A checkpoint's own classifier goes on only if its labels are the same, name for name, and of the same kind.
     """
     if name is None:
         model = auto_classifier(modality_of(config)).from_config(config, trust_remote_code=False)
         model.load_report = LoadReport(reason="from scratch")
         return model
-    same_labels = load_config(name, revision, of_transformers=True).id2label == config.id2label
+    theirs = load_config(name, revision, of_transformers=True)
+    kinds = (config.problem_type,) if config.problem_type == REAL else (None, config.problem_type)
+    same_labels = theirs.id2label == config.id2label and theirs.problem_type in kinds
     model = load_classifier(name, revision, config)
     if not same_labels and "classifier" not in model.load_report.new:
         renew_head(model)

@@ -75,6 +75,7 @@ class Encoder:
         name: run folder, folder of a transformers model, or Hub id.
         revision: branch, tag or commit of a Hub model.
         num_labels: classes of the heads it is given.
+        problem_type: what these heads are trained on, in transformers' words.
         device: where features are computed.
         batch_size: samples at once.
 
@@ -93,10 +94,11 @@ class Encoder:
         num_labels: int,
         device: torch.device,
         batch_size: int,
+        problem_type: str = "single_label_classification",
     ):
         self.name, self.device, self.batch_size = name, device, batch_size
         self.config, self.modality, self.bare = config_and_modality(name, revision)
-        self.config.num_labels, self.config.problem_type = num_labels, "single_label_classification"
+        self.config.num_labels, self.config.problem_type = num_labels, problem_type
         if hasattr(self.config, "reconstruction_weight"):
             self.config.reconstruction_weight = 0.0  # encoder and head alone
         self.preprocessing = self.modality.preprocessing(name, revision, self.config, {})
@@ -165,9 +167,9 @@ class Encoder:
         finally:
             handle.remove()
 
-    def classes(self, model: nn.Module, values: Rows) -> np.ndarray:
-        """(N, ...) rows as this model takes them -> (N,) class numbers that `model` gives them."""
-        return np.concatenate([logits.argmax(1).cpu().numpy() for logits in self._outputs(model, values)])
+    def logits(self, model: nn.Module, values: Rows) -> np.ndarray:
+        """(N, ...) rows as this model takes them -> (N, L) float32 that `model` gives them."""
+        return np.concatenate([logits.float().cpu().numpy() for logits in self._outputs(model, values)])
 
     def _outputs(self, model: nn.Module, values: Rows) -> Iterator[torch.Tensor]:
         """Logits of AT_ONCE samples after the other, in bounded memory."""

@@ -15,7 +15,7 @@ from .checkpoints import list_checkpoints, prune_checkpoints, remove_checkpoint
 RUN_FILES = (
     "run.json", "metrics.jsonl", "model.safetensors", "config.json", "preprocessor_config.json", "loss.png",
     "reconstructions.png", "samples.png", "latents.png", "few_labels.png", "confusion_matrix.png",
-    "confusion_matrix.csv", "per_class.csv", "best.safetensors", ".lock",
+    "confusion_matrix.csv", "per_class.csv", "best.safetensors", "seen_samples.npz", ".lock",
 )  # fmt: skip
 RUN_FOLDERS = ("trackers", "backbone")  # and checkpoint-<step>
 

@@ -8,7 +8,6 @@ import hashlib
 import json
 from typing import Any
 
-import numpy as np
 import torch
 
 from ...modeling.shared.pretrainable import Pretrainable
@@ -17,7 +16,8 @@ from ..data.samples import Samples
 
 # Where things come from and go to: what they hold has a fingerprint, the network its config and its first weights.
 OF_PLACES = {
-    "recipe", "output_dir", "dataset", "dataset_config", "input_column", "label_column", "train_split", "eval_split",
+    "recipe", "output_dir", "dataset", "dataset_config", "input_column", "label_column", "group_column",
+    "problem_type", "allow_short_classes", "train_split", "eval_split",
     "unlabelled_dataset", "unlabelled_split", "max_train_samples", "labels_per_class", "skip_damaged", "model_type",
     "config", "reconstruction_weight", "model", "init_from", "backbone", "revision",
 }  # fmt: skip
@@ -62,7 +62,7 @@ def identity_of(
         "processes": processes,
         "first_weights": weights_fingerprint(trained) if begins else None,
     }
-    labels = {role: samples and labels_fingerprint(samples) for role, samples in data.items()}
+    labels = {role: samples and samples.labels_fingerprint for role, samples in data.items()}
     rest = {name: given[name] for name in MAY_CHANGE if name in given}
     rest["evaluation_dataset"] = data["evaluation"] and data["evaluation"].fingerprint
     if isinstance(model, Pretrainable):  # labels colour a picture
@@ -71,16 +71,6 @@ def identity_of(
         rest["evaluation_labels"] = labels.pop("evaluation")
         identity["labels"] = {role: value for role, value in labels.items() if role != "unlabelled"}
     return as_json(identity), as_json(rest)
-
-
-def labels_fingerprint(samples: Samples) -> str | None:
-    """Changes whenever the labels or their names do; None without labels."""
-    if samples.labels is None:
-        return None
-    digest = hashlib.sha256(json.dumps([str(name) for name in samples.label_names or []]).encode())
-    digest.update(f"{samples.labels.shape} {samples.labels.dtype}".encode())
-    digest.update(np.ascontiguousarray(samples.labels).tobytes())
-    return digest.hexdigest()[:16]
 
 
 def weights_fingerprint(module: torch.nn.Module) -> str:

@@ -36,7 +36,10 @@ class drawing(contextlib.AbstractContextManager):  # noqa: N801 (reads as a func
 
 
 def draw_embeddings(path: Path, latents: np.ndarray, labels: np.ndarray | None, names: list[str] | None) -> None:
-    """The embedding (N, D) as a scatter: its two units, or its first two principal components; coloured by label."""
+    """The embedding (N, D) as a scatter: its two units, or its first two principal components; coloured by label.
+
+    Rows without one (-1) are grey.
+    """
     share = ""
     if latents.shape[1] > 2:
         centred = latents - latents.mean(0)
@@ -50,7 +53,8 @@ def draw_embeddings(path: Path, latents: np.ndarray, labels: np.ndarray | None, 
     if labels is None or labels.ndim != 1:
         axes.scatter(*latents.T, s=4, alpha=0.5, linewidths=0)
     else:
-        classes = np.unique(labels)
+        axes.scatter(*latents[labels < 0].T, s=3, alpha=0.3, linewidths=0, color="grey")
+        classes = np.unique(labels[labels >= 0])
         colours = colormaps["tab10" if len(classes) <= 10 else "gist_ncar"].resampled(max(len(classes), 10))
         for k, label in enumerate(classes):
             axes.scatter(*latents[labels == label].T, s=4, alpha=0.6, linewidths=0, color=colours(k))

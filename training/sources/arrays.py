@@ -41,7 +41,7 @@ def array_splits(files: Sequence[File], args: DataArguments, modality: Modality)
     for file, key, array in arrays:
         stem = file.name.partition(".")[0]
         inside = f"{stem} {key}" if key else stem
-        role = _role(key, modality) or _role(stem, modality)
+        role = _named(key, args) or _role(key, modality) or _role(stem, modality)
         alone = len(arrays) == 1 and array.ndim > 1 and not key
         role = "samples" if alone and role is None else role
         split = (split_in_name(key) if key else None) or split_in_name(stem)
@@ -68,6 +68,15 @@ def array_splits(files: Sequence[File], args: DataArguments, modality: Modality)
     return found
 
 
+def _named(key: str, args: DataArguments) -> str | None:
+    """The role of an array that the user named, or of one that is called as labels are beside it."""
+    if key and key == args.group_column:
+        return "groups"
+    if args.label_column is None or not key:
+        return None
+    return "labels" if key == args.label_column else "other labels" if set(words_of(key)) & LABELS else None
+
+
 def _role(name: str, modality: Modality) -> str | None:
     """ "samples" or "labels", by a word of an array's or a file's name."""
     words = set(words_of(name)) | ({"labels"} if "idx1" in name.lower() else set())
@@ -80,6 +89,8 @@ def _role(name: str, modality: Modality) -> str | None:
 def _split(parts: Mapping[str, list], modality: Modality) -> RawSplit:
     chosen = {}
     for role, found in parts.items():
+        if role == "other labels":
+            continue
         if len(found) > 1:
             found = [
                 one for one in found if one[1] in (modality.array_name, modality.words.many, "label", "labels")
@@ -90,7 +101,7 @@ def _split(parts: Mapping[str, list], modality: Modality) -> RawSplit:
                 f"them as one array, or name their splits (x_train, x_test)."
             )
         chosen[role] = found[0][2]
-    labels, values = chosen.get("labels"), chosen["samples"]
+    labels, values, groups = chosen.get("labels"), chosen["samples"], chosen.get("groups")
     if labels is not None:
         labels = np.asarray(labels)
         if labels.ndim > 1 and labels.size == len(labels):
@@ -99,7 +110,7 @@ def _split(parts: Mapping[str, list], modality: Modality) -> RawSplit:
             name = parts["samples"][0][0]
             many = modality.words.many
             raise InputError(f"{name} has {len(values)} {many} and {len(labels)} labels; expected as many.")
-    return RawSplit(values=values, labels=labels)
+    return RawSplit(values=values, labels=labels, groups=groups)
 
 
 def _no_samples(files: Sequence[File], names: list[str], modality: Modality) -> str:

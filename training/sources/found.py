@@ -21,6 +21,7 @@ class RawSplit:
         label_names: of `labels`, or None.
         column: the column of samples, where the source knows it; else the one whose type fits.
         label_column: the column of labels, where the source knows it; else it is looked for by type and name.
+        groups: (N,), what each sample belongs to, beside `values`; those of a table are one of its columns.
         files: (N,) names of the samples' files, below the dataset's folder; None where there are none.
     """
 
@@ -31,6 +32,7 @@ class RawSplit:
     column: str | None = None
     label_column: str | None = None
     files: Sequence[str | None] | None = None
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rows if self.values is None else self.values)

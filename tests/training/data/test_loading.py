@@ -73,10 +73,10 @@ def test_decoded_once_then_mapped_from_the_cache(parquet, monkeypatch):
     assert cache_folder().is_dir()
 
 
-def test_single_parquet_holds_out_a_fixed_stratified_fifth(parquet):
+def test_single_parquet_holds_a_part_out(parquet):
     file = next((parquet / "data").glob("train*"))
     (train, held), (again, _) = load_data(arguments(file)), load_data(arguments(file, seed=9))
-    assert (len(train), len(held)) == (36, 9) and np.bincount(held.labels).tolist() == [3, 3, 3]
+    assert len(train) + len(held) == 45 and 3 <= len(held) <= 15 and held.held_out and not train.held_out
     assert train.fingerprint == again.fingerprint  # no run's seed moves a held-out image into training
     whole, none = load_data(arguments(file, eval_split="none"))
     assert len(whole) == 45 and none is None
@@ -194,7 +194,6 @@ def bad_datasets(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken.npz").write_bytes(b"no archive")
     np.save(tmp_path / "objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    np.savez(tmp_path / "short.npz", image=images, label=np.zeros(3, int))
     np.savez(tmp_path / "names.npz", pictures=images)
     for name, array in {
         "nan": nan,
@@ -210,7 +209,6 @@ def bad_datasets(tmp_path):
         (tmp_path / "empty", "is an empty folder"),
         (tmp_path / "broken.npz", "cannot be read as arrays"),
         (tmp_path / "objects.npy", "pickled objects are refused"),
-        (tmp_path / "short.npz", "10 images and 3 labels"),
         (tmp_path / "names.npz", "holds the arrays pictures, expected 'image'"),
         (tmp_path / "nan.npy", "image 3 of .* holds NaN or infinity"),
         (tmp_path / "inf.npy", "image 4 of .* holds NaN or infinity"),
@@ -228,6 +226,34 @@ def test_bad_datasets_are_named_with_the_repair(tmp_path):
             load_data(arguments(dataset))
         assert not re.search(r"Traceback", str(caught.value))
     assert sorted(tmp_path.rglob("*")) == before  # no file of the user's touched
+
+
+def test_labels_that_do_not_fit_stop_only_who_needs_them(tmp_path, caplog):
+    np.savez(tmp_path / "short.npz", image=np.zeros((10, 8, 8), np.uint8), label=np.zeros(3, int))
+    args = arguments(tmp_path / "short.npz", eval_split="none")
+    with pytest.raises(InputError, match="10 samples and 3 labels"):
+        loading.load_data(args, IMAGE, need_labels=True)
+    train, _ = loading.load_data(args, IMAGE)
+    assert train.labels is None and "10 samples and 3 labels" in caplog.text and len(caplog.records) == 1
+
+
+def test_a_test_split_without_labels_is_not_what_labelled_samples_are_judged_by(tmp_path, blobs, caplog):
+    """As competitions have it: train is labelled, test is to be predicted."""
+    import datasets
+
+    caplog.set_level("INFO")
+    for split, rows in (("train", range(40)), ("test", range(40, 60))):
+        columns = {"image": [{"bytes": png(blobs[0][r]), "path": None} for r in rows]}
+        features = {"image": datasets.Image()}
+        if split == "train":
+            columns["label"], features["label"] = [int(blobs[1][r]) for r in rows], datasets.Value("int64")
+        (tmp_path / "hub").mkdir(exist_ok=True)
+        data = datasets.Dataset.from_dict(columns, features=datasets.Features(features))
+        data.to_parquet(tmp_path / "hub" / f"{split}.parquet")
+    train, held = load_data(arguments(tmp_path / "hub"))
+    assert len(train) + len(held) == 40 and held.held_out and "has no test split with labels" in caplog.text
+    _, asked = load_data(arguments(tmp_path / "hub", eval_split="test"))
+    assert len(asked) == 20 and asked.labels is None
 
 
 def test_wrong_columns_and_splits(parquet):

@@ -54,7 +54,7 @@ def test_it_gets_a_new_head_and_new_weights_by_the_seed(bare):
     assert a.keys() == d.keys() and sum(not torch.equal(a[k], d[k]) for k in a) > 2
     same.train()
     assert same(pixel_values=torch.rand(2, 3, 16, 16), labels=torch.tensor([0, 2])).loss.isfinite()
-    assert encoder.classes(again, IMAGES).shape == (5,)
+    assert encoder.logits(again, IMAGES).shape == (5, 3)
     assert not can_stack(same)
 
 

@@ -66,7 +66,7 @@ def test_copies_share_the_encoder_and_new_heads_follow_the_seed(foreign):
     assert scratch.keys() == same.keys() and any(not torch.equal(scratch[k], same[k]) for k in same)
     pixels = torch.rand(2, 3, 16, 16)
     assert encoder.classifier(True, 0)(pixel_values=pixels, labels=torch.tensor([0, 2])).loss.isfinite()
-    assert encoder.classes(encoder.classifier(True, 0), encoder.preprocessing.fitted(IMAGES)).shape == (5,)
+    assert encoder.logits(encoder.classifier(True, 0), encoder.preprocessing.fitted(IMAGES)).shape == (5, 3)
 
 
 def test_a_checkpoint_that_lacks_a_tensor_is_refused(foreign):

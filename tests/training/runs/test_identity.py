@@ -9,7 +9,7 @@ from pretune.training.command.finetune_arguments import FinetuneArguments
 from pretune.training.command.pretrain_arguments import PretrainArguments
 from pretune.training.data.samples import Samples
 from pretune.training.modalities.image import IMAGE
-from pretune.training.runs.identity import MAY_CHANGE, OF_LOOKING, OF_PLACES, identity_of, labels_fingerprint
+from pretune.training.runs.identity import MAY_CHANGE, OF_LOOKING, OF_PLACES, identity_of
 
 FIELDS = {f.name: f for kind in (PretrainArguments, FinetuneArguments) for f in dataclasses.fields(kind)}
 LEFT_OUT = OF_PLACES | OF_LOOKING | set(MAY_CHANGE)
@@ -81,9 +81,9 @@ def test_the_checkpoint_it_starts_from_counts_by_its_weights_and_not_by_its_plac
 
 
 def test_fingerprints_of_labels():
-    assert labels_fingerprint(samples(None, None)) is None
+    assert samples(None, None).labels_fingerprint is None
     found = {
-        labels_fingerprint(samples(labels, names))
+        samples(labels, names).labels_fingerprint
         for labels, names in (((0, 1), ("a", "b")), ((1, 0), ("a", "b")), ((0, 1), ("b", "a")))
     }
     assert len(found) == 3

@@ -1,0 +1,127 @@
+"""Cells of a column of labels, from arrays, `datasets` or frames, brought to one of four kinds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+
+EXACT = 2**53  # whole numbers up to here are themselves as floats
+
+
+@dataclass
+class Column:
+    """Cells brought to one of four kinds: "numbers" (N,) float64 or int64 with NaN for missing ones, "words" (N,) with
+    None for missing ones, "rows" (N, L) float64, "lists" (N lists or None)."""
+
+    kind: str
+    cells: Any
+    empty: bool
+
+
+def as_column(cells: Any, column: str, dataset: str, named: bool = False) -> Column:
+    """An array, or a list with one entry a row, as a `Column`.
+
+    Args:
+        cells: what came.
+        column, dataset: for messages.
+        named: the dataset has names for the numbers in it, so that lists are never rows of zeros and ones.
+
+    Raises:
+        InputError: the cells are of no kind that labels have.
+    """
+    if isinstance(cells, np.ndarray) and cells.dtype != object:
+        return _of_array(cells, column, dataset)
+    cells = [None if is_missing(cell) else cell for cell in cells]
+    found = [cell for cell in cells if cell is not None]
+    if not found:
+        return Column("numbers", np.full(len(cells), np.nan), True)
+    if all(isinstance(cell, (list, tuple, np.ndarray)) for cell in found):
+        if named:
+            return Column("lists", [None if cell is None else list(cell) for cell in cells], False)
+        return _of_lists([None if cell is None else list(cell) for cell in cells], column, dataset)
+    if all(isinstance(cell, (bool, np.bool_)) for cell in found) or any(isinstance(cell, str) for cell in found):
+        if any(isinstance(cell, (list, tuple, dict, np.ndarray)) for cell in found):
+            raise InputError(f"column {column!r} of {dataset} mixes words and lists, expected one kind of label.")
+        return Column("words", [None if cell is None else word(cell) for cell in cells], False)
+    if any(isinstance(cell, (int, np.integer)) and abs(int(cell)) > EXACT for cell in found):
+        return Column("words", [None if cell is None else str(cell) for cell in cells], False)
+    try:
+        numbers = np.asarray([np.nan if cell is None else float(cell) for cell in cells])
+    except (TypeError, ValueError):
+        kinds = ", ".join(sorted({type(cell).__name__ for cell in found}))
+        raise InputError(
+            f"column {column!r} of {dataset} holds {kinds}, expected names, numbers or lists of them as labels. Pass "
+            f"another --label_column."
+        ) from None
+    return _of_array(numbers, column, dataset)
+
+
+def _of_array(cells: np.ndarray, column: str, dataset: str) -> Column:
+    if cells.ndim == 2 and cells.shape[1] == 1:
+        cells = cells[:, 0]
+    if cells.dtype.kind in "US":
+        words = np.char.decode(cells, "utf-8", "replace") if cells.dtype.kind == "S" else cells
+        return as_column(words.tolist(), column, dataset)
+    if cells.dtype.kind not in "biuf" or cells.ndim not in (1, 2) or 0 in cells.shape[1:]:
+        raise InputError(
+            f"labels of {dataset} are {cells.dtype} of shape {cells.shape}, expected one number or name for each "
+            f"sample, or a row of zeros and ones for each."
+        )
+    if cells.dtype.kind == "b" and cells.ndim == 1:
+        return Column("words", [str(cell) for cell in cells.tolist()], False)
+    if cells.dtype.itemsize == 8 and cells.dtype.kind in "iu" and cells.ndim == 1 and cells.size:
+        if max(int(cells.max()), -int(cells.min())) > EXACT:
+            return Column("words", [str(cell) for cell in cells.tolist()], False)
+    numbers = cells.astype(np.float64)
+    if np.isinf(numbers).any():
+        raise InputError(f"labels of {dataset} hold infinity, expected finite numbers. Remove these rows.")
+    missing = np.isnan(numbers)
+    return Column("rows" if numbers.ndim == 2 else "numbers", numbers, bool(missing.all()))
+
+
+def _of_lists(cells: list[list | None], column: str, dataset: str) -> Column:
+    """Lists of labels, or rows of zeros and ones written as lists."""
+    found = [cell for cell in cells if cell is not None]
+    widths = {len(cell) for cell in found}
+    flat = [value for cell in found for value in cell if not is_missing(value)]
+    if widths == {1} and len(flat) == len(found) and not any(isinstance(value, str) for value in flat):
+        if all(isinstance(value, (int, float, np.number)) for value in flat):
+            return _of_array(np.asarray([np.nan if c is None else float(c[0]) for c in cells]), column, dataset)
+    if len(widths) == 1 and widths != {0} and widths != {1} and _is_hot(flat):
+        width = widths.pop()
+        rows = [[np.nan] * width if c is None else [np.nan if v is None else float(v) for v in c] for c in cells]
+        return _of_array(np.asarray(rows, dtype=np.float64), column, dataset)
+    real = [v for v in flat if isinstance(v, (float, np.floating)) and v != int(v)]
+    if real and len(widths) == 1:
+        width = widths.pop()
+        rows = [[np.nan] * width if cell is None else cell for cell in cells]
+        return _of_array(np.asarray(rows, dtype=np.float64), column, dataset)
+    return Column("lists", cells, False)
+
+
+def _is_hot(flat: Iterable[Any]) -> bool:
+    return all(isinstance(value, (bool, int, float, np.number, np.bool_)) and value in (0, 1) for value in flat)
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether a cell holds no label: None, NaN, a blank name."""
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        return True
+    return isinstance(cell, (float, np.floating)) and bool(np.isnan(cell))
+
+
+def word(cell: Any) -> str:
+    """A name, or a number as one."""
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "replace").strip()
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell).strip()
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a number, and neither True nor False."""
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_))
