@@ -60,7 +60,7 @@ def draw_embeddings(path: Path, latents: np.ndarray, labels: np.ndarray | None, 
             axes.scatter(*latents[labels == label].T, s=4, alpha=0.6, linewidths=0, color=colours(k))
         if len(classes) <= 20:  # names given apart: one that begins with _ would be left out
             axes.legend(
-                axes.collections, [one_word(names[label]) for label in classes],
+                axes.collections[1:], [one_word(names[label]) for label in classes],
                 markerscale=4, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False,
             )  # fmt: skip
     axes.set_title(share or "the embedding's two units", fontsize=9)
