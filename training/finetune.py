@@ -85,7 +85,14 @@ def run(args: FinetuneArguments) -> RunResult:
         this.record["base_source"] = model_source(args.model)
         classifying = Classifying(model, args, modality.changes, fit.on_device, _class_shares(train_data))
         finished = this.open(
-            classifying.kept, fit.processor, train_data, eval_data, classifying, unlabelled, fitting, validation=validation
+            classifying.kept,
+            fit.processor,
+            train_data,
+            eval_data,
+            classifying,
+            unlabelled,
+            fitting,
+            validation=validation,
         )
         if finished is not None:
             return RunResult(this.folder, load_finished(this.folder, finished), finished["metrics"], finished)
