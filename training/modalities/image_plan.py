@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import PIL.ImageColor
 
 from ...modeling.processors.opening import is_wide
 from ...modeling.processors.pictures import MOST_CHANNELS, Reading, fit, numbers_of
@@ -147,6 +148,7 @@ class Planner:
     def _read_as(self, survey: Survey, extent: Callable[[], Extent], name: str) -> tuple[Reading, list[str]]:
         saved, told = self.saved, []
         alpha = self.args.alpha or (saved.alpha if saved is not None else "drop")
+        _check_alpha(alpha)
         channels = survey.usual_channels + (alpha == "keep" and 2 * survey.alpha >= len(survey))
         if self.wanted.get("num_channels"):
             channels = self.wanted["num_channels"]
@@ -224,3 +226,13 @@ class Planner:
                 f"no size is given, so a modest one is taken: {size} pixels (--config.image_size N for another)"
             )
         return lines
+
+
+def _check_alpha(alpha: str) -> None:
+    try:
+        if alpha not in ("drop", "keep"):
+            PIL.ImageColor.getrgb(alpha)
+    except ValueError:
+        raise InputError(
+            f"alpha is {alpha!r}, expected drop, keep or a colour to put behind, such as white or '#202020'."
+        ) from None
