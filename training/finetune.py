@@ -33,12 +33,12 @@ from pretune.training.learning.lora import add_lora, merge_lora
 from pretune.training.learning.memory import batch_that_fits
 from pretune.training.learning.optimizer import make_optimizer
 from pretune.training.learning.parameter_groups import parameter_groups
-from pretune.training.learning.targets import put_back, scale_of, take_out
 from pretune.training.modalities.listing import MODALITIES, modality_of
 from pretune.training.modalities.modality import PLAIN, Modality, Preprocessing
 from pretune.training.networks.building import build_classifier, classifier_config, named_family, new_config
 from pretune.training.networks.heads import train_head_only
 from pretune.training.networks.loading import load_config, load_finished, model_source
+from pretune.training.networks.targets import put_back, scale_of, take_out
 from pretune.training.publishing.commit import mirror_of, push_finished
 from pretune.training.runs.pictures import draw_losses, drawing
 from pretune.training.runs.run import Run, RunResult, start_run

@@ -10,7 +10,7 @@ from transformers.utils import ModelOutput
 
 from ..command.finetune_arguments import FinetuneArguments
 from ..modalities.modality import Changes, Inputs
-from .targets import Scale
+from ..networks.targets import Scale
 
 
 @dataclass

@@ -6,6 +6,7 @@ import pytest
 
 from pretune.training.data.columns import labels_of_splits
 from pretune.training.data.labels import REAL, SEVERAL, SINGLE, RawLabels, read_labels
+from pretune.training.data.raw import RawSplit
 from pretune.training.errors import InputError
 
 NAN = float("nan")
@@ -148,7 +149,7 @@ WORDS, WHOLE = datasets.Value("string"), datasets.Value("int64")
 def split(**columns):
     """A split of two rows; {column: feature}."""
     values = {name: ["x", "y"] if feature == WORDS else [0, 1] for name, feature in columns.items()}
-    return datasets.Dataset.from_dict(values, features=datasets.Features(columns))
+    return RawSplit(rows=datasets.Dataset.from_dict(values, features=datasets.Features(columns)))
 
 
 @pytest.mark.parametrize(

@@ -229,12 +229,12 @@ def test_bad_datasets_are_named_with_the_repair(tmp_path):
 
 
 def test_labels_that_do_not_fit_stop_only_who_needs_them(tmp_path, caplog):
-    np.savez(tmp_path / "short.npz", image=np.zeros((10, 8, 8), np.uint8), label=np.zeros(3, int))
-    args = arguments(tmp_path / "short.npz", eval_split="none")
-    with pytest.raises(InputError, match="10 samples and 3 labels"):
+    np.savez(tmp_path / "odd.npz", image=np.zeros((10, 8, 8), np.uint8), label=np.full(10, np.inf))
+    args = arguments(tmp_path / "odd.npz", eval_split="none")
+    with pytest.raises(InputError, match="hold infinity"):
         loading.load_data(args, IMAGE, need_labels=True)
     train, _ = loading.load_data(args, IMAGE)
-    assert train.labels is None and "10 samples and 3 labels" in caplog.text and len(caplog.records) == 1
+    assert train.labels is None and caplog.text.count("hold infinity") == 1
 
 
 def test_a_test_split_without_labels_is_not_what_labelled_samples_are_judged_by(tmp_path, blobs, caplog):
@@ -243,10 +243,11 @@ def test_a_test_split_without_labels_is_not_what_labelled_samples_are_judged_by(
 
     caplog.set_level("INFO")
     for split, rows in (("train", range(40)), ("test", range(40, 60))):
-        columns = {"image": [{"bytes": png(blobs[0][r]), "path": None} for r in rows]}
-        features = {"image": datasets.Image()}
-        if split == "train":
-            columns["label"], features["label"] = [int(blobs[1][r]) for r in rows], datasets.Value("int64")
+        columns = {
+            "image": [{"bytes": png(blobs[0][r]), "path": None} for r in rows],
+            "label": [int(blobs[1][r]) if split == "train" else None for r in rows],
+        }
+        features = {"image": datasets.Image(), "label": datasets.Value("int64")}
         (tmp_path / "hub").mkdir(exist_ok=True)
         data = datasets.Dataset.from_dict(columns, features=datasets.Features(features))
         data.to_parquet(tmp_path / "hub" / f"{split}.parquet")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..networks.heads import heads_of
+from .heads import heads_of
 
 
 @dataclass(frozen=True)

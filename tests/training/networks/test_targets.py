@@ -6,7 +6,7 @@ import torch
 from transformers import ResNetConfig, ResNetForImageClassification
 
 from pretune import AutoencoderConfig, AutoencoderForImageClassification
-from pretune.training.learning.targets import put_back, scale_of, take_out
+from pretune.training.networks.targets import put_back, scale_of, take_out
 
 TARGETS = np.array([[100, 5.0], [300, 5], [200, 5]])
 
