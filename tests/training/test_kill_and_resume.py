@@ -111,7 +111,7 @@ def lines_of(folder: Path) -> list[dict]:
     ],
 )
 def test_sigkill_at_many_moments(tmp_path, launch, kind, moments):
-    out = launch("-c", DRIVER, tmp_path, kind, *moments).stdout.splitlines()
+    out = launch("-c", DRIVER, tmp_path, kind, *moments, timeout=1200).stdout.splitlines()
     assert out == ["whole 0", *(f"{moment} -9 0" for moment in moments)]
     whole, steps = tmp_path / "whole", {}
     for number, moment in enumerate(moments):

@@ -42,6 +42,7 @@ def add_to_card(run_folder: Path, folder: Path, report: dict[str, Any], model: s
         "command": report["command"],
     }
     if folder.resolve() != run_folder.resolve():
+        (run_folder / FIGURE).unlink(missing_ok=True)  # a link would be followed
         shutil.copyfile(folder / FIGURE, run_folder / FIGURE)
     record["pictures"] = list(dict.fromkeys([*record.get("pictures", []), FIGURE]))
     write_card(run_folder, record)

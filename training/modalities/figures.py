@@ -29,8 +29,10 @@ def one_word(text: Any) -> str:
 
 
 def save_figure(figure: Figure, path: Path, note: str | None = None) -> None:
-    """Write it as PNG; `note` says in the file what it is of."""
+    """Write it as PNG; `note` says in the file what it is of. Of a link in its place, the link goes."""
     _take_literally(figure)
+    if path.is_symlink():
+        path.unlink()
     note = note and note.encode(errors="replace").decode()
     figure.savefig(path, dpi=110, metadata={"Software": None, **({"Description": note} if note else {})})
 

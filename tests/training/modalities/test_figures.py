@@ -75,6 +75,13 @@ def test_what_ends_a_process_is_no_failed_picture():
         raise KeyboardInterrupt
 
 
+def test_a_picture_takes_the_place_of_a_link(tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "x.png").symlink_to(tmp_path / "precious")
+    save_figure(new_figure(2, 2), tmp_path / "x.png")
+    assert (tmp_path / "precious").read_text() == "mine" and not (tmp_path / "x.png").is_symlink()
+
+
 def test_a_note_says_in_the_file_what_it_is_of(tmp_path):
     save_figure(new_figure(2, 2), tmp_path / "x.png", "of \ud800 me")
     assert Image.open(tmp_path / "x.png").text["Description"] == "of ? me"
