@@ -21,11 +21,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 quickstart: setup  ## Pretrain and fine-tune on scikit-learn's digits: about a minute, results under runs/
 	$(BIN)/python -m pretune.training.quickstart
 
-test: setup  ## Fast tests (CPU, no network)
-	$(BIN)/python -m pytest -q -m "not slow"
+test: setup  ## Fast tests (CPU, no network), two processes of one thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n 2 --dist worksteal
 
 slow: setup  ## The other tests: processes started, killed and resumed
-	$(BIN)/python -m pytest -q -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m slow -n 2 --dist loadfile
 
 lint: setup  ## Format and static checks
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .
