@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from pretune.training.command.finetune_arguments import FinetuneArguments
+from pretune.training.command.arguments.finetune import FinetuneArguments
 from pretune.training.command.parsing import parse_arguments
 from pretune.training.finetune import run
 

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, TrainingArguments
 
 import pretune
-from pretune.training.command.pretrain_arguments import PretrainArguments
+from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.data.loading import load_data
 
 BATCH = 128

@@ -3,13 +3,13 @@
 import importlib
 import sys
 
-from .training.command.card_arguments import CardArguments
-from .training.command.config_arguments import ConfigArguments
-from .training.command.embed_arguments import EmbedArguments
-from .training.command.evaluate_arguments import EvaluateArguments
-from .training.command.finetune_arguments import FinetuneArguments
-from .training.command.pretrain_arguments import PretrainArguments
-from .training.command.push_arguments import PushArguments
+from .training.command.arguments.card import CardArguments
+from .training.command.arguments.config import ConfigArguments
+from .training.command.arguments.embed import EmbedArguments
+from .training.command.arguments.evaluate import EvaluateArguments
+from .training.command.arguments.finetune import FinetuneArguments
+from .training.command.arguments.pretrain import PretrainArguments
+from .training.command.arguments.push import PushArguments
 from .training.command.running import run_command
 
 CLASSES = (

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pretune.training.command.data_arguments import DataArguments
+from pretune.training.command.arguments.data import DataArguments
 from pretune.training.data.loading import load_data
 from pretune.training.modalities.image import IMAGE
 

@@ -6,7 +6,7 @@ pretune card runs/ae
 import logging
 from pathlib import Path
 
-from pretune.training.command.card_arguments import CardArguments
+from pretune.training.command.arguments.card import CardArguments
 from pretune.training.command.running import run_command
 from pretune.training.runs.card_file import write_card
 from pretune.training.runs.folder import finished_record

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pretune.training.command.embed_arguments import EmbedArguments
+from pretune.training.command.arguments.embed import EmbedArguments
 from pretune.training.command.paths import require_folders
 from pretune.training.command.running import run_command
 from pretune.training.data.labels import SINGLE

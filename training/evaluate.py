@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pretune.training.command.evaluate_arguments import EvaluateArguments
+from pretune.training.command.arguments.evaluate import EvaluateArguments
 from pretune.training.command.paths import require_folders
 from pretune.training.command.recipes import command_of
 from pretune.training.command.running import run_command

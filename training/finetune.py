@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from pretune.training.command.finetune_arguments import FinetuneArguments
+from pretune.training.command.arguments.finetune import FinetuneArguments
 from pretune.training.command.parsing import build_arguments
 from pretune.training.command.running import run_command
 from pretune.training.data.batches import Batches, Columns

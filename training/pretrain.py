@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
+from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.command.parsing import build_arguments
-from pretune.training.command.pretrain_arguments import PretrainArguments
 from pretune.training.command.running import run_command
 from pretune.training.data.batches import Batches, Columns
 from pretune.training.data.loading import load_data

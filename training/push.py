@@ -5,7 +5,7 @@
 Files that would shadow or mix with ours are deleted by the same commit, all others stay; see `publishing/commit.py`.
 """
 
-from pretune.training.command.push_arguments import PushArguments
+from pretune.training.command.arguments.push import PushArguments
 from pretune.training.command.running import run_command
 from pretune.training.publishing.commit import PushResult, push, tell
 

@@ -22,11 +22,11 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 
 import pretune
 from pretune.modeling.processors.opening import open_picture
-from pretune.training.command.data_arguments import DataArguments
+from pretune.training.command.arguments.data import DataArguments
 from pretune.training.data.batches import Columns
 from pretune.training.data.loading import load_data
 from pretune.training.modalities.image import IMAGE
-from pretune.training.modalities.image_preprocessing import ImagePreprocessing
+from pretune.training.modalities.images.preprocessing import ImagePreprocessing
 
 WIDE = ("I;16", "I", "F")
 RUN = {"max_steps": 1, "disable_tqdm": True, "eval_split": "none", "per_device_train_batch_size": 2}

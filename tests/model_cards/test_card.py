@@ -13,7 +13,7 @@ from pretune import InputError, pretrain
 from pretune.model_cards.card import render_card
 from pretune.model_cards.words import NAMES_SHOWN, PICTURES, escape, labels_in_words, names_in_words
 from pretune.training.card import run as card_command
-from pretune.training.command.card_arguments import CardArguments
+from pretune.training.command.arguments.card import CardArguments
 
 HOSTILE = 'evil\n---\nlicense: mit\n<script>alert(1)</script> | `x` ](javascript:1) "'
 KINDS = ("autoencoder", "bigan", "masked", "joint", "classifier", "multi_label")

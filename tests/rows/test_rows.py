@@ -10,7 +10,7 @@ from hub.server import HubServer
 
 import pretune
 from pretune.training.card import run as render_card
-from pretune.training.command.card_arguments import CardArguments
+from pretune.training.command.arguments.card import CardArguments
 from pretune.training.protocol import FLOORS, METHODS, TRAINED
 
 QUICK = {"disable_tqdm": True, "max_steps": 60, "per_device_train_batch_size": 16, "learning_rate": 1e-2}

@@ -1,8 +1,8 @@
 import pytest
 
 from pretune import InputError
-from pretune.training.command.pretrain_arguments import PretrainArguments
-from pretune.training.command.push_arguments import PushArguments
+from pretune.training.command.arguments.pretrain import PretrainArguments
+from pretune.training.command.arguments.push import PushArguments
 from pretune.training.errors import checked_token, masked, one_line
 
 TOKEN = "hf_given_0123456789"

@@ -572,7 +572,7 @@ def test_row_ids_are_those_of_the_split_where_damaged_images_are_left_out(suffix
 
 
 def test_embed_takes_its_model_by_name_too():
-    from pretune.training.command.embed_arguments import EmbedArguments
+    from pretune.training.command.arguments.embed import EmbedArguments
     from pretune.training.command.parsing import parse_arguments
 
     rest = ["--dataset", "digits", "--output_file", "x.npz"]

@@ -12,7 +12,7 @@ from transformers import AutoModel, AutoModelForImageClassification
 
 import pretune
 from pretune import InputError, finetune, pretrain
-from pretune.training.command.pretrain_arguments import PretrainArguments
+from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.command.running import run_command
 
 RUN_FILES = {

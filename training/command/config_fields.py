@@ -12,7 +12,7 @@ from ...modeling.families import FAMILIES, PREFIX, Family
 from ..errors import InputError
 
 if TYPE_CHECKING:  # that module takes its fields from one that looks up names here
-    from .config_arguments import ConfigArguments
+    from .arguments.config import ConfigArguments
 
 NOT_OURS = ("transformers", "huggingface_hub", "builtins")  # packages whose classes a config of ours derives from
 

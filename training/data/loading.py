@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..command.data_arguments import DataArguments
+from ..command.arguments.data import DataArguments
 from ..errors import InputError
 from ..files.split_names import find_split, named_split
 from ..modalities.modality import Modality, Preprocessing, Read, Reader

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..command.data_arguments import DataArguments, InMemory
+from ..command.arguments.data import DataArguments, InMemory
 from ..errors import InputError
 from ..files.path_cells import InFolder
 from ..modalities.modality import Modality

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..command.finetune_arguments import FinetuneArguments
+from ..command.arguments.finetune import FinetuneArguments
 from ..errors import InputError
 from ..modalities.modality import Modality, Preprocessing
 from .batches import Batches

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...model_cards.words import labels_in_words
-from ..command.evaluate_arguments import EvaluateArguments
+from ..command.arguments.evaluate import EvaluateArguments
 from ..data.holding_out import VERSION
 from ..data.labels import REAL, SEVERAL, SINGLE
 from ..data.loading import load_data

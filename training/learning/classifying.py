@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers.utils import ModelOutput
 
-from ..command.finetune_arguments import FinetuneArguments
+from ..command.arguments.finetune import FinetuneArguments
 from ..modalities.modality import Changes, Inputs
 from ..networks.targets import Scale
 

@@ -11,12 +11,12 @@ from ...modeling.families import PREFIX
 from ...modeling.shared import augmentation
 from ..errors import InputError
 from ..protocol import PROTOCOL
-from .image_decoding import ImageReader
-from .image_digests import difference_hashes, image_digests
-from .image_files import ENDINGS, cell_of, feature
-from .image_pictures import draw_images, draw_reconstructions
-from .image_preprocessing import ImagePreprocessing
-from .image_volumes import dicom_to_tiff, nifti_to_tiff
+from .images.decoding import ImageReader
+from .images.digests import difference_hashes, image_digests
+from .images.files import ENDINGS, cell_of, feature
+from .images.pictures import draw_images, draw_reconstructions
+from .images.preprocessing import ImagePreprocessing
+from .images.volumes import dicom_to_tiff, nifti_to_tiff
 from .modality import Changes, Inputs, Modality, Words
 
 logger = logging.getLogger(__name__)

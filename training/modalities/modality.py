@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor, nn
 
-from ..command.data_arguments import DataArguments
+from ..command.arguments.data import DataArguments
 from .digests import digests_of
 
 Inputs = dict[str, Tensor]  # a model's arguments: {"pixel_values": (B, C, H, W)} for images

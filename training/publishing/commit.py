@@ -20,7 +20,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RevisionNotFoundError
 from huggingface_hub.utils import validate_repo_id
 
-from ..command.training_arguments import TrainingArguments
+from ..command.arguments.training import TrainingArguments
 from ..errors import InputError, PushFailed, checked_token, one_line
 from ..runs.folder import finished_record
 from .hub_checkpoints import HubCheckpoints

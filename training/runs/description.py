@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...modeling.shared.pretrainable import Pretrainable
+from ..command.arguments.training import TrainingArguments
 from ..command.recipes import command_of
-from ..command.training_arguments import TrainingArguments
 from ..data.samples import Samples
 from ..sources.dataset import source_of
 

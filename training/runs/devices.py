@@ -9,7 +9,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
 
-from ..command.training_arguments import TrainingArguments
+from ..command.arguments.training import TrainingArguments
 from ..errors import InputError, one_line
 from .precision import decide_precision
 

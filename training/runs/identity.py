@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ...modeling.shared.pretrainable import Pretrainable
-from ..command.training_arguments import TrainingArguments
+from ..command.arguments.training import TrainingArguments
 from ..data.samples import Samples
 
 # Where things come from and go to: what they hold has a fingerprint, the network its config and its first weights.

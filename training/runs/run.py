@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from transformers.utils import logging as transformers_logging
 
 from ...model_cards.card import PICTURES
-from ..command.training_arguments import TrainingArguments
+from ..command.arguments.training import TrainingArguments
 from ..data.samples import Samples
 from ..errors import InputError
 from ..randomness import seed_for

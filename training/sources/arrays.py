@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..command.data_arguments import DataArguments
+from ..command.arguments.data import DataArguments
 from ..errors import InputError, one_line
 from ..files.left_out import LeftOut, shortened
 from ..files.split_names import settle, split_in_name, words_of

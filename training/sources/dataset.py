@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..command.data_arguments import DataArguments, InMemory
+from ..command.arguments.data import DataArguments, InMemory
 from ..command.paths import missing_here
 from ..errors import InputError
 from ..files.tree import TABLES, File, ending_of, is_archive, is_array_file, is_pointer

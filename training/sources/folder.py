@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..command.data_arguments import DataArguments
+from ..command.arguments.data import DataArguments
 from ..errors import InputError
 from ..files.archives import members_of, unpack
 from ..files.companions import without_companions

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..command.data_arguments import DataArguments, InMemory
+from ..command.arguments.data import DataArguments, InMemory
 from ..errors import InputError
 from ..files.tree import ending_of
 from ..modalities.modality import Modality

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..command.data_arguments import DataArguments
+from ..command.arguments.data import DataArguments
 from ..errors import InputError, one_line
 from ..files.split_names import settle, split_in_name, split_of_folder
 from ..files.tree import File

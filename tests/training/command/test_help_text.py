@@ -6,12 +6,12 @@ import pytest
 
 from pretune.cli import VERBS, main
 from pretune.modeling.families import FAMILIES
+from pretune.training.command.arguments.pretrain import PretrainArguments
+from pretune.training.command.arguments.training import TrainingArguments
 from pretune.training.command.fields import GROUPS
 from pretune.training.command.help_text import in_groups
 from pretune.training.command.parsing import parse_arguments
-from pretune.training.command.pretrain_arguments import PretrainArguments
 from pretune.training.command.recipes import recipe_names
-from pretune.training.command.training_arguments import TrainingArguments
 
 
 @pytest.fixture

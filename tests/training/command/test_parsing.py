@@ -4,12 +4,12 @@ import pytest
 import yaml
 
 from pretune.modeling.families import FAMILIES
-from pretune.training.command.embed_arguments import EmbedArguments
-from pretune.training.command.evaluate_arguments import EvaluateArguments
+from pretune.training.command.arguments.embed import EmbedArguments
+from pretune.training.command.arguments.evaluate import EvaluateArguments
+from pretune.training.command.arguments.finetune import FinetuneArguments
+from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.command.fields import SLIP, check_names
-from pretune.training.command.finetune_arguments import FinetuneArguments
 from pretune.training.command.parsing import build_arguments, parse_arguments
-from pretune.training.command.pretrain_arguments import PretrainArguments
 from pretune.training.command.recipes import command_of
 from pretune.training.errors import InputError
 from pretune.training.networks.building import make_config, named_family

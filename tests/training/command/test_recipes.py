@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from pretune.training.command.finetune_arguments import FinetuneArguments
+from pretune.training.command.arguments.finetune import FinetuneArguments
+from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.command.parsing import build_arguments, parse_arguments
-from pretune.training.command.pretrain_arguments import PretrainArguments
 from pretune.training.command.recipes import RECIPES, recipe_changes, recipe_header, recipe_names
 from pretune.training.errors import InputError
 

@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from pretune.training.command.data_arguments import DataArguments
+from pretune.training.command.arguments.data import DataArguments
 from pretune.training.data.holding_out import SHARE, hold_out, is_held_out
 from pretune.training.data.loading import load_data
 from pretune.training.data.samples import ALONE, Samples, overlap, split_off, subset

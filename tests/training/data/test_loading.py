@@ -6,12 +6,12 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from pretune.training.command.pretrain_arguments import PretrainArguments
+from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.data import loading
 from pretune.training.data.samples import subset
 from pretune.training.errors import InputError
 from pretune.training.modalities.image import IMAGE
-from pretune.training.modalities.image_decoding import cache_folder
+from pretune.training.modalities.images.decoding import cache_folder
 
 SHARED_MNIST = __import__("pathlib").Path(__file__).resolve().parents[3].parent / "shared/data/mnist"
 
@@ -269,7 +269,7 @@ def test_wrong_columns_and_splits(parquet):
 
 
 def test_an_interrupted_decoding_leaves_no_cache(parquet, monkeypatch):
-    from pretune.training.modalities import image_decoding as images
+    from pretune.training.modalities.images import decoding as images
 
     monkeypatch.setenv("PRETUNE_CACHE", str(parquet / "cache"))
     monkeypatch.setattr(images, "open_picture", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))

@@ -9,7 +9,7 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 
 import pretune
 from pretune import InputError
-from pretune.training.command.data_arguments import DataArguments
+from pretune.training.command.arguments.data import DataArguments
 from pretune.training.data import unlabelled
 from pretune.training.data.loading import load_data
 from pretune.training.data.samples import overlap

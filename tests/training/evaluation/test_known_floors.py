@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pretune.training.command.evaluate_arguments import EvaluateArguments
+from pretune.training.command.arguments.evaluate import EvaluateArguments
 from pretune.training.data.loading import load_data
 from pretune.training.evaluation.features import FloorFeatures
 from pretune.training.evaluation.probes import nearest_neighbour

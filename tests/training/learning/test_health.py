@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from pretune import AutoencoderConfig, AutoencoderModel
-from pretune.training.command.pretrain_arguments import PretrainArguments
+from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.data.batches import Columns
 from pretune.training.data.loading import load_data
 from pretune.training.learning.health import embedding_health, live_units, mean_sample, mean_sample_error

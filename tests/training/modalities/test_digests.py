@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 
 from pretune.training.modalities.digests import digests_of
-from pretune.training.modalities.image_digests import difference_hashes, image_digests, picture_digest
+from pretune.training.modalities.images.digests import difference_hashes, image_digests, picture_digest
 
 DIGESTS = ["0x21ceacac0d3254c", "0x948779311bbad0fe"]
 SHORT = ["0x242a8847047e7859", "0x50db903953d6e635"]

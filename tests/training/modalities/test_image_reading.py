@@ -9,11 +9,11 @@ from pictures_of_all_kinds import save
 from transformers import AutoImageProcessor
 
 import pretune
-from pretune.training.command.data_arguments import DataArguments
+from pretune.training.command.arguments.data import DataArguments
 from pretune.training.data.loading import load_data
 from pretune.training.errors import InputError
 from pretune.training.modalities.image import IMAGE, advise
-from pretune.training.modalities.image_decoding import ImageReader
+from pretune.training.modalities.images.decoding import ImageReader
 from pretune.training.modalities.modality import PLAIN
 
 RNG = np.random.default_rng(0)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from pretune import AutoencoderConfig, AutoencoderForImageClassification, AutoencoderModel
-from pretune.training.command.finetune_arguments import FinetuneArguments
-from pretune.training.command.pretrain_arguments import PretrainArguments
+from pretune.training.command.arguments.finetune import FinetuneArguments
+from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.data.samples import Samples
 from pretune.training.modalities.image import IMAGE
 from pretune.training.runs.identity import MAY_CHANGE, OF_LOOKING, OF_PLACES, identity_of

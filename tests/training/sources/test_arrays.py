@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import pretune
-from pretune.training.command.data_arguments import DataArguments
+from pretune.training.command.arguments.data import DataArguments
 from pretune.training.data.loading import load_data
 from pretune.training.errors import InputError
 from pretune.training.modalities.image import IMAGE
@@ -154,7 +154,7 @@ def test_dicom_keeps_hounsfield_units(tmp_path):
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-    from pretune.training.modalities.image_volumes import dicom_to_tiff
+    from pretune.training.modalities.images.volumes import dicom_to_tiff
 
     meta = FileMetaDataset()
     meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, pydicom.uid.CTImageStorage
@@ -173,7 +173,7 @@ def test_dicom_keeps_hounsfield_units(tmp_path):
 
 def test_nifti_gives_a_page_for_each_slice(tmp_path):
     nibabel = pytest.importorskip("nibabel")
-    from pretune.training.modalities.image_volumes import nifti_to_tiff
+    from pretune.training.modalities.images.volumes import nifti_to_tiff
 
     volume = np.arange(3 * 4 * 5, dtype=np.int16).reshape(3, 4, 5) - 20
     nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii.gz")
@@ -249,7 +249,7 @@ def test_a_frame_of_paths(tmp_path):
 def test_a_picture_in_memory_is_the_same_as_a_file(mode, size):
     from io import BytesIO
 
-    from pretune.training.modalities.image_files import cell_of
+    from pretune.training.modalities.images.files import cell_of
 
     picture = PIL.Image.new(mode, (3, 4), 1)
     again = PIL.Image.open(BytesIO(cell_of(picture)["bytes"]))

@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from pretune.training.command.data_arguments import DataArguments
+from pretune.training.command.arguments.data import DataArguments
 from pretune.training.data.telling import block
 from pretune.training.errors import InputError
 from pretune.training.modalities.image import IMAGE

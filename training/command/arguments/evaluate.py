@@ -4,10 +4,10 @@ import os
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import InputError
-from ..protocol import FLOORS, METHODS, PROTOCOL
-from .data_arguments import DataArguments
-from .fields import argument, check_positive
+from ...errors import InputError
+from ...protocol import FLOORS, METHODS, PROTOCOL
+from ..fields import argument, check_positive
+from .data import DataArguments
 
 
 @dataclass(kw_only=True)

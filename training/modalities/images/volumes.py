@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from ..errors import InputError
+from ...errors import InputError
 
 
 def dicom_to_tiff(source: str, target: Path) -> None:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import InputError
-from .fields import argument
-from .training_arguments import TrainingArguments
+from ...errors import InputError
+from ..fields import argument
+from .training import TrainingArguments
 
 
 @dataclass(kw_only=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .figures import new_figure, save_figure
+from ..figures import new_figure, save_figure
 
 
 def draw_reconstructions(path: Path, originals: np.ndarray, reconstructions: np.ndarray) -> None:

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ..errors import InputError
-from .fields import argument, coerce_all
+from ...errors import InputError
+from ..fields import argument, coerce_all
 
 DATASETS = ("dataset", "unlabelled_dataset")  # arguments that may be an object in Python
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
+from ...errors import InputError
 
 logger = logging.getLogger(__name__)
 LOOKED_AT = 1_000_000  # stored numbers, of pictures all over a split, that are looked at for what is amiss

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ...modeling.processors.opening import Header, Refused, header_of
-from ..errors import one_line
+from ....modeling.processors.opening import Header, Refused, header_of
+from ...errors import one_line
 
 # What PIL and its plugins raise at files that are cut off or no pictures.
 UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, IndexError, EOFError)

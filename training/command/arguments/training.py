@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from ...modeling.families import FAMILIES
-from ..errors import InputError, checked_token
-from .data_arguments import DataArguments
-from .fields import argument, check_positive
+from ....modeling.families import FAMILIES
+from ...errors import InputError, checked_token
+from ..fields import argument, check_positive
+from .data import DataArguments
 
 
 @dataclass(kw_only=True)

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from ...modeling.processors.opening import Picture, Refused, is_wide, open_picture
-from ..command.data_arguments import DataArguments
-from ..errors import InputError, one_line
-from . import image_arrays
-from .cache import cache_folder
-from .image_digests import image_digests, picture_digest
-from .image_plan import Plan, Planner
-from .image_survey import UNREADABLE, Cell, Survey, cells_of, require, survey_of
-from .image_values import Extent, extent_of, warn_of_cut, warn_of_stored
-from .modality import Preprocessing, Read
+from ....modeling.processors.opening import Picture, Refused, is_wide, open_picture
+from ...command.arguments.data import DataArguments
+from ...errors import InputError, one_line
+from ..cache import cache_folder
+from ..modality import Preprocessing, Read
+from . import arrays as image_arrays
+from .digests import image_digests, picture_digest
+from .plan import Plan, Planner
+from .survey import UNREADABLE, Cell, Survey, cells_of, require, survey_of
+from .values import Extent, extent_of, warn_of_cut, warn_of_stored
 
 CACHE_VERSION = 3
 LARGE = 200 * 200  # pixels, from which threads decode faster than one

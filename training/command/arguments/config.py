@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .fields import argument, coerce_all
+from ..fields import argument, coerce_all
 
 
 @dataclass(kw_only=True)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ...modeling.processors.opening import Picture, is_wide
-from ...modeling.processors.pictures import Reading, numbers_of
-from .digests import ROWS, digests_of
+from ....modeling.processors.opening import Picture, is_wide
+from ....modeling.processors.pictures import Reading, numbers_of
+from ..digests import ROWS, digests_of
 
 LARGE = 512  # pixels a side
 GREY = ("1", "L", "LA", "La")  # modes of 8 bits a pixel

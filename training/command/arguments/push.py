@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import InputError, checked_token
-from .fields import argument, coerce_all
+from ...errors import InputError, checked_token
+from ..fields import argument, coerce_all
 
 
 @dataclass(kw_only=True)

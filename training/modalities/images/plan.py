@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import PIL.ImageColor
 
-from ...modeling.processors.opening import is_wide
-from ...modeling.processors.pictures import MOST_CHANNELS, Reading, fit, numbers_of
-from ..command.data_arguments import DataArguments
-from ..errors import InputError
-from .image_survey import Survey
-from .image_values import Extent, tell_range
-from .modality import PLAIN, Preprocessing
+from ....modeling.processors.opening import is_wide
+from ....modeling.processors.pictures import MOST_CHANNELS, Reading, fit, numbers_of
+from ...command.arguments.data import DataArguments
+from ...errors import InputError
+from ..modality import PLAIN, Preprocessing
+from .survey import Survey
+from .values import Extent, tell_range
 
 logger = logging.getLogger(__name__)
 MODEST = 64  # pixels a side of a new network, where images are larger and no size is given

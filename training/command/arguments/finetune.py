@@ -3,9 +3,9 @@
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from ..errors import InputError
-from .fields import argument, check_between, check_positive
-from .training_arguments import TrainingArguments
+from ...errors import InputError
+from ..fields import argument, check_between, check_positive
+from .training import TrainingArguments
 
 UNLABELLED = "unlabelled samples while fine-tuning"
 

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 from transformers import AutoImageProcessor, PreTrainedConfig
 
-from ...configuration.backbones import channels_of
-from ...modeling.families import family_of
-from ...modeling.processors.image import AutoencoderImageProcessor
-from ...modeling.processors.pictures import Reading, numbers_of
-from ..errors import InputError, one_line
-from .image_plan import WAYS, Plan
+from ....configuration.backbones import channels_of
+from ....modeling.families import family_of
+from ....modeling.processors.image import AutoencoderImageProcessor
+from ....modeling.processors.pictures import Reading, numbers_of
+from ...errors import InputError, one_line
+from .plan import WAYS, Plan
 
 PROBE = 64  # pixels a side of pictures by which an image processor is measured
 MISSING = (OSError, ValueError, ImportError, KeyError, RuntimeError)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import InputError
-from .fields import argument, coerce_all
+from ...errors import InputError
+from ..fields import argument, coerce_all
 
 
 @dataclass(kw_only=True)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import InputError
-from .data_arguments import DataArguments
-from .fields import argument, check_positive
+from ...errors import InputError
+from ..fields import argument, check_positive
+from .data import DataArguments
 
 
 @dataclass(kw_only=True)

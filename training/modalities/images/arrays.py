@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...modeling.processors.opening import Header
-from ...modeling.processors.pictures import MOST_CHANNELS, by_range, is_first
-from ..errors import InputError, one_line
-from .image_plan import Plan
-from .image_survey import Survey
+from ....modeling.processors.opening import Header
+from ....modeling.processors.pictures import MOST_CHANNELS, by_range, is_first
+from ...errors import InputError, one_line
+from .plan import Plan
+from .survey import Survey
 
 AT_ONCE = 1024  # images looked at at once, so that floats are never in memory twice
 

@@ -1,0 +1,1 @@
+"""Images: how they are looked over, decoded, fitted, told apart and drawn."""
