@@ -199,7 +199,8 @@ def _range_of_type(values: np.ndarray, reading: Reading, kind: str) -> tuple[flo
 
 
 def by_range(values: np.ndarray, value_range: tuple[float, float], bits: int) -> np.ndarray:
-    """Values of any type -> uint8 or uint16: the range becomes 0 to the largest number, what lies outside its ends."""
+    """(N, ...) values of any type -> uint8 or uint16: the range becomes 0 to the largest number, what lies outside its
+    ends."""
     low, high = value_range
     kind = np.uint8 if bits == 8 else np.uint16
     if np.issubdtype(values.dtype, np.integer) and values.size and (low, high) == (0, TOPS[bits]):

@@ -83,7 +83,7 @@ def test_flags_take_a_value_or_none():
         (["--latent_siz", "3"], "Did you mean 'latent_size', a field of the network's config? Then pass --config.lat"),
         (
             ["--model_type", "nothing", "--image_size", "3"],
-            "unknown argument 'image_size'. Did you mean 'fit_images'?",
+            "unknown argument 'image_size'. Did you mean 'resize'?",
         ),
     ],
 )
@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_said_in_one_line(words, message):
 
 
 def test_a_verb_without_a_config_offers_its_own_arguments():
-    with pytest.raises(InputError, match="'image_size'. Did you mean 'fit_images'?"):
+    with pytest.raises(InputError, match="'image_size'. Did you mean 'resize'?"):
         parse_arguments(EvaluateArguments, ["--image_size", "32", "--model", "x", *NEEDED])
 
 

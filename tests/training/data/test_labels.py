@@ -6,8 +6,8 @@ import pytest
 
 from pretune.training.data.columns import labels_of_splits
 from pretune.training.data.labels import REAL, SEVERAL, SINGLE, RawLabels, read_labels
-from pretune.training.data.raw import RawSplit
 from pretune.training.errors import InputError
+from pretune.training.sources.found import RawSplit
 
 NAN = float("nan")
 

@@ -87,7 +87,7 @@ def test_a_missing_processor_and_models_of_other_kinds_are_one_line_errors(forei
     BertConfig().save_pretrained(tmp_path / "bert")
     with pytest.raises(InputError, match="of type 'bert', which is no encoder with a classifier"):
         Encoder(str(tmp_path / "bert"), None, 3, CPU, 2)
-    with pytest.raises(InputError, match="cannot be loaded"):
+    with pytest.raises(InputError, match="was not found: there is no such file or folder"):
         Encoder(str(tmp_path / "nothing"), None, 3, CPU, 2)
 
 

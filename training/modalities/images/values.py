@@ -28,7 +28,7 @@ class Extent:
     whole: bool = True
 
     def add(self, values: np.ndarray) -> None:
-        """Widen it by these."""
+        """Widen it by these, (N, ...)."""
         if values.size:
             self.low, self.high = min(self.low, values.min().item()), max(self.high, values.max().item())
             self.whole &= not np.issubdtype(values.dtype, np.floating)
@@ -45,7 +45,7 @@ class Extent:
 
 
 def extent_of(parts: Iterable[np.ndarray], name: str) -> Extent:
-    """Over arrays of any shape.
+    """Over arrays (N, ...) of any shape.
 
     Raises:
         InputError: one holds NaN or infinity.
