@@ -38,7 +38,7 @@ class Header:
     Args:
         height, width: as it is shown, turned by its EXIF orientation.
         channels: 1 for grey, 3 for colour, alpha not counted; of bands, all.
-        kind: its mode, for people: "RGB", "L", "I;16", "5 bands".
+        kind: for people: "mode RGB", "mode I;16", "5 bands".
         wide: it holds more than 8 bits a number.
         alpha: it has an alpha channel or a transparent colour.
         frames: pages or frames.

@@ -300,8 +300,8 @@ def test_cells_are_of_the_processor_and_config_too(blobs, tmp_path):
         "output_dir": tmp_path / "r", "disable_tqdm": True,
     }  # fmt: skip
 
-    def fingerprint(**options):
-        return Encoder(str(folder), None, 3, torch.device("cpu"), 8, **options).fingerprint
+    def fingerprint():
+        return Encoder(str(folder), None, 3, torch.device("cpu"), 8).fingerprint
 
     pretune.evaluate(**args)
     first = fingerprint()
@@ -313,7 +313,7 @@ def test_cells_are_of_the_processor_and_config_too(blobs, tmp_path):
     assert len((tmp_path / "r/cells.jsonl").read_text().splitlines()) == 1 + 2 + 1  # knn again, raw_knn kept
     assert pretune.evaluate(**{**args, "output_dir": tmp_path / "fresh"}).report["results"] == after
     (folder / "preprocessor_config.json").write_text(json.dumps(settings))
-    assert fingerprint() == first != fingerprint(fit_images=True)
+    assert fingerprint() == first
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "transformers_version": "0", "_name_or_path": "else"}))
     assert fingerprint() == first  # these two change nothing
@@ -338,15 +338,13 @@ def test_numbers_do_not_depend_on_which_other_models_are_listed(untrained, blobs
 
 
 def test_images_of_different_sizes_are_brought_to_one_that_the_report_names(untrained, blobs, tmp_path):
-    images = [image if k % 2 else image.repeat(2, 0).repeat(2, 1) for k, image in enumerate(blobs[0])]
+    images = [image if k % 3 else image.repeat(2, 0).repeat(2, 1) for k, image in enumerate(blobs[0])]
     args = {"model": untrained, "dataset": save_splits(tmp_path / "d", images, label=blobs[1]), "disable_tqdm": True}
     more = {"labels_per_class": [1], "methods": ["knn"], "output_dir": tmp_path / "r"}
-    with pytest.raises(InputError, match="--fit_images"):
-        pretune.evaluate(**args, **more)
-    report = pretune.evaluate(**args, **more, fit_images=True).report
+    report = pretune.evaluate(**args, **more).report
     assert report["dataset"]["shape"] == [1, 8, 8] and report["dataset"]["fitted_to_one_shape"] is True
     text = (tmp_path / "r/report.md").read_text()
-    assert "brought to 1x8x8, which is also what the floors on raw pixels" in text
+    assert "brought to 1x8x8 for the floors on raw pixels" in text
 
 
 def test_what_does_not_fit_is_a_one_line_error(untrained, tmp_path, blobs):
@@ -376,14 +374,13 @@ def test_what_does_not_fit_is_a_one_line_error(untrained, tmp_path, blobs):
         (plain, {"labels_per_class": [1], "methods": ["knn", "guess"]}, "unknown method 'guess'"),
         (plain, {"labels_per_class": [1], "confusion_cell": "linear:1"}, "expected METHOD:LABELS"),
         (plain, {"eval_split": "none"}, "leaves nothing to measure on"),
-        (tmp_path / "large.npz", {"labels_per_class": [1]}, "--fit_images"),
         (plain, {"update_card": True}, "needs the folder of a finished run"),
     ):
         with pytest.raises(InputError, match=words) as raised:
             pretune.evaluate(dataset=dataset, **{**ok, **more})
         assert "\n" not in str(raised.value)
     assert not (tmp_path / "r").exists()
-    fitted = pretune.evaluate(dataset=tmp_path / "large.npz", labels_per_class=[1], fit_images=True, **ok)
+    fitted = pretune.evaluate(dataset=tmp_path / "large.npz", labels_per_class=[1], **ok)
     assert len(fitted.report["results"]) == 5
 
 

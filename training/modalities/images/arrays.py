@@ -45,7 +45,7 @@ def looked_over(values: np.ndarray, name: str, own_range: bool, alpha: str | Non
         )
     values = _as_bytes(values, name, own_range)
     transparent = alpha is not None and channels in (2, 4)
-    survey, kind = Survey(), f"array of {values.dtype}"
+    survey, kind = Survey(), f"{values.dtype} array"
     header = Header(height, width, channels - transparent, kind, values.dtype != np.uint8, transparent)
     survey.add(header, len(values))
     return values, survey

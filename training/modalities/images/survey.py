@@ -94,7 +94,7 @@ class Survey:
         kinds = ", ".join(
             f"{kind} ({count})" if len(self.kinds) > 1 else kind for kind, count in self.kinds.most_common(6)
         )
-        return f"{sizes}; mode {kinds}"
+        return f"{sizes}; {', '.join(kinds)}"
 
     def write(self, path: Path) -> None:
         """Keep it as JSON."""
