@@ -53,14 +53,14 @@ def draw_embeddings(path: Path, latents: np.ndarray, labels: np.ndarray | None, 
     if labels is None or labels.ndim != 1:
         axes.scatter(*latents.T, s=4, alpha=0.5, linewidths=0)
     else:
-        axes.scatter(*latents[labels < 0].T, s=3, alpha=0.3, linewidths=0, color="grey")
-        classes = np.unique(labels[labels >= 0])
+        classes = np.unique(labels)
         colours = colormaps["tab10" if len(classes) <= 10 else "gist_ncar"].resampled(max(len(classes), 10))
         for k, label in enumerate(classes):
-            axes.scatter(*latents[labels == label].T, s=4, alpha=0.6, linewidths=0, color=colours(k))
+            colour = colours(k) if label >= 0 else "grey"
+            axes.scatter(*latents[labels == label].T, s=4, alpha=0.6, linewidths=0, color=colour)
         if len(classes) <= 20:  # names given apart: one that begins with _ would be left out
             axes.legend(
-                axes.collections[1:], [one_word(names[label]) for label in classes],
+                axes.collections, [one_word(names[k]) if k >= 0 else "unlabelled" for k in classes],
                 markerscale=4, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False,
             )  # fmt: skip
     axes.set_title(share or "the embedding's two units", fontsize=9)
