@@ -14,7 +14,7 @@ import jinja2
 from .evaluation_data import evaluated_data_lines, evaluation_data_lines
 from .front_matter import card_data
 from .results import collapse_sentence, is_classifier, judged_part, result_rows, short_name, where, words_of
-from .words import METRICS, PICTURES, escape, fence, labels_in_words, names_in_words
+from .words import METRICS, PICTURES, escape, fence, labels_in_words, names_in_words, protocol_in_words
 
 
 def render_card(record: dict[str, Any], model_id: str) -> str:
@@ -100,7 +100,7 @@ def _evaluation(record: dict[str, Any]) -> dict[str, Any] | None:
         "many": escape(words_of(record)["many"]),
         "where": escape(found["dataset"]["name"].rstrip("/").split("/")[-1]),
         "draws": " to ".join(map(str, dict.fromkeys((draws[0], draws[-1])))) + " draw" + "s" * (draws[-1] != 1),
-        "protocol": found["protocol_version"],
+        "protocol": protocol_in_words(found),
         "metric": METRICS.get(found.get("metric", "accuracy"), "accuracy"),
         "checked": [escape(line) for line in evaluated_data_lines(found, words_of(record))],
         "rule": f"version {verdict['rule_version']} of " if "rule_version" in verdict else "",

@@ -6,7 +6,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from .results import METRIC_TYPES, result_rows, task_of, where
-from .words import METRICS, labels_in_words, one_line
+from .words import METRICS, labels_in_words, one_line, protocol_in_words
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
@@ -75,7 +75,7 @@ def _evaluated(record: dict[str, Any]) -> list[EvalResult]:
             metric_name=f"{METRICS[metric]} in %, {one_line(row.get('words') or row['method'])}, "
             + f"{labels_in_words(row['labels_per_class'])} ("
             + f"mean of {row['draws']} draws, " * (row["draws"] > 1)
-            + f"protocol {found['protocol_version']})",
+            + f"protocol {protocol_in_words(found)})",
         )
         for row in found["table"]
         if row.get("own")

@@ -52,6 +52,12 @@ def labels_in_words(count: int | str) -> str:
     return "all labels" if count == "all" else f"{count} label{'s' * (count != 1)} per class"
 
 
+def protocol_in_words(evaluation: dict[str, Any]) -> str:
+    """The version that numbers are comparable within and, where test samples had to be held out, that of how."""
+    held_out = evaluation["dataset"].get("held_out_version")
+    return str(evaluation["protocol_version"]) + (f", held out by version {held_out}" if held_out else "")
+
+
 def with_article(word: str) -> str:
     """ "a pixel", "an image"."""
     return f"{'an' if word[:1] in 'aeiou' else 'a'} {word}"

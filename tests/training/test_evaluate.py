@@ -370,7 +370,7 @@ def test_what_does_not_fit_is_a_one_line_error(untrained, tmp_path, blobs):
         (
             plain,
             {"labels_per_class": [21]},
-            r"class '\d' has only \d+ training samples. The largest possible number is \d+; with --allow_short_classes",
+            r"class '\d' has only \d+ training samples. The largest possible number is \d+; with --allow_short",
         ),
         (plain, {"labels_per_class": ["many"]}, "labels_per_class must be numbers"),
         (plain, {"labels_per_class": [1], "methods": ["knn", "guess"]}, "unknown method 'guess'"),
@@ -439,7 +439,7 @@ def test_the_report_says_what_it_is_of(untrained, npz, tmp_path, caplog):
         assert matrix.sum() == tested and 100 * matrix.trace() / tested == pytest.approx(row["accuracy"])
     for name in ("few_labels.png", "confusion.png"):
         assert (
-            "pretune evaluate, protocol 1: pretune evaluate "
+            "pretune evaluate, protocol 1, held out by version 2: pretune evaluate "
             in PIL.Image.open(tmp_path / "r" / name).info["Description"]
         )
     again = pretune.evaluate(
