@@ -19,7 +19,7 @@ register_families()
 families.ROWS = {"pretune_linear": FAMILIES["linear"]}
 families.TINY_CONFIGS["pretune_linear"] = {"image_size": 8, "latent_size": 4}
 families.OTHER_SIZES["pretune_linear"] = {"latent_size": 5}
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/contract"]))
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/contract/test_every_family.py"]))
 """
 
 

@@ -590,10 +590,10 @@ def test_embed_in_parts_is_embed_at_once_and_a_fault_leaves_no_file(untrained, n
     np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     assert whole.latent_size == 16
 
-    def stop(self, images):
+    def stop(self, model, values):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(encoders.Encoder, "fitted", stop)
+    monkeypatch.setattr(encoders.Encoder, "_outputs", stop)
     with pytest.raises(KeyboardInterrupt):
         pretune.embed(untrained, dataset=npz, output_file=tmp_path / "c.npz", disable_tqdm=True)
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["a.npz", "b.npz", "b.parquet", "blobs.npz"]

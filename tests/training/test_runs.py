@@ -56,11 +56,13 @@ def test_pretrain_leaves_model_record_metrics_and_pictures(pretrained, tiny):
     folder = pretrained.output_dir
     assert names(folder) == RUN_FILES | {"reconstructions.png", "latents.png", "seen_samples.npz"}
     record = json.loads((folder / "run.json").read_text())
-    assert record["status"] == "finished" and record["global_step"] == 24  # 48 of 60 are trained on, 8 a step
+    assert record["status"] == "finished" and record["global_step"] == 24  # 51 of 60 are trained on, 8 a step
     assert record["arguments"]["num_train_epochs"] == 4 and record["seed"] == 42
     assert {"torch", "transformers", "python", "pretune"} <= set(record["versions"])
     assert record["hardware"]["device"] == "cpu" and record["timings"]["train_seconds"] > 0
-    assert record["dataset"]["train"]["samples"] == 48 and record["dataset"]["evaluation"]["samples"] == 12
+    assert (
+        record["dataset"]["train"]["samples"] == 51 and record["dataset"]["evaluation"]["samples"] == 9
+    )  # by content
     training = [line for line in lines(folder) if "loss" in line]
     assert [line["step"] for line in training] == [5, 10, 15, 20, 24]
     assert set(training[0]) == {"step", "epoch", "loss", "squared_error", "learning_rate", "samples_per_second"}
@@ -103,7 +105,7 @@ def test_finetune_from_the_run_writes_tables_and_labels(pretrained, tiny, tmp_pa
         "eval_macro_f1",
     }
     rows = list(csv.reader((result.output_dir / "per_class.csv").open()))
-    assert rows[0] == ["class", "precision", "recall", "f1", "samples"] and sum(int(r[4]) for r in rows[1:]) == 12
+    assert rows[0] == ["class", "precision", "recall", "f1", "samples"] and sum(int(r[4]) for r in rows[1:]) == 9
     model = AutoModelForImageClassification.from_pretrained(result.output_dir)
     assert model.config.id2label == {0: "0", 1: "1", 2: "2"} and model.config.has_decoder is False
 
@@ -373,7 +375,7 @@ def test_bfloat16_and_clipping_and_evaluation_each_epoch(tiny):
     [
         (["--dataset", "nowhere.npz"], "error: dataset nowhere.npz was not found"),
         (["--dataset", "digits", "--config.latent_size", "0"], "error: config of AutoencoderConfig"),
-        (["--dataset", "digits", "--config.image_size", "-1"], "config of AutoencoderConfig"),
+        (["--dataset", "digits", "--config.image_size", "-1"], "config.image_size must be at least 1, got -1"),
         (["--dataset", "digits", "--model_type", "gan"], "unknown model_type 'gan': expected one of autoencoder"),
         (["--dataset", "digits", "--sed", "1"], "Did you mean 'seed'?"),
     ],
@@ -393,7 +395,7 @@ def test_finetune_needs_labels_and_a_known_model(pretrained, tiny, tmp_path, blo
     arguments = {**tiny, "config": {}, "output_dir": tmp_path / "out"}
     with pytest.raises(InputError, match="has no labels, and they are needed. Pass --label_column"):
         finetune(model=pretrained.output_dir, **{**arguments, "dataset": str(tmp_path / "bare.npz")})
-    with pytest.raises(InputError, match="labels_per_class is 30, but class '0'.*largest possible number is 16"):
+    with pytest.raises(InputError, match="labels_per_class is 30, but class '1'.*largest possible number is 13"):
         finetune(model=pretrained.output_dir, labels_per_class=30, **arguments)
     with pytest.raises(InputError, match="model .*nowhere cannot be loaded"):
         finetune(model=str(tmp_path / "nowhere"), **arguments)

@@ -111,6 +111,9 @@ class Planner:
     """
 
     def __init__(self, wanted: Mapping[str, Any], args: DataArguments, preprocessing: Preprocessing | None):
+        for name, value in wanted.items():
+            if name in ("image_size", "num_channels") and value is not None and (type(value) is not int or value < 1):
+                raise InputError(f"config.{name} must be at least 1, got {value!r}.")
         self.wanted, self.args, self.preprocessing = wanted, args, preprocessing
         self.theirs = preprocessing is not None and not preprocessing.ours
         self.saved = preprocessing.processor if preprocessing is not None and preprocessing.ours else None
