@@ -397,7 +397,7 @@ def test_finetune_needs_labels_and_a_known_model(pretrained, tiny, tmp_path, blo
         finetune(model=pretrained.output_dir, **{**arguments, "dataset": str(tmp_path / "bare.npz")})
     with pytest.raises(InputError, match="labels_per_class is 30, but class '1'.*largest possible number is 13"):
         finetune(model=pretrained.output_dir, labels_per_class=30, **arguments)
-    with pytest.raises(InputError, match="model .*nowhere cannot be loaded"):
+    with pytest.raises(InputError, match="model .*nowhere was not found"):
         finetune(model=str(tmp_path / "nowhere"), **arguments)
     (pretrained.output_dir / "model.safetensors").write_bytes(b"broken")
     with pytest.raises(InputError, match="cannot be loaded"):

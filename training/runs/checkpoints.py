@@ -92,7 +92,10 @@ def save_checkpoint(
         link_or_copy(best, part / BEST)
     if unlogged:
         save_file(dict(unlogged), part / UNLOGGED)
-    (part / STATE).write_text(json.dumps({**state, "parameters": parts.names, "step": step}))
+    names, moved = parts.names, parts.optimizer.state_dict()["state"]
+    still = [name for index, name in enumerate(names) if not moved.get(index)]  # no gradient has come to them yet
+    whole = {**state, "parameters": names, "without_moments": still, "step": step}
+    (part / STATE).write_text(json.dumps(whole))
     for path in [*part.iterdir(), part]:
         _flush(path)
     final = root / f"checkpoint-{step}"

@@ -102,7 +102,7 @@ def read_checkpoint(folder: Path, parts: Parts, identity: Mapping[str, Any]) -> 
             _tensors(folder / WEIGHTS, parts.model),
             None if parts.beside is None else _tensors(folder / BESIDE, parts.beside),
             _tensors(folder / BEST, parts.model) if history else None,
-            _moments(load_file(folder / MOMENTS), state.get("parameters"), parts, step),
+            _moments(load_file(folder / MOMENTS), state, parts, step),
             _unlogged(folder / UNLOGGED),
         )  # fmt: skip
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
@@ -184,25 +184,30 @@ def _tensors(path: Path, module: torch.nn.Module) -> Tensors:
     return found
 
 
-def _moments(tensors: Tensors, names: Any, parts: Parts, step: int) -> dict[int, Tensors]:
+def _moments(tensors: Tensors, state: Mapping[str, Any], parts: Parts, step: int) -> dict[int, Tensors]:
     """The optimizer's state: for each parameter the moments that this kind of optimizer keeps, in its shape and type.
 
     Args:
         tensors: "<index>.<moment>", by the index that the parameter had when they were written.
-        names: of the parameters by that index; the order now can be another.
+        state: names the parameters by that index, the order now can be another, and those that have no moments since
+            no gradient ever came to them.
     """
-    mine = parts.names
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{STATE} does not name the optimizer's parameters")
+    mine, names, still = parts.names, state.get("parameters"), state.get("without_moments", [])
+    for listed in (names, still):
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            raise ValueError(f"{STATE} does not name the optimizer's parameters")
     _require_names("the optimizer", names, mine)
     kinds = moments_of(parts.optimizer)
-    wanted = {f"{index}.{kind}" for index in range(len(names)) for kind in kinds} if step else set()
+    moved = [index for index, name in enumerate(names) if name not in still]
+    wanted = {f"{index}.{kind}" for index in moved for kind in kinds} if step else set()
     _require_names(MOMENTS, tensors.keys(), wanted)
     if not wanted:
         return {}
     parameters = [parameter for group in parts.optimizer.param_groups for parameter in group["params"]]
     place, result = {name: index for index, name in enumerate(names)}, {}
     for index, (name, parameter) in enumerate(zip(mine, parameters, strict=True)):
+        if name in still:
+            continue
         result[index] = {}
         for kind, shaped in kinds.items():
             value = tensors[f"{place[name]}.{kind}"]
