@@ -15,7 +15,7 @@ setup: $(VENV)/.installed  ## Make a virtual environment with the tested version
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,tracking,timm]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,tracking]'
 	@touch $@
 
 quickstart: setup  ## Pretrain and fine-tune on scikit-learn's digits: about a minute, results under runs/
