@@ -13,11 +13,11 @@ from ..configuration.conv_autoencoder import ConvAutoencoderConfig
 from .shared.autoencoding import Reconstructing, autoencode
 from .shared.bottleneck import Bottleneck
 from .shared.classification import classifier_config, classify
+from .shared.images.patch_filters import whitened_patches
 from .shared.inputs import check_pixel_values, require_decoder
 from .shared.layers import ACTIVATIONS
 from .shared.loading import CompleteLoading
 from .shared.outputs import PretrainingOutput
-from .shared.patch_filters import whitened_patches
 
 PATCHED_IMAGES = 5000  # training images that the first filters may come from
 

@@ -15,7 +15,7 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 from ..configuration.backbones import POOLED_NORMS, as_map, build_backbone, pooler_options, untrained
 from ..configuration.masked_image_model import MaskedImageModelConfig
 from .shared.classification import classifier_config, classify
-from .shared.corruption import hide_patches, patches_to_pixels
+from .shared.images.corruption import hide_patches, patches_to_pixels
 from .shared.inputs import check_pixel_values, require_decoder
 from .shared.loading import CompleteLoading
 from .shared.outputs import PretrainingOutput

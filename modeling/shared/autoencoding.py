@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from .corruption import corrupt
+from .images.corruption import corrupt
 from .inputs import check_pixel_values
 from .outputs import PretrainingOutput, autoencoder_output
 from .pretrainable import Pretrainable

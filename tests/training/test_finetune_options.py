@@ -10,7 +10,7 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 
 import pretune
 from pretune import AutoencoderConfig, AutoencoderForImageClassification, InputError
-from pretune.modeling.shared.augmentation import augment, mixup, strengthen, weaken
+from pretune.modeling.shared.images.augmentation import augment, mixup, strengthen, weaken
 from pretune.training.command.arguments.finetune import FinetuneArguments
 from pretune.training.learning.best_weights import BestWeights
 from pretune.training.learning.classifying import Classifying, align

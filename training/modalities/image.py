@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ...modeling.families import PREFIX
-from ...modeling.shared import augmentation
+from ...modeling.shared.images import augmentation
 from ..errors import InputError
 from ..protocol import PROTOCOL
 from .images.decoding import ImageReader

@@ -3,7 +3,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 
 from pretune import AutoencoderConfig, AutoencoderModel, ConvAutoencoderConfig, ConvAutoencoderModel
-from pretune.modeling.shared.corruption import (
+from pretune.modeling.shared.images.corruption import (
     ELASTIC_GRID,
     corrupt,
     hide_patches,
