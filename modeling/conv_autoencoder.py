@@ -6,13 +6,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
-from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.conv_autoencoder import ConvAutoencoderConfig
 from .shared.autoencoding import Reconstructing, autoencode
 from .shared.bottleneck import Bottleneck
 from .shared.classification import classifier_config, classify
+from .shared.images.conv_encoder import ConvEncoder, ResidualBlock, conv_norm, init_convolutions
 from .shared.images.patch_filters import whitened_patches
 from .shared.inputs import check_pixel_values, require_decoder
 from .shared.layers import ACTIVATIONS
@@ -20,82 +20,6 @@ from .shared.loading import CompleteLoading
 from .shared.outputs import PretrainingOutput
 
 PATCHED_IMAGES = 5000  # training images that the first filters may come from
-
-
-def stem(config: ConvAutoencoderConfig) -> list[nn.Module]:
-    """The first convolution and what is between it and the activation."""
-    if config.stem_filters == "learned":
-        return conv_norm(
-            config, config.num_channels, config.hidden_sizes[0], config.strides[0], config.stem_kernel_size
-        )
-    size = config.stem_kernel_size
-    return [nn.Conv2d(config.num_channels, config.hidden_sizes[0], size, config.strides[0], padding=size // 2)]
-
-
-def conv_norm(
-    config: ConvAutoencoderConfig, in_size: int, out_size: int, stride: int = 1, kernel_size: int = 3
-) -> list[nn.Module]:
-    """A convolution and the norm after it."""
-    conv = nn.Conv2d(in_size, out_size, kernel_size, stride, padding=kernel_size // 2, bias=config.norm == "none")
-    if config.norm == "batch":
-        return [conv, nn.BatchNorm2d(out_size)]
-    return [conv, nn.GroupNorm(max(1, out_size // 8), out_size)] if config.norm == "group" else [conv]
-
-
-class ResidualBlock(nn.Module):
-    """Two convolutions beside an identity (He et al. 2016): (B, C, h, w) -> the same shape."""
-
-    def __init__(self, config: ConvAutoencoderConfig, size: int):
-        super().__init__()
-        activation = ACTIVATIONS[config.activation]
-        self.layers = nn.Sequential(*conv_norm(config, size, size), activation(), *conv_norm(config, size, size))
-        self.activation = activation()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, C, h, w) -> the same shape."""
-        return self.activation(x + self.layers(x))
-
-
-class ConvEncoder(nn.Module):
-    """(B, C, H, W) pixels -> (B, encoder_width): stages of convolutions, pooling, and perhaps a linear layer."""
-
-    def __init__(self, config: ConvAutoencoderConfig):
-        super().__init__()
-        self.pooling, self.grid = config.pooling, config.pooling_size
-        self.pooled_stages = config.pooled_stages
-        sizes = [config.num_channels, *config.hidden_sizes]
-        self.stages = nn.Sequential(
-            *[
-                nn.Sequential(
-                    *(conv_norm(config, sizes[k], sizes[k + 1], config.strides[k]) if k else stem(config)),
-                    ACTIVATIONS[config.activation](),
-                    *[ResidualBlock(config, sizes[k + 1]) for _ in range(config.depths[k])],
-                )
-                for k in range(len(config.strides))
-            ]
-        )
-        self.to_code = nn.Identity()
-        if config.bottleneck_size is not None:
-            self.to_code = nn.Linear(config.pooled_size, Bottleneck.encoder_width(config))
-
-    def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        """(B, C, H, W) -> (B, encoder_width)."""
-        maps, x = [], pixel_values
-        for stage in self.stages:
-            # before each stage: a grey image lies in both orders at once, and convolutions then take the slow one
-            x = stage(x.contiguous(memory_format=torch.channels_last))  # (B, C, h, w)
-            maps.append(x)
-        used = maps if self.pooled_stages == "all" else maps[-1:]
-        return self.to_code(torch.cat([self.pool(m) for m in used], 1))
-
-    def pool(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, C, h, w) -> (B, C times what pooling leaves of a channel)."""
-        if self.pooling == "flatten":
-            return x.flatten(1)
-        mean = F.adaptive_avg_pool2d(x, self.grid).flatten(1)
-        if self.pooling == "mean":
-            return mean
-        return torch.cat([mean, F.adaptive_max_pool2d(x, self.grid).flatten(1)], 1)
 
 
 class ConvDecoder(nn.Module):
@@ -155,19 +79,7 @@ class ConvAutoencoderPreTrainedModel(CompleteLoading, PreTrainedModel):
     _keys_to_ignore_on_load_unexpected = [r"^(conv_autoencoder\.)?decoder\.", r"^classifier\."]
 
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Conv2d):
-            init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            if module.bias is not None:
-                init.zeros_(module.bias)
-        elif isinstance(module, nn.Linear):
-            module.reset_parameters()
-        elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)):
-            init.ones_(module.weight)
-            init.zeros_(module.bias)
-            if isinstance(module, nn.BatchNorm2d):
-                init.zeros_(module.running_mean)
-                init.ones_(module.running_var)
-                init.zeros_(module.num_batches_tracked)
+        init_convolutions(module)
 
 
 class ConvAutoencoderModel(Reconstructing, ConvAutoencoderPreTrainedModel):
@@ -178,7 +90,8 @@ class ConvAutoencoderModel(Reconstructing, ConvAutoencoderPreTrainedModel):
 
     def __init__(self, config: ConvAutoencoderConfig):
         super().__init__(config)
-        self.encoder = ConvEncoder(config)
+        width = None if config.bottleneck_size is None else Bottleneck.encoder_width(config)
+        self.encoder = ConvEncoder(config, width)
         self.bottleneck = Bottleneck(config)
         self.decoder = None
         if config.has_decoder:

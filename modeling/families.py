@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # for type checkers and editors, by way of `pretune`; at run 
     from ..configuration.autoencoder import AutoencoderConfig as AutoencoderConfig
     from ..configuration.bigan import BiGANConfig as BiGANConfig
     from ..configuration.conv_autoencoder import ConvAutoencoderConfig as ConvAutoencoderConfig
+    from ..configuration.joint_embedding import JointEmbeddingConfig as JointEmbeddingConfig
     from ..configuration.masked_image_model import MaskedImageModelConfig as MaskedImageModelConfig
     from .autoencoder import AutoencoderForImageClassification as AutoencoderForImageClassification
     from .autoencoder import AutoencoderModel as AutoencoderModel
@@ -18,6 +19,8 @@ if TYPE_CHECKING:  # for type checkers and editors, by way of `pretune`; at run 
     from .bigan import BiGANModel as BiGANModel
     from .conv_autoencoder import ConvAutoencoderForImageClassification as ConvAutoencoderForImageClassification
     from .conv_autoencoder import ConvAutoencoderModel as ConvAutoencoderModel
+    from .joint_embedding import JointEmbeddingForImageClassification as JointEmbeddingForImageClassification
+    from .joint_embedding import JointEmbeddingModel as JointEmbeddingModel
     from .masked_image_model import MaskedImageModel as MaskedImageModel
     from .masked_image_model import MaskedImageModelForImageClassification as MaskedImageModelForImageClassification
     from .processors.image import AutoencoderImageProcessor as AutoencoderImageProcessor
@@ -35,6 +38,7 @@ class Family:
         modality: the kind of its input, as `training/modalities/` names it.
         config_path, model_path, classifier_path, processor_path: where its classes are, as module.Class.
         auto_classes: of transformers, that find its classifier and its processor.
+        takes_backbone: its network may be one of transformers, with published weights to start from.
     """
 
     purpose: str
@@ -44,6 +48,7 @@ class Family:
     classifier_path: str
     processor_path: str
     auto_classes: tuple[str, str] = ("AutoModelForImageClassification", "AutoImageProcessor")
+    takes_backbone: bool = False
 
     @property
     def config(self) -> type:
@@ -89,6 +94,15 @@ FAMILIES: dict[str, Family] = {  # by `model_type` without its prefix
         f"{PACKAGE}.modeling.conv_autoencoder.ConvAutoencoderForImageClassification",
         IMAGE_PROCESSOR,
     ),
+    "joint_embedding": Family(
+        "joint embedding: photographs, a network of our own or a published one; learns what views of a picture share",
+        "image",
+        f"{PACKAGE}.configuration.joint_embedding.JointEmbeddingConfig",
+        f"{PACKAGE}.modeling.joint_embedding.JointEmbeddingModel",
+        f"{PACKAGE}.modeling.joint_embedding.JointEmbeddingForImageClassification",
+        IMAGE_PROCESSOR,
+        takes_backbone=True,
+    ),
     "masked_image_model": Family(
         "masked image model: any network of transformers or timm, also from published weights",
         "image",
@@ -96,6 +110,7 @@ FAMILIES: dict[str, Family] = {  # by `model_type` without its prefix
         f"{PACKAGE}.modeling.masked_image_model.MaskedImageModel",
         f"{PACKAGE}.modeling.masked_image_model.MaskedImageModelForImageClassification",
         IMAGE_PROCESSOR,
+        takes_backbone=True,
     ),
     "bigan": Family(
         "bidirectional GAN: an encoder learned beside a generator of pictures",

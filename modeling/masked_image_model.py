@@ -1,8 +1,6 @@
 """Masked image model: any image encoder of transformers learns to fill in what is hidden from it."""
 
 from dataclasses import dataclass
-from operator import attrgetter
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -10,12 +8,12 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
-from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from ..configuration.backbones import POOLED_NORMS, as_map, build_backbone, pooler_options, untrained
+from ..configuration.backbones import build_backbone
 from ..configuration.masked_image_model import MaskedImageModelConfig
 from .shared.classification import classifier_config, classify
 from .shared.images.corruption import hide_patches, patches_to_pixels
+from .shared.images.over_backbone import OverBackbone
 from .shared.inputs import check_pixel_values, require_decoder
 from .shared.loading import CompleteLoading
 from .shared.outputs import PretrainingOutput
@@ -67,7 +65,7 @@ class MaskedImageModelPreTrainedModel(CompleteLoading, PreTrainedModel):
             init.zeros_(module.mask_value)
 
 
-class MaskedImageModel(Pretrainable, MaskedImageModelPreTrainedModel):
+class MaskedImageModel(OverBackbone, Pretrainable, MaskedImageModelPreTrainedModel):
     """Any backbone, pretrained by predicting hidden pixels.
 
     Taken from SimMIM (Xie et al. 2022): random squares are hidden, raw pixels are predicted by a light head, and the
@@ -87,18 +85,11 @@ class MaskedImageModel(Pretrainable, MaskedImageModelPreTrainedModel):
 
     def __init__(self, config: MaskedImageModelConfig):
         super().__init__(config)
-        backbone = config.backbone_config
-        self.encoder = build_backbone(backbone)
+        self.encoder = build_backbone(config.backbone_config)
         self.decoder = None
         if config.has_decoder:
             self.decoder = MaskedDecoder(config)
-        # what gets no gradient: several processes would wait for it, and it would be saved as if it were trained
-        idle = untrained(backbone, config.backbone_image_size)
-        pretrains = config.has_decoder and config.reconstruction_weight == 0
-        norm = "" if pretrains else POOLED_NORMS.get(backbone.model_type, "")  # a classifier's code goes through it
-        for name, parameter in self.encoder.named_parameters():
-            if name in idle and not (norm and name.startswith(f"{norm}.")):
-                parameter.requires_grad_(False)
+        self.freeze_idle()
         self.post_init()
 
     def forward(
@@ -156,28 +147,6 @@ class MaskedImageModel(Pretrainable, MaskedImageModelPreTrainedModel):
         fixed = torch.rand(1, side**2, generator=torch.Generator().manual_seed(0))
         return fixed.to(pixel_values.device).expand(len(pixel_values), -1)
 
-    def normalise(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        """(B, C, H, W) pixels in [0, 1] as the backbone takes them."""
-        shape, options = (1, -1, 1, 1), {"device": pixel_values.device, "dtype": pixel_values.dtype}
-        mean, std = (torch.as_tensor(v, **options) for v in (self.config.image_mean, self.config.image_std))
-        return (pixel_values - mean.view(shape)) / std.view(shape)
-
-    def backbone(self, normalised: torch.Tensor) -> torch.Tensor:
-        """(B, C, H, W) normalised pixels -> (B, D, h, w) features, of convolutions and of tokens alike."""
-        inside = self.config.backbone_image_size
-        if inside != normalised.shape[-1]:
-            normalised = F.interpolate(normalised, size=(inside, inside), mode="bilinear", align_corners=False)
-        # convolutions of few channels train up to half as fast again in this order on a CPU, and gain on a GPU too
-        features = self.encoder(normalised.contiguous(memory_format=torch.channels_last))[0]
-        return as_map(features, self.encoder.config)
-
-    def pool(self, features: torch.Tensor) -> torch.Tensor:
-        """(B, D, h, w) -> (B, D): the mean over positions, and the norm that some backbones have after it."""
-        pooled = features.mean((2, 3))
-        path = POOLED_NORMS.get(self.encoder.config.model_type)
-        norm = attrgetter(path)(self.encoder) if path else None  # a BEiT that has none keeps the name all the same
-        return pooled if norm is None else norm(pooled)
-
     def encode(self, pixel_values: torch.FloatTensor) -> torch.FloatTensor:
         """(B, C, H, W) pixels in [0, 1] -> (B, D) code, nothing hidden."""
         return self.pool(self.feature_map(pixel_values))
@@ -207,40 +176,6 @@ class MaskedImageModel(Pretrainable, MaskedImageModelPreTrainedModel):
     def judged_part(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """(H, W), True for the pixels that are hidden in eval mode, the same ones in every image."""
         return self.mask(inputs["pixel_values"], self._fixed_noise(inputs["pixel_values"]), None)[0, 0]
-
-    def save_beside(self, folder: Path) -> None:
-        """The backbone, as `folder/backbone`."""
-        self.save_backbone(folder / "backbone")
-
-    def save_backbone(self, folder: str | Path) -> None:
-        """Write the backbone as a plain checkpoint of transformers, with an image processor that prepares its input:
-        `AutoModelForImageClassification.from_pretrained(folder, num_labels=...)` needs no pretune."""
-        self.encoder.save_pretrained(folder)
-        channels, inside = self.config.num_channels, self.config.backbone_image_size
-        given = (v if isinstance(v, list) else [v] for v in (self.config.image_mean, self.config.image_std))
-        mean, std = (values * (channels // len(values)) for values in given)
-        size = {"height": inside, "width": inside}
-        ViTImageProcessorPil(size=size, image_mean=mean, image_std=std).save_pretrained(folder)
-
-    def load_backbone(self, name: str | Path, revision: str = "main") -> None:
-        """Take the weights of a plain checkpoint of transformers, a folder or Hub id.
-
-        Raises:
-            ValueError: it lacks a tensor of this backbone, or has it in another shape.
-        """
-        kind = type(self.encoder)
-        loaded, info = kind.from_pretrained(
-            name,
-            revision=revision,
-            config=self.encoder.config,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-            **pooler_options(self.encoder.config),
-        )
-        lost = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
-        if lost:
-            raise ValueError(f"{name} lacks {len(lost)} tensors of {kind.__name__}, among them {sorted(lost)[0]}.")
-        self.encoder.load_state_dict(loaded.state_dict())
 
 
 class MaskedImageModelForImageClassification(MaskedImageModelPreTrainedModel):

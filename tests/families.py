@@ -1,5 +1,7 @@
 """The families under contract: a new one adds a line. Tiny sizes, for tests alone."""
 
+import torch
+
 import pretune.auto  # noqa: F401
 from pretune.modeling.families import FAMILIES, PREFIX
 
@@ -7,6 +9,10 @@ from pretune.modeling.families import FAMILIES, PREFIX
 TINY_CONFIGS = {
     "pretune_autoencoder": {"image_size": 8, "hidden_sizes": [16, 8], "latent_size": 4},
     "pretune_conv_autoencoder": {"image_size": 8, "hidden_sizes": [8, 8], "strides": [2, 1], "depths": [1, 0]},
+    "pretune_joint_embedding": {
+        "image_size": 8, "num_channels": 1, "hidden_sizes": [8, 8], "strides": [2, 1], "depths": [1, 0],
+        "projector_sizes": [16, 8],
+    },
     "pretune_masked_image_model": {
         "image_size": 8, "num_channels": 1, "mask_patch_size": 2,
         "backbone_config": {"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
@@ -19,6 +25,7 @@ TINY_CONFIGS = {
 OTHER_SIZES = {
     "pretune_autoencoder": {"latent_size": 5},
     "pretune_conv_autoencoder": {"hidden_sizes": [8, 16]},
+    "pretune_joint_embedding": {"hidden_sizes": [8, 16]},
     "pretune_masked_image_model": {
         "backbone_config": {"model_type": "vit", "hidden_size": 16, "num_attention_heads": 2}
     },
@@ -27,14 +34,30 @@ OTHER_SIZES = {
 
 GAMES = ("pretune_bigan",)  # two sides play: their losses need not fall
 # What `decode` takes, where it is not the code
-DECODED = {"pretune_masked_image_model": lambda model, pixels: model.feature_map(pixels)}
+DECODED = {"pretune_masked_image_model": lambda model, pixel_values: model.feature_map(pixel_values)}
+
+# The part that only pretraining needs, where it is no decoder
+PARTS = {"pretune_joint_embedding": "projector"}
 
 ROWS = {PREFIX + name: family for name, family in FAMILIES.items()}
+RECONSTRUCTING = [name for name, family in ROWS.items() if family.model.reconstructs]
+OF_IMAGES = [name for name, family in ROWS.items() if family.modality == "image"]
 
 
 def tiny_config(model_type: str, **changes):
     """A fresh tiny config of a family."""
     return ROWS[model_type].config(**{**TINY_CONFIGS[model_type], **changes})
+
+
+def tiny_inputs(model_type: str, count: int = 4):
+    """What a tiny model takes, `count` samples, drawn by torch's default generator."""
+    config = tiny_config(model_type)
+    return {"pixel_values": torch.rand(count, config.num_channels, config.image_size, config.image_size)}
+
+
+def part_of(model_type: str) -> str:
+    """The part of a family's model that only pretraining needs."""
+    return PARTS.get(model_type, "decoder")
 
 
 def tiny_model(model_type: str, **changes):

@@ -27,6 +27,7 @@ from pretune.training.data.seen import seen_by
 from pretune.training.errors import InputError, Interrupted
 from pretune.training.evaluation.cells import FEATURES, Cell, Cells
 from pretune.training.evaluation.draws import draw_rows, draws_of
+from pretune.training.evaluation.embedders import kind_of, methods_for
 from pretune.training.evaluation.features import EncoderFeatures, FloorFeatures
 from pretune.training.evaluation.into_card import add_to_card, check_card
 from pretune.training.evaluation.labelled_splits import LabelledSplits, counts_of, load_splits
@@ -37,7 +38,7 @@ from pretune.training.learning.health import embedding_health
 from pretune.training.learning.scores import class_scores, label_scores
 from pretune.training.modalities.modality import Modality
 from pretune.training.networks.encoders import Encoder, config_and_modality
-from pretune.training.protocol import FLOORS, METHODS, PROTOCOL, TRAINED
+from pretune.training.protocol import MUST_BE_BEATEN, PROTOCOL, TRAINED
 
 logger = logging.getLogger("pretune.training.evaluate")
 
@@ -87,7 +88,7 @@ def run(args: EvaluateArguments) -> EvaluationResult:
     encoders = [Encoder(name, args.revision, labels, device, batch, train.problem_type) for name in args.model]
     for encoder in encoders:
         encoder.check(train)
-    methods = [name for name in METHODS + FLOORS if args.methods is None or name in args.methods]
+    methods = _methods(args, train)
     shown = _confusion_cell(args, methods, counts)
     seen = {name: seen_by(name).record(test.digests) for name in args.model}
     warnings = splits.warnings() + _seen_before(seen, test) + notes + _few_draws(args.draws, counts)
@@ -127,7 +128,8 @@ def run(args: EvaluateArguments) -> EvaluationResult:
             "timings": {"total_seconds": round(cells.seconds(), 1)},
             "command": command_of("evaluate", args),
         }
-        report = write_report(folder, report, chance_of(metric, test.labels))
+        needed = [name for name in methods_for(train.modality, train.values) if name in MUST_BE_BEATEN]
+        report = write_report(folder, report, chance_of(metric, test.labels), needed)
         finished = True
     except KeyboardInterrupt:
         raise Interrupted(
@@ -219,7 +221,7 @@ class _Work:
 
     def _probe(self, method: str, count: int | str, draw: int, features: EncoderFeatures, width: int) -> np.ndarray:
         """What a nearest neighbour or a linear probe says of the test samples: (M,) classes or (M, L) scores."""
-        kind, _, probe = method.rpartition("_")
+        kind, probe = kind_of(method), method.rpartition("_")[2]
         rows = self._rows(count, draw)
         if kind == "untrained":
             drawn = [self._rows(c, draw) for c in self.draws if draw in self.draws[c]]
@@ -264,7 +266,8 @@ class _Work:
 
 
 def _source(method: str, encoder: Encoder, width: int) -> str:
-    return {"raw": "raw", "pca": f"pca-{width}"}.get(method.split("_")[0], encoder.fingerprint)
+    kind = kind_of(method)
+    return encoder.fingerprint if kind in ("", "untrained") else f"pca-{width}" if kind == "pca" else kind
 
 
 def _folder(args: EvaluateArguments) -> Path:
@@ -282,6 +285,18 @@ def _metric(args: EvaluateArguments, splits: LabelledSplits) -> str:
     if args.metric is None or args.metric in splits.metrics:
         return args.metric or splits.metrics[0]
     raise InputError(f"metric is {args.metric!r}, expected one of {', '.join(splits.metrics)} for these labels.")
+
+
+def _methods(args: EvaluateArguments, train: Samples) -> list[str]:
+    """Those asked for, of those that there are for these samples; all of them by default."""
+    there = methods_for(train.modality, train.values)
+    lacking = [name for name in args.methods or () if name not in there]
+    if lacking:
+        raise InputError(
+            f"method {lacking[0]!r} is not for {train.modality.words.many} like these: expected some of "
+            f"{', '.join(there)}."
+        )
+    return [name for name in there if args.methods is None or name in args.methods]
 
 
 def _seen_before(seen: dict[str, dict[str, Any]], test: Samples) -> list[str]:

@@ -37,6 +37,8 @@ class JointEmbeddingOutput(ModelOutput):
 class Projector(nn.Sequential):
     """(N, D) embeddings -> (N, P) what the loss compares: linear layers, each but the last with batch norm and ReLU.
 
+    None has a bias: a norm takes it away again, and what compares differences does not see it.
+
     Args:
         width: D.
         sizes: of the layers; the last is P.
@@ -46,8 +48,7 @@ class Projector(nn.Sequential):
         layers: list[nn.Module] = []
         for before, after in zip([width, *sizes[:-1]], sizes, strict=True):
             layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU()]
-        layers[-3:] = [nn.Linear(layers[-3].in_features, sizes[-1])]
-        super().__init__(*layers)
+        super().__init__(*layers[:-2])
 
 
 class JointEmbedding(Pretrainable):

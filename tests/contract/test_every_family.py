@@ -7,7 +7,20 @@ import sys
 import numpy as np
 import pytest
 import torch
-from families import DECODED, GAMES, OTHER_SIZES, ROWS, TINY_CONFIGS, tiny_classifier, tiny_config, tiny_model
+from families import (
+    DECODED,
+    GAMES,
+    OF_IMAGES,
+    OTHER_SIZES,
+    RECONSTRUCTING,
+    ROWS,
+    TINY_CONFIGS,
+    part_of,
+    tiny_classifier,
+    tiny_config,
+    tiny_inputs,
+    tiny_model,
+)
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import (
@@ -23,13 +36,21 @@ from transformers.utils.generic import can_return_loss
 
 from pretune.training.publishing.code_export import export_code
 
-pytestmark = pytest.mark.parametrize("family", list(ROWS))
+every_family = pytest.mark.parametrize("family", list(ROWS))
+of_images = pytest.mark.parametrize("family", OF_IMAGES)
+reconstructing = pytest.mark.parametrize("family", RECONSTRUCTING)
 
 
 @pytest.fixture
-def pixels(family):
-    config = tiny_config(family)
-    return torch.rand(4, config.num_channels, config.image_size, config.image_size)
+def inputs(family):
+    return tiny_inputs(family)
+
+
+def one_by_one(inputs):
+    """Batches of one sample each."""
+    return [
+        {name: value[k : k + 1] for name, value in inputs.items()} for k in range(len(next(iter(inputs.values()))))
+    ]
 
 
 def edit_weights(folder, change):
@@ -39,10 +60,12 @@ def edit_weights(folder, change):
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+@every_family
 def test_every_registered_family_is_tested(family):
     assert family in TINY_CONFIGS and family.startswith("pretune_")
 
 
+@every_family
 def test_config_round_trip(family, tmp_path):
     config = tiny_config(family)
     config.save_pretrained(tmp_path)
@@ -54,37 +77,43 @@ def test_config_round_trip(family, tmp_path):
     assert isinstance(AutoConfig.from_pretrained(tmp_path), type(config))
 
 
-def test_output_starts_with_the_code_then_reconstruction_then_loss(family, pixels):
+@every_family
+def test_output_starts_with_the_embedding_then_reconstruction_then_loss(family, inputs):
     model = tiny_model(family)
-    output = model(pixels)
-    assert list(output)[:3] == ["latents", "reconstruction", "loss"]
+    output = model(**inputs)
+    rebuilt = ["reconstruction"] if model.reconstructs else []
+    assert list(output)[: 2 + len(rebuilt)] == ["latents", *rebuilt, "loss"]
     assert output.latents.shape == (4, model.config.latent_size)
-    assert output.reconstruction.shape == pixels.shape
-    assert output.reconstruction.min() >= 0 and output.reconstruction.max() <= 1
+    if rebuilt:
+        assert output.reconstruction.shape == inputs[model.main_input_name].shape
+        assert output.reconstruction.min() >= 0 and output.reconstruction.max() <= 1
     assert output.loss.shape == ()
-    assert model(pixels, return_loss=False).loss is None
+    assert model(**inputs, return_loss=False).loss is None
     assert can_return_loss(type(model))  # else Trainer gives no eval_loss
 
 
-def test_encode_decode_reconstruct_agree_with_forward(family, pixels):
+@reconstructing
+def test_encode_decode_reconstruct_agree_with_forward(family, inputs):
     model = tiny_model(family).eval()
-    output = model(pixels)
-    torch.testing.assert_close(model.encode(pixels), output.latents)
-    torch.testing.assert_close(model.reconstruct(pixels), output.reconstruction)
-    decoded = model.decode(DECODED[family](model, pixels) if family in DECODED else output.latents)
-    assert decoded.shape == pixels.shape
+    output = model(**inputs)
+    torch.testing.assert_close(model.encode(**inputs), output.latents)
+    torch.testing.assert_close(model.reconstruct(**inputs), output.reconstruction)
+    decoded = model.decode(DECODED[family](model, **inputs) if family in DECODED else output.latents)
+    assert decoded.shape == inputs[model.main_input_name].shape
     if family not in DECODED:
         torch.testing.assert_close(decoded, output.reconstruction)
 
 
-def test_eval_mode_repeats_itself_and_does_not_depend_on_the_batch(family, pixels):
+@every_family
+def test_eval_mode_repeats_itself_and_does_not_depend_on_the_batch(family, inputs):
     model = tiny_model(family).eval()
-    first, second = model(pixels), model(pixels)
+    first, second = model(**inputs), model(**inputs)
     assert torch.equal(first.latents, second.latents) and torch.equal(first.loss, second.loss)
-    single = torch.cat([model.encode(image[None]) for image in pixels])
+    single = torch.cat([model.encode(**one) for one in one_by_one(inputs)])
     torch.testing.assert_close(single, first.latents, rtol=1e-5, atol=1e-5)
 
 
+@every_family
 def test_same_seed_gives_the_same_weights(family):
     models = []
     for _ in range(2):
@@ -93,22 +122,24 @@ def test_same_seed_gives_the_same_weights(family):
     assert all(torch.equal(models[0][k], models[1][k]) for k in models[0])
 
 
-def test_every_parameter_gets_a_gradient_and_no_frozen_one_is_zero(family, pixels):
+@every_family
+def test_every_parameter_gets_a_gradient_and_no_frozen_one_is_zero(family, inputs):
     for model in (tiny_model(family), tiny_classifier(family)):
         extra = {"labels": torch.tensor([0, 1, 2, 0])} if hasattr(model, "classifier") else {}
-        model(pixels, **extra).loss.backward()
+        model(**inputs, **extra).loss.backward()
         trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
         assert [n for n, p in trained.items() if p.grad is None or not p.grad.isfinite().all()] == []
         assert [n for n, p in trained.items() if not p.grad.any()] == []
         assert [n for n, p in model.named_parameters() if not p.requires_grad and not p.any()] == []
 
 
-def test_twenty_steps_of_a_users_own_loop_lower_the_loss(family, pixels):
+@every_family
+def test_twenty_steps_of_a_users_own_loop_lower_the_loss(family, inputs):
     model = tiny_model(family)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     losses = []
     for _ in range(20):
-        loss = model(pixel_values=pixels).loss
+        loss = model(**inputs).loss
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -121,29 +152,34 @@ def test_twenty_steps_of_a_users_own_loop_lower_the_loss(family, pixels):
         assert losses[-1] < 0.9 * losses[0]
 
 
-def test_bfloat16_is_finite(family, pixels):
+@every_family
+def test_bfloat16_is_finite(family, inputs):
     model = tiny_model(family).to(torch.bfloat16)
-    assert model(pixels.to(torch.bfloat16)).loss.isfinite()
+    halved = {name: v.to(torch.bfloat16) if v.is_floating_point() else v for name, v in inputs.items()}
+    assert model(**halved).loss.isfinite()
 
 
-def test_wrong_pixels_are_refused_with_the_repair(family, pixels):
+@of_images
+def test_wrong_pixels_are_refused_with_the_repair(family, inputs):
     model = tiny_model(family)
     with pytest.raises(ValueError, match=r"expected \(batch, channels, height, width\) = \(B, 1, 8, 8\).*Resize"):
-        model(pixels.repeat(1, 1, 2, 2))
+        model(inputs["pixel_values"].repeat(1, 1, 2, 2))
     with pytest.raises(ValueError, match="Divide 8-bit pixels by 255"):
-        model((pixels * 255).to(torch.uint8))
+        model((inputs["pixel_values"] * 255).to(torch.uint8))
 
 
-def test_save_and_load_are_bit_equal(family, pixels, tmp_path):
+@every_family
+def test_save_and_load_are_bit_equal(family, inputs, tmp_path):
     for model in (tiny_model(family).eval(), tiny_classifier(family).eval()):
         model.save_pretrained(tmp_path / type(model).__name__)
         loaded = type(model).from_pretrained(tmp_path / type(model).__name__)
         assert not loaded.training
         assert list(loaded.state_dict()) == list(model.state_dict())
         assert all(torch.equal(value, loaded.state_dict()[key]) for key, value in model.state_dict().items())
-        assert torch.equal(model(pixels)[0], loaded(pixels)[0])
+        assert torch.equal(model(**inputs)[0], loaded(**inputs)[0])
 
 
+@every_family
 def test_loading_does_not_touch_the_random_numbers(family, tmp_path):
     tiny_model(family).save_pretrained(tmp_path)
     before = torch.get_rng_state()
@@ -151,25 +187,31 @@ def test_loading_does_not_touch_the_random_numbers(family, tmp_path):
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_autoencoder_to_classifier_and_back(family, pixels, tmp_path):
+@every_family
+def test_autoencoder_to_classifier_and_back(family, inputs, tmp_path):
     base = tiny_model(family).eval()
     base.save_pretrained(tmp_path / "base")
     head = ROWS[family].classifier.from_pretrained(tmp_path / "base", num_labels=3)
     count = sum(k.startswith("encoder.") for k in base.state_dict())
     told = f"{count} of {count} encoder tensors loaded from {tmp_path / 'base'}; classifier is new"
     assert str(head.load_report) == told
-    assert head.base_model.decoder is None and not any("decoder." in key for key in head.state_dict())
-    assert torch.equal(head.base_model.encode(pixels), base.encode(pixels))
+    part = part_of(family)
+    assert getattr(head.base_model, part) is None and not any(f"{part}." in key for key in head.state_dict())
+    assert torch.equal(head.base_model.encode(**inputs), base.encode(**inputs))
     head.save_pretrained(tmp_path / "head")
     assert json.loads((tmp_path / "head/config.json").read_text())["has_decoder"] is False
     again = ROWS[family].model.from_pretrained(tmp_path / "head")
     assert again.load_report.loaded == count and not again.load_report.new
-    assert torch.equal(again.encode(pixels), base.encode(pixels))
-    with pytest.raises(ValueError, match="holds only an encoder.*reconstruction_weight"):
-        again.decode(again.encode(pixels))
+    assert torch.equal(again.encode(**inputs), base.encode(**inputs))
+    if again.reconstructs:
+        with pytest.raises(ValueError, match="holds only an encoder.*reconstruction_weight"):
+            again.decode(again.encode(**inputs))
+    else:
+        assert again(**inputs).loss is None and not hasattr(again, "decode")
 
 
-def test_reconstruction_weight_keeps_the_trained_decoder_and_adds_its_loss(family, pixels, tmp_path):
+@every_family
+def test_reconstruction_weight_keeps_the_trained_decoder_and_adds_its_loss(family, inputs, tmp_path):
     base = tiny_model(family).eval()
     base.save_pretrained(tmp_path)
     labels = torch.tensor([0, 1, 2, 0])
@@ -177,10 +219,11 @@ def test_reconstruction_weight_keeps_the_trained_decoder_and_adds_its_loss(famil
     both = ROWS[family].classifier.from_pretrained(tmp_path, num_labels=3, reconstruction_weight=0.5)
     torch.manual_seed(1)
     plain = ROWS[family].classifier.from_pretrained(tmp_path, num_labels=3)
-    expected = plain(pixels, labels).loss + 0.5 * base(pixels).loss
-    torch.testing.assert_close(both(pixels, labels).loss, expected)
+    expected = plain(**inputs, labels=labels).loss + 0.5 * base(**inputs).loss
+    torch.testing.assert_close(both(**inputs, labels=labels).loss, expected)
 
 
+@every_family
 def test_building_a_classifier_leaves_the_callers_config_alone(family):
     config = tiny_config(family, num_labels=3)
     before = copy.deepcopy(config.to_dict())
@@ -188,36 +231,40 @@ def test_building_a_classifier_leaves_the_callers_config_alone(family):
     assert config.to_dict() == before
 
 
-def test_single_and_multi_label_losses(family, pixels):
+@every_family
+def test_single_and_multi_label_losses(family, inputs):
     single = tiny_classifier(family, problem_type="single_label_classification").eval()
     labels = torch.tensor([0, 2, 1, 1])
-    output = single(pixels, labels)
+    output = single(**inputs, labels=labels)
     torch.testing.assert_close(output.loss, torch.nn.CrossEntropyLoss()(output.logits, labels))
     several = tiny_classifier(family, problem_type="multi_label_classification").eval()
     hot = torch.tensor([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]])
-    output = several(pixels, hot)
+    output = several(**inputs, labels=hot)
     p = output.logits.sigmoid()
     by_hand = -(hot * p.log() + (1 - hot) * (1 - p).log()).mean()
     torch.testing.assert_close(output.loss, by_hand)
     with pytest.raises(ValueError, match=r"labels have shape \(4,\), expected \(4, 3\)"):
-        several(pixels, labels)
+        several(**inputs, labels=labels)
 
 
-def test_real_numbers_have_the_squared_error(family, pixels):
+@every_family
+def test_real_numbers_have_the_squared_error(family, inputs):
     model = tiny_classifier(family, problem_type="regression").eval()
     targets = torch.randn(4, 3, requires_grad=False)
-    output = model(pixels, targets)
+    output = model(**inputs, labels=targets)
     torch.testing.assert_close(output.loss, (output.logits - targets).square().mean())
     with pytest.raises(ValueError, match=r"labels have shape \(4,\), expected \(4, 3\) for regression"):
-        model(pixels, targets[:, 0])
+        model(**inputs, labels=targets[:, 0])
     alone = tiny_classifier(family, problem_type="regression", num_labels=1).eval()
-    output = alone(pixels, targets[:, 0])
+    output = alone(**inputs, labels=targets[:, 0])
     torch.testing.assert_close(output.loss, (output.logits[:, 0] - targets[:, 0]).square().mean())
 
 
-@pytest.mark.parametrize("part", ["encoder.", "decoder."])
+@every_family
+@pytest.mark.parametrize("of_encoder", [True, False])
 @pytest.mark.parametrize("damage", ["removed", "renamed", "reshaped", "nan"])
-def test_an_incomplete_checkpoint_is_refused_by_name(family, tmp_path, part, damage):
+def test_an_incomplete_checkpoint_is_refused_by_name(family, tmp_path, of_encoder, damage):
+    part = "encoder." if of_encoder else f"{part_of(family)}."
     tiny_model(family).save_pretrained(tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")
     key = next(k for k, v in tensors.items() if k.startswith(part) and v.is_floating_point())
@@ -236,13 +283,14 @@ def test_an_incomplete_checkpoint_is_refused_by_name(family, tmp_path, part, dam
     for model_class in (ROWS[family].model, AutoModel):
         with by_name:
             model_class.from_pretrained(tmp_path)
-    if part == "encoder.":
+    if of_encoder:
         with by_name:
             ROWS[family].classifier.from_pretrained(tmp_path, num_labels=3)
     else:  # a classifier needs no decoder
         assert ROWS[family].classifier.from_pretrained(tmp_path, num_labels=3).load_report.new == ("classifier",)
 
 
+@every_family
 def test_a_head_of_another_size_is_new_only_on_request(family, tmp_path):
     tiny_classifier(family).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="classifier.weight.*ignore_mismatched_sizes=True"):
@@ -251,6 +299,7 @@ def test_a_head_of_another_size_is_new_only_on_request(family, tmp_path):
     assert model.classifier.out_features == 5 and model.load_report.new == ("classifier",)
 
 
+@every_family
 def test_a_classifier_checkpoint_without_its_classifier_is_refused(family, tmp_path):
     tiny_classifier(family).save_pretrained(tmp_path)
     edit_weights(tmp_path, lambda tensors: tensors.pop("classifier.bias"))
@@ -258,6 +307,7 @@ def test_a_classifier_checkpoint_without_its_classifier_is_refused(family, tmp_p
         ROWS[family].classifier.from_pretrained(tmp_path)
 
 
+@every_family
 @pytest.mark.parametrize("fault", ["no config", "empty folder", "truncated", "header"])
 def test_a_broken_folder_is_refused(family, tmp_path, fault):
     tiny_model(family).save_pretrained(tmp_path)
@@ -283,6 +333,7 @@ def test_a_broken_folder_is_refused(family, tmp_path, fault):
         ROWS[family].model.from_pretrained(tmp_path)
 
 
+@every_family
 def test_a_checkpoint_of_another_family_is_refused(family, tmp_path):
     from transformers import ViTConfig, ViTModel
 
@@ -294,6 +345,7 @@ def test_a_checkpoint_of_another_family_is_refused(family, tmp_path):
             model_class.from_pretrained(tmp_path)
 
 
+@every_family
 def test_a_config_of_another_size_is_refused(family, tmp_path):
     tiny_model(family).save_pretrained(tmp_path)
     tiny_config(family, **OTHER_SIZES[family]).save_pretrained(tmp_path)
@@ -301,6 +353,7 @@ def test_a_config_of_another_size_is_refused(family, tmp_path):
         ROWS[family].model.from_pretrained(tmp_path)
 
 
+@of_images
 def test_auto_classes_and_pipelines_from_one_folder(family, tmp_path):
     import PIL.Image
 
@@ -327,10 +380,11 @@ def test_auto_classes_and_pipelines_from_one_folder(family, tmp_path):
     assert extract(colour.convert("L")) == extract(colour.convert("L").convert("RGB"))
 
 
-def test_trains_and_evaluates_in_transformers_trainer_without_labels(family, pixels, tmp_path):
+@every_family
+def test_trains_and_evaluates_in_transformers_trainer_without_labels(family, inputs, tmp_path):
     from transformers import Trainer, TrainingArguments
 
-    rows = [{"pixel_values": image} for image in pixels.repeat(4, 1, 1, 1)]
+    rows = [{name: v[0] for name, v in one.items()} for one in one_by_one(inputs)] * 4
     trainer = Trainer(
         model=tiny_model(family),
         args=TrainingArguments(
@@ -345,10 +399,12 @@ def test_trains_and_evaluates_in_transformers_trainer_without_labels(family, pix
     assert np.isfinite(after) and (family in GAMES or after < before)
 
 
-def test_classifier_trains_in_transformers_trainer(family, pixels, tmp_path):
+@every_family
+def test_classifier_trains_in_transformers_trainer(family, inputs, tmp_path):
     from transformers import Trainer, TrainingArguments
 
-    rows = [{"pixel_values": image, "labels": k % 3} for k, image in enumerate(pixels.repeat(4, 1, 1, 1))]
+    rows = [{name: v[0] for name, v in one.items()} for one in one_by_one(inputs)] * 4
+    rows = [{**row, "labels": k % 3} for k, row in enumerate(rows)]
     trainer = Trainer(
         model=tiny_classifier(family),
         args=TrainingArguments(tmp_path, max_steps=2, report_to="none", use_cpu=True, disable_tqdm=True),
@@ -360,6 +416,7 @@ def test_classifier_trains_in_transformers_trainer(family, pixels, tmp_path):
     assert 0 <= trainer.evaluate()["eval_accuracy"] <= 1
 
 
+@every_family
 def test_code_carried_to_the_hub_needs_no_package_that_loading_does_not(family, tmp_path):
     """transformers refuses remote code, wherever its `import` stands, if one of its packages is not installed."""
     for cls in (ROWS[family].config, ROWS[family].model, ROWS[family].classifier, ROWS[family].processor):

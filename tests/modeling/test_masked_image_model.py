@@ -388,7 +388,7 @@ def test_pretrain_leaves_a_backbone_that_needs_no_pretune(npz, tmp_path, launch)
         pretune.pretrain(
             dataset=npz, output_dir=tmp_path / "no", model_type="masked_image_model", backbone=tmp_path / "run"
         )
-    with pytest.raises(pretune.InputError, match="backbone needs --model_type masked_image_model"):
+    with pytest.raises(pretune.InputError, match="backbone needs --model_type joint_embedding or masked_image_model"):
         pretune.pretrain(dataset=npz, output_dir=tmp_path / "no", backbone=tmp_path / "run/backbone")
 
 

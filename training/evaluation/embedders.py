@@ -1,29 +1,13 @@
 """Whatever makes one vector a sample: raw input, principal components, an encoder, trained or not."""
 
-from typing import Protocol
-
 import numpy as np
 from torch import nn
 
 from ..modalities.modality import Modality
 from ..networks.encoders import Encoder
-from ..protocol import PROTOCOL
+from ..protocol import FLOORS, METHODS, PROTOCOL
 from ..randomness import seed_for
 from .probes import principal_components
-
-
-class Embedder(Protocol):
-    """What probes, draws and report know of a model or floor."""
-
-    def fit(self, unlabelled: np.ndarray) -> None:
-        """Learn from stored rows (N, ...) of training samples, without labels; most have nothing to learn."""
-
-    def embed(self, values: np.ndarray) -> np.ndarray:
-        """Stored rows (N, ...) -> (N, D)."""
-
-    @property
-    def cost(self) -> int:
-        """Numbers that it has to keep to embed."""
 
 
 class RawInput:
@@ -95,3 +79,15 @@ class OfEncoder:
     def embed(self, values: np.ndarray) -> np.ndarray:
         """Stored rows (N, ...) -> (N, D) float32."""
         return self.encoder.features(self.model, values)
+
+
+def kind_of(method: str) -> str:
+    """What a method of the report looks at: "raw", "pca", "untrained", a floor of the modality; "" for the model."""
+    return method.rpartition("_")[0] if method in FLOORS else ""
+
+
+def methods_for(modality: Modality, values: np.ndarray) -> list[str]:
+    """The methods of the report that there are for this kind of input and these stored rows (N, ...)."""
+    there = ["", "untrained"] + ["raw", "pca"] * (modality.raw is not None)
+    there += [name for name in modality.floors if modality.floor_fits(name, values)]
+    return [method for method in METHODS + FLOORS if kind_of(method) in there]

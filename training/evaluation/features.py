@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ..data.samples import Samples
+from ..modalities.modality import Embedder
 from ..networks.encoders import Encoder
 from ..protocol import PROTOCOL
 from ..randomness import seed_for
-from .embedders import Embedder, OfEncoder, PrincipalComponents, RawInput
+from .embedders import OfEncoder, PrincipalComponents, RawInput
 from .probes import Standardiser
 
 Features = tuple[np.ndarray, np.ndarray, Standardiser]  # of the training samples, of the test samples, their scale
@@ -25,24 +26,39 @@ def reference_rows(train: Samples) -> np.ndarray:
 
 
 class FloorFeatures:
-    """Raw samples, and principal components of them."""
+    """What floors without a network see of the samples: computed when asked for, and kept.
+
+    Args:
+        train, test: stored rows (N, ...) and (M, ...).
+    """
 
     def __init__(self, train: Samples, test: Samples):
-        raw = RawInput(train.modality)
-        self.train, self.test = raw.embed(train.values), raw.embed(test.values)
+        self.modality, self.train, self.test = train.modality, train.values, test.values
         self.reference = reference_rows(train)
-        self._components: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._held: dict[tuple[str, int], Features] = {}
 
     def __call__(self, kind: str, width: int) -> Features:
-        """("raw" or "pca", components) -> features of all training and of the test samples, and their scale."""
+        """("raw", "pca" or a floor of the modality, components of "pca") -> features of all training and of the test
+        samples, and their scale."""
+        key = (kind, width if kind == "pca" else 0)
+        if key not in self._held:
+            train, test = self._raw(kind, width) if kind in ("raw", "pca") else self._of_modality(kind)
+            self._held[key] = train, test, Standardiser(train[self.reference])
+        return self._held[key]
+
+    def _raw(self, kind: str, width: int) -> tuple[np.ndarray, np.ndarray]:
         if kind == "raw":
-            return self.train, self.test, Standardiser(self.train[self.reference])
-        if width not in self._components:
-            components = PrincipalComponents(width)
-            components.fit(self.train)
-            self._components[width] = (components.embed(self.train), components.embed(self.test))
-        train, test = self._components[width]
-        return train, test, Standardiser(train[self.reference])
+            raw = RawInput(self.modality)
+            return raw.embed(self.train), raw.embed(self.test)
+        train, test, _ = self("raw", 0)
+        components = PrincipalComponents(width)
+        components.fit(train)
+        return components.embed(train), components.embed(test)
+
+    def _of_modality(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
+        floor = self.modality.floors[kind]()
+        floor.fit(self.train)
+        return floor.embed(self.train), floor.embed(self.test)
 
 
 class EncoderFeatures:

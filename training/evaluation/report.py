@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ...model_cards.words import METRICS, labels_in_words
 from ..learning.scores import class_scores, label_scores
-from ..protocol import FLOORS, METHODS, OF_THE_MODEL, name_in_table, words_of_methods
+from ..protocol import FLOORS, METHODS, MUST_BE_BEATEN, OF_THE_MODEL, name_in_table, words_of_methods
 from ..runs.local_paths import without_local_paths
 from ..runs.pictures import draw_confusions
 from .figure import draw_few_labels
@@ -44,7 +44,9 @@ def chance_of(metric: str, labels: np.ndarray) -> float:
     return label_scores(labels, frequent)[metric]
 
 
-def write_report(folder: Path, report: dict[str, Any], chance: float) -> dict[str, Any]:
+def write_report(
+    folder: Path, report: dict[str, Any], chance: float, needed: Sequence[str] = MUST_BE_BEATEN
+) -> dict[str, Any]:
     """Add verdict, comparisons and ranking to a report and write report.json, report.md and the pictures.
 
     Args:
@@ -52,6 +54,7 @@ def write_report(folder: Path, report: dict[str, Any], chance: float) -> dict[st
         report: "protocol", "dataset", "models" ({name: {"latent_size", "health"}}), "results", "metric",
             "confusion", "warnings", "timings", "command".
         chance: see `chance_of`.
+        needed: see `verdict`.
 
     Returns:
         The whole report.
@@ -59,7 +62,7 @@ def write_report(folder: Path, report: dict[str, Any], chance: float) -> dict[st
     words = words_of_methods(report["dataset"]["words"]["raw"])
     counts = list(dict.fromkeys(row["labels_per_class"] for row in report["results"]))
     found = {model: accuracies_of(report["results"], model, report["metric"]) for model in report["models"]}
-    verdicts = {model: verdict(of_model, counts, words, len(found)) for model, of_model in found.items()}
+    verdicts = {model: verdict(of_model, counts, words, len(found), needed) for model, of_model in found.items()}
     first = next(iter(verdicts.values()))
     if len(verdicts) > 1:
         report["verdict"] = {

@@ -1,6 +1,6 @@
 """From accuracies to a sentence: did pretraining help? By a stated rule, with intervals, whichever way it went."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,7 +105,13 @@ def differences(found: Accuracies, counts: list[int | str], models: int = 1) -> 
     return [paired_difference(a, b, c, found[a, c], found[b, c], models * len(wanted), True) for a, b, c in wanted]
 
 
-def verdict(found: Accuracies, counts: list[int | str], words: Mapping[str, str], models: int = 1) -> dict[str, Any]:
+def verdict(
+    found: Accuracies,
+    counts: list[int | str],
+    words: Mapping[str, str],
+    models: int = 1,
+    needed: Sequence[str] = MUST_BE_BEATEN,
+) -> dict[str, Any]:
     """`helped` and a sentence, by RULE.
 
     Args:
@@ -113,15 +119,18 @@ def verdict(found: Accuracies, counts: list[int | str], words: Mapping[str, str]
         counts: numbers of labels, ascending.
         words: how a sentence names each method; see `words_of_methods`.
         models: how many are judged in the same report, this one included.
+        needed: floors of this kind of input without which no count says that pretraining helped.
 
     Returns:
         {"helped": bool, "sentence": str, "rule": RULE, "rule_version": RULE_VERSION}.
     """
-    helped, sentence = _judge(found, counts, words, models)
+    helped, sentence = _judge(found, counts, words, models, needed)
     return {"helped": helped, "sentence": sentence, "rule": RULE, "rule_version": RULE_VERSION}
 
 
-def _judge(found: Accuracies, counts: list[int | str], words: Mapping[str, str], models: int) -> tuple[bool, str]:
+def _judge(
+    found: Accuracies, counts: list[int | str], words: Mapping[str, str], models: int, needed: Sequence[str]
+) -> tuple[bool, str]:
     measured = differences(found, counts, models)
     if not measured:
         return False, UNMEASURED + TOO_LITTLE
@@ -129,7 +138,7 @@ def _judge(found: Accuracies, counts: list[int | str], words: Mapping[str, str],
     own_best = {d.labels_per_class: _best(found, d.labels_per_class, OF_THE_MODEL) for d in measured}
     gains = [d for d in measured if d.low > 0]
     unbeaten = [d for d in gains if rivals[d.labels_per_class][0] <= own_best[d.labels_per_class][0]]
-    fair = [d for d in unbeaten if not _missing_floors(found, d.labels_per_class)]
+    fair = [d for d in unbeaten if not _missing_floors(found, d.labels_per_class, needed)]
     if fair:
         best = max(fair, key=_weight)
         sentence = f"With {labels_in_words(best.labels_per_class)} pretraining adds {_points(best, words)}."
@@ -148,7 +157,7 @@ def _judge(found: Accuracies, counts: list[int | str], words: Mapping[str, str],
         return True, sentence
     if unbeaten:
         best = max(unbeaten, key=_weight)
-        missing = _missing_floors(found, best.labels_per_class)
+        missing = _missing_floors(found, best.labels_per_class, needed)
         return False, (
             f"{UNMEASURED}with {labels_in_words(best.labels_per_class)} it adds {_points(best, words)}, but of the "
             f"floors "
@@ -207,8 +216,8 @@ def _best(found: Accuracies, count: int | str, methods: tuple[str, ...]) -> tupl
     return max(means, default=(float("-inf"), ""))
 
 
-def _missing_floors(found: Accuracies, count: int | str) -> list[str]:
-    return [method for method in MUST_BE_BEATEN if not found.get((method, count))]
+def _missing_floors(found: Accuracies, count: int | str, needed: Sequence[str]) -> list[str]:
+    return [method for method in needed if not found.get((method, count))]
 
 
 def _list(counts: list[int | str]) -> str:

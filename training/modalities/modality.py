@@ -103,6 +103,20 @@ class Preprocessing(Protocol):
         """Plain stored rows (N, ...) in the shape that the model takes."""
 
 
+class Embedder(Protocol):
+    """Whatever makes one vector a sample: a network, trained or not, or a floor of a kind of input."""
+
+    def fit(self, unlabelled: np.ndarray) -> None:
+        """Learn from stored rows (N, ...) of training samples, without labels; most have nothing to learn."""
+
+    def embed(self, values: np.ndarray) -> np.ndarray:
+        """Stored rows (N, ...) -> (N, D) float."""
+
+    @property
+    def cost(self) -> int:
+        """Numbers that it has to keep to embed."""
+
+
 @dataclass(frozen=True)
 class Changes:
     """Random changes of training samples that keep what they mean; each takes and gives a model's arguments.
@@ -141,7 +155,11 @@ class Modality:
             `Preprocessing`.
         advise: looks at a new network's config before it is built; may say something, or raise InputError.
         changes: random ones, while training.
-        raw: stored rows -> (N, D) float32, the report's floor without a network.
+        raw: stored rows -> (N, D) float32, the report's floor without a network, and what principal components are
+            taken of; None for a kind whose samples are no vectors.
+        floors: more of them by the name that methods of the report begin with: "stats" serves "stats_knn" and
+            "stats_linear", which stand in the protocol's table.
+        floor_fits: (name, stored rows) -> whether that floor is one for samples like these.
         show: draws originals over reconstructions (path, originals, reconstructions), both as the model has them.
         show_samples: draws samples (path, samples).
         describe: (config) -> what the model takes, in words.
@@ -171,7 +189,7 @@ class Modality:
     preprocessing: Callable[[str | None, str | None, Any, Mapping[str, Any]], Preprocessing]
     advise: Callable[[Any], None]
     changes: Changes
-    raw: Callable[[np.ndarray], np.ndarray]
+    raw: Callable[[np.ndarray], np.ndarray] | None
     show: Callable[[Path, np.ndarray, np.ndarray], None]
     show_samples: Callable[[Path, np.ndarray], None]
     describe: Callable[[Any], str]
@@ -184,6 +202,8 @@ class Modality:
     cell: Callable[[Any], dict[str, Any] | None] = lambda value: None
     digest: Callable[[np.ndarray], np.ndarray] = digests_of
     near_hash: Callable[[np.ndarray], np.ndarray | None] | None = None
+    floors: Mapping[str, Callable[[], Embedder]] = field(default_factory=dict)
+    floor_fits: Callable[[str, np.ndarray], bool] = lambda name, values: True
 
     def record(self) -> dict[str, Any]:
         """What run.json keeps of it, for the card."""

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ....modeling.families import FAMILIES, PREFIX
 from ...errors import InputError
 from ..fields import argument
 from .training import TrainingArguments
+
+AROUND = tuple(name for name, family in FAMILIES.items() if family.takes_backbone)
 
 
 @dataclass(kw_only=True)
@@ -26,7 +29,7 @@ class PretrainArguments(TrainingArguments):
     )
     backbone: str | None = argument(
         None,
-        "with model_type masked_image_model: a model of transformers, its network and weights to start from",
+        f"a model of transformers, its network and weights to start from; model_type is one of {', '.join(AROUND)}",
         group="network",
     )
     init_from: str | None = argument(
@@ -36,5 +39,6 @@ class PretrainArguments(TrainingArguments):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.backbone is not None and (self.model_type != "masked_image_model" or self.init_from is not None):
-            raise InputError("backbone needs --model_type masked_image_model, and no --init_from.")
+        around = self.model_type is not None and self.model_type.removeprefix(PREFIX) in AROUND
+        if self.backbone is not None and (not around or self.init_from is not None):
+            raise InputError(f"backbone needs --model_type {' or '.join(AROUND)}, and no --init_from.")
