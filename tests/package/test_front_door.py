@@ -47,6 +47,7 @@ def test_every_public_name_is_listed_and_documented():
         "BiGANConfig", "BiGANForImageClassification", "BiGANModel", "ConvAutoencoderConfig",
         "ConvAutoencoderForImageClassification", "ConvAutoencoderModel", "MaskedImageModel", "MaskedImageModelConfig",
         "MaskedImageModelForImageClassification",
+        "JointEmbeddingConfig", "JointEmbeddingForImageClassification", "JointEmbeddingModel",
         "AutoencoderConfig", "AutoencoderForImageClassification", "AutoencoderImageProcessor", "AutoencoderModel",
         "InputError", "Interrupted", "PushFailed", "__version__", "embed", "evaluate", "finetune", "pretrain", "push",
     }  # fmt: skip
