@@ -39,6 +39,7 @@ from pretune.training.networks.building import build_classifier, classifier_conf
 from pretune.training.networks.heads import train_head_only
 from pretune.training.networks.loading import load_config, load_finished, model_source
 from pretune.training.networks.targets import put_back, scale_of, take_out
+from pretune.training.protocol import PROTOCOL
 from pretune.training.publishing.commit import mirror_of, push_finished
 from pretune.training.runs.pictures import draw_losses, drawing
 from pretune.training.runs.run import Run, RunResult, start_run
@@ -153,6 +154,7 @@ def _labelled(
     _check_options(args, train_data)
     train_data, eval_data = _labelled_ones(args, train_data, offer=True), _labelled_ones(args, eval_data)
     train_data = subset(train_data, args.max_train_samples, args.labels_per_class, args.seed, args.allow_short_classes)
+    eval_data = eval_data and subset(eval_data, args.max_eval_samples, None, PROTOCOL.seed)
     if eval_data is not None and train_data.problem_type != REAL:
         lacking = ", ".join(repr(name) for name in missing_classes(train_data, eval_data))
         if lacking:

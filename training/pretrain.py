@@ -34,6 +34,7 @@ from pretune.training.modalities.modality import PLAIN, Inputs
 from pretune.training.networks.building import build_new, load_to_go_on, named_family, new_config
 from pretune.training.networks.loading import load_config, load_finished, model_source
 from pretune.training.networks.published import published_shape, published_values
+from pretune.training.protocol import PROTOCOL
 from pretune.training.publishing.commit import mirror_of, push_finished
 from pretune.training.randomness import generator
 from pretune.training.runs.run import Run, RunResult, start_run
@@ -69,6 +70,7 @@ def run(args: PretrainArguments) -> RunResult:
             wanted = {**published_shape(args.backbone, args.revision), **wanted}
         train_data, eval_data = load_data(args, modality, wanted, fit)
         train_data = subset(train_data, args.max_train_samples, None, args.seed)
+        eval_data = eval_data and subset(eval_data, args.max_eval_samples, None, PROTOCOL.seed)
         this.timings["data_seconds"] = this.seconds()
         model = _network(args, base, train_data)
         logger.info("%s", model.load_report)

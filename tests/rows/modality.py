@@ -56,10 +56,14 @@ def is_row(feature: Any) -> bool:
     return str(getattr(inner, "dtype", "")).startswith("float")
 
 
-def draw(path: Path, *rows: np.ndarray) -> None:
+def draw(path: Path, originals: np.ndarray, rebuilt: np.ndarray, hidden: np.ndarray | None) -> None:
+    draw_samples(path, np.stack([originals[0], rebuilt[0]]), None, 1)
+
+
+def draw_samples(path: Path, samples: np.ndarray, captions: list[str] | None, columns: int) -> None:
     figure = new_figure(4, 3)
-    for part in rows:
-        figure.add_subplot().plot(part[0])
+    for row in samples:
+        figure.add_subplot().plot(row)
     save_figure(figure, path)
 
 
@@ -83,7 +87,7 @@ ROWS = Modality(
     changes=Changes((), unchanged, unchanged, unchanged, lambda inputs, targets, alpha: (inputs, targets)),
     raw=lambda values: values,
     show=draw,
-    show_samples=draw,
+    show_samples=draw_samples,
     describe=lambda config: f"{config.row_size} numbers",
     auto_classes=("AutoModelForSequenceClassification", "AutoFeatureExtractor"),
     tasks={"encoder": "feature-extraction", "classifier": "tabular-classification"},

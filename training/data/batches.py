@@ -13,6 +13,11 @@ from .samples import Samples
 AHEAD_BYTES = 4 << 20  # of samples gathered at once: small against any model, large against the cost of a call
 
 
+def spread(count: int, most: int) -> np.ndarray:
+    """(n,) numbers of `count` rows, evenly spread, at most `most`: the first rows may all be of one class."""
+    return np.arange(min(count, most)) * max(count, 1) // max(min(count, most), 1)
+
+
 class Columns:
     """Samples and their labels as tensors, and the batches that a model takes.
 
@@ -61,6 +66,11 @@ class Columns:
         stop = len(self) if stop is None else min(stop, len(self))
         for row in range(start, stop, batch_size):
             yield self[row : min(row + batch_size, stop)]
+
+    def at(self, rows: np.ndarray, batch_size: int) -> Iterator[Inputs]:
+        """Batches of the samples at `rows` (n,), in their order."""
+        for start in range(0, len(rows), batch_size):
+            yield self[torch.from_numpy(rows[start : start + batch_size])]
 
 
 class Batches:

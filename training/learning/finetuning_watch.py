@@ -2,20 +2,23 @@
 
 import csv
 import logging
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 
 from ...model_cards.words import table_cell
 from ...modeling.shared.evaluating import evaluating
-from ..data.batches import Columns
+from ..data.batches import Columns, spread
 from ..data.labels import REAL, SEVERAL, SINGLE
 from ..data.samples import Samples
+from ..modalities.modality import Inputs
 from ..runs.pictures import draw_confusion, drawing
 from ..runs.run import Run
 from .best_weights import BestWeights
 from .classifying import Classifying
 from .health import SAMPLE, live_units, warn_of_dead_layers
+from .memory import eval_batch_that_fits
 from .scores import class_scores, classes_of, label_scores, number_scores
 
 logger = logging.getLogger(__name__)
@@ -66,6 +69,7 @@ class FinetuningWatch:
         self.predicted: np.ndarray | None = None
         self.validation = None if validation is None else Columns.of(validation, device, with_labels=True)
         self.problem_type = train_data.problem_type
+        self.eval_size = eval_batch_that_fits(classifying, columns, this.args.per_device_eval_batch_size)
         self.by = "r2" if self.problem_type == REAL else "accuracy"  # what early stopping goes by
         self.best = BestWeights(this.folder, this.history) if validation is not None else None
 
@@ -81,8 +85,7 @@ class FinetuningWatch:
 
     def __call__(self, last: bool) -> dict[str, float]:
         """Look, after an epoch; what it returns is logged."""
-        sample = {name: value for name, value in self.columns[slice(0, SAMPLE)].items() if name != "labels"}
-        warn_of_dead_layers(live_units(self.this.model, self.classifying.prepare(sample)))
+        warn_of_dead_layers(live_units(self.this.model, self._some()))
         line: dict[str, float] = {}
         if self.best is not None and not (last and self.stop):
             loss, logits = self.predict(self.validation)
@@ -95,6 +98,11 @@ class FinetuningWatch:
         if not last and self.this.args.eval_strategy != "epoch":
             return line
         return line | self.score()
+
+    def _some(self) -> Iterator[Inputs]:
+        """What the model is given of a few training samples."""
+        for batch in self.columns.at(spread(len(self.columns), SAMPLE), self.eval_size):
+            yield self.classifying.prepare({name: value for name, value in batch.items() if name != "labels"})
 
     def score(self) -> dict[str, float]:
         """Metrics on the evaluation split."""
@@ -120,7 +128,7 @@ class FinetuningWatch:
         accelerator, model = self.this.accelerator, self.classifying
         logits = torch.zeros(len(columns), self.this.model.config.num_labels, device=accelerator.device)
         total = torch.zeros((), device=accelerator.device, dtype=torch.float64)
-        size = self.this.args.per_device_eval_batch_size
+        size = self.eval_size
         with evaluating(model), accelerator.autocast():
             for number, batch in enumerate(columns.in_order(size)):
                 if number % accelerator.num_processes == accelerator.process_index:

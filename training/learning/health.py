@@ -1,6 +1,7 @@
 """Is the network alive? Units that never change, and reconstructions no better than the mean sample."""
 
 import logging
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -15,36 +16,40 @@ logger = logging.getLogger(__name__)
 SAMPLE = 1024  # samples looked at
 
 
-def live_units(model: torch.nn.Module, inputs: Inputs) -> dict[str, tuple[int, int]]:
+def live_units(model: torch.nn.Module, batches: Iterable[Inputs]) -> dict[str, tuple[int, int]]:
     """How many units of each hidden layer are alive: their value is not the same for all samples.
 
     Args:
         model: any model; its activation modules (ReLU, GELU, tanh ...) are looked at.
-        inputs: its arguments, for images `pixel_values` (B, C, H, W).
+        batches: its arguments, for images `pixel_values` (B, C, H, W), of some samples after the other.
 
     Returns:
         {name of the activation: (live units, units)}; for feature maps a unit is a channel.
     """
     kinds = tuple(kind for name, kind in ACTIVATIONS.items() if name != "linear")
-    counts: dict[str, tuple[int, int]] = {}
+    lowest: dict[str, torch.Tensor] = {}
+    highest: dict[str, torch.Tensor] = {}
 
-    def count(name: str):
+    def look(name: str):
         def hook(module, inputs, output):
             flat = output.transpose(1, -1).flatten(0, -2).float()  # (B * positions, units)
-            alive = flat.amax(0) - flat.amin(0) > 1e-6
-            counts[name] = (int(alive.sum()), alive.numel())
+            low, high = flat.amin(0), flat.amax(0)
+            lowest[name] = torch.minimum(lowest.get(name, low), low)
+            highest[name] = torch.maximum(highest.get(name, high), high)
 
         return hook
 
     hidden = [(n, m) for n, m in model.named_modules() if isinstance(m, kinds) and not n.endswith("output_activation")]
-    handles = [module.register_forward_hook(count(name)) for name, module in hidden]
+    handles = [module.register_forward_hook(look(name)) for name, module in hidden]
     try:
         with evaluating(model):
-            model(**inputs)
+            for inputs in batches:
+                model(**inputs)
     finally:
         for handle in handles:
             handle.remove()
-    return counts
+    spans = {name: highest[name] - low for name, low in lowest.items()}
+    return {name: (int((span > 1e-6).sum()), span.numel()) for name, span in spans.items()}
 
 
 def embedding_health(embedding: np.ndarray) -> dict[str, float]:

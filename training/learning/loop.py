@@ -24,13 +24,14 @@ from .steps import Batches, steps
 from .stopping import stop_requests
 
 logger = logging.getLogger(__name__)
+USUAL, LINES = 50, 20  # steps between lines of metrics.jsonl, and lines of a run too short for these
 
 
 class Watch(Protocol):
     """What looks at a network while it trains.
 
     Attributes:
-        every_epoch: look after each epoch, however short; else only when `logging_steps` went by as well.
+        every_epoch: look after each epoch, however short; else only when `logging_steps` (or 50) went by as well.
         stop: training is to end now.
     """
 
@@ -63,7 +64,8 @@ def train(run: Run, model: torch.nn.Module, optimizer: torch.optim.Optimizer, ba
     scheduler = make_scheduler(optimizer, args.lr_scheduler_type, args.warmup_steps, total_steps, run.start_step)
     checkpoint_every = _checkpoint_every(args.checkpointing_steps, per_epoch)
     meter = Meter(run, batches.samples_per_step)
-    look_every = _look_every(0 if watch.every_epoch else args.logging_steps, per_epoch)
+    look_every = _look_every(0 if watch.every_epoch else args.logging_steps or USUAL, per_epoch)
+    log_every = args.logging_steps or min(USUAL, max(1, total_steps // LINES))
     set_train_mode(run.trained, optimizer)
     waking = {math.ceil(group["still_until"] * total_steps) for group in optimizer.param_groups if is_timed(group)}
 
@@ -93,7 +95,7 @@ def train(run: Run, model: torch.nn.Module, optimizer: torch.optim.Optimizer, ba
             last = done == total_steps
             checkpoint_due = checkpoint_every and done % checkpoint_every == 0 and not last
             stopping = stop.wanted(accelerator, done)
-            if done % args.logging_steps == 0 or checkpoint_due or last:
+            if done % log_every == 0 or checkpoint_due or last:
                 shown = meter.log(done, _epoch(done, per_epoch), scheduler.get_last_lr()[0])
                 bar.set_postfix(shown, refresh=False)
             bar.update(batches.samples_per_step)

@@ -13,9 +13,11 @@ from ..errors import InputError
 
 logger = logging.getLogger(__name__)
 LARGE_SAMPLE, LARGE_BATCH = 4096, 8_000_000  # numbers, below both of which no batch is worth a look
+SMALL_BATCH = 100_000  # numbers of a batch that is looked at, below which it is small
 SHARE = 0.8  # of the free memory that training may take
 PEAK = 1.5  # the most that is held at once, by what is kept for the backward pass
 STATES = 4  # weights, their gradients, and two moments of the optimizer
+LOOKING = {"cpu": 1 << 29, "cuda": 1 << 31}  # bytes for a batch that is looked at; larger ones are no faster
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -55,6 +57,22 @@ def batch_that_fits(trained: nn.Module, columns: Columns, batch_size: int, accum
         _shown(free), parts * accumulation, batch_size // parts,
     )  # fmt: skip
     return batch_size // parts, parts * accumulation
+
+
+def eval_batch_that_fits(model: nn.Module, columns: Columns, batch_size: int) -> int:
+    """Samples in a batch that is looked at: as wanted, or fewer. The same whatever else is in memory, so that sums
+    are rounded alike in every run.
+
+    Args:
+        model: what is looked at; a copy of it is.
+        columns: its samples, on its device.
+        batch_size: as wanted.
+    """
+    if columns.values[0].numel() * batch_size < SMALL_BATCH:
+        return batch_size
+    each = bytes_for_a_sample(model, columns)
+    most = LOOKING.get(columns.device.type, LOOKING["cpu"])
+    return batch_size if not each else max(1, min(batch_size, most // each))
 
 
 def bytes_for_a_sample(trained: nn.Module, columns: Columns) -> int | None:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ...modeling.shared.evaluating import evaluating
-from ..data.batches import Columns
+from ..data.batches import Columns, spread
 from ..data.labels import SINGLE
 from ..data.samples import Samples
 from ..errors import InputError
@@ -23,11 +23,12 @@ from .health import (
     warn_of_collapse,
     warn_of_dead_layers,
 )
+from .memory import eval_batch_that_fits
 
 logger = logging.getLogger(__name__)
-SHOWN = 24  # samples in a grid
+SHOWN, COLUMNS = 24, 12  # samples in a grid, and in a row of it
 DRAWN = 5000  # embeddings in a scatter
-KNN_REFERENCES, KNN_QUERIES = 5000, 1000  # labelled training samples that --eval_knn looks at
+KNN_REFERENCES, KNN_QUERIES = 5000, 1000  # labelled training samples that --eval_knn looks at, at most
 
 
 class PretrainingWatch:
@@ -57,7 +58,7 @@ class PretrainingWatch:
         nearest_neighbour: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
     ):
         self.this, self.columns, self.nearest_neighbour = this, columns, nearest_neighbour
-        self.modality, self.labels = train_data.modality, train_data.labels
+        self.modality = train_data.modality
         self.metrics: dict[str, object] = {}
         self.prefix = "train_" if eval_data is None else "eval_"
         self.judged = columns if eval_data is None else Columns.of(eval_data, this.accelerator.device)
@@ -69,27 +70,27 @@ class PretrainingWatch:
         if this.args.eval_knn and train_data.problem_type != SINGLE:
             one = self.modality.words.one
             raise InputError(f"eval_knn needs one label for each {one}, and {train_data.name} has none or several.")
-        self.neighbours = None  # the labelled samples that --eval_knn looks at, if not simply the first ones
-        if this.args.eval_knn and not train_data.labelled.all():
-            some = train_data.select(np.flatnonzero(train_data.labelled)[: KNN_REFERENCES + KNN_QUERIES])
-            self.neighbours, self.labels = Columns.of(some, this.accelerator.device), some.labels
+        self.eval_size = eval_batch_that_fits(this.model, columns, this.args.per_device_eval_batch_size)
+        self.sample = spread(len(columns), SAMPLE)
+        self.neighbours = self.classes = None  # labelled training samples that --eval_knn looks at
+        if this.args.eval_knn:
+            labelled = np.flatnonzero(train_data.labelled)
+            some = labelled[spread(len(labelled), KNN_REFERENCES + KNN_QUERIES)]
+            self.neighbours, self.classes = some, train_data.labels[some]
 
     def __call__(self, last: bool) -> dict[str, float]:
         """Look, after an epoch; what it returns is logged."""
         model, args, words = self.this.model, self.this.args, self.modality.words
-        sample = self.columns[slice(0, SAMPLE)]
-        counts = live_units(model, sample)
+        counts = live_units(model, self.columns.at(self.sample, self.eval_size))
         warn_of_dead_layers(counts)
         line = {f"live_units.{name}": alive for name, (alive, _) in counts.items()}
-        embedding = self.encode(self.columns, KNN_REFERENCES + KNN_QUERIES if args.eval_knn else SAMPLE)
-        health = {f"embedding.{name}": value for name, value in embedding_health(embedding[:SAMPLE]).items()}
+        embedding = self.encode(self.columns, self.sample)
+        health = {f"embedding.{name}": value for name, value in embedding_health(embedding).items()}
         if args.eval_knn:
-            if self.neighbours is not None:
-                embedding = self.encode(self.neighbours, len(self.neighbours))
-            health["embedding.knn_accuracy"] = self.knn_accuracy(embedding)
+            health["embedding.knn_accuracy"] = self.knn_accuracy(self.encode(self.columns, self.neighbours))
         line |= health
         with evaluating(model):
-            for warning in model.warnings(model(**sample)):
+            for warning in model.warnings(model(**next(self.columns.at(self.sample, self.eval_size)))):
                 logger.warning("warning: %s", warning)
         if model.generates and self.this.accelerator.is_main_process:
             self.draw_samples()
@@ -105,26 +106,29 @@ class PretrainingWatch:
             self.metrics = {**scores, "live_units": alive, **health}
         return line
 
-    def encode(self, columns: Columns, count: int) -> np.ndarray:
-        """The embeddings (N, D) of the first `count` samples."""
-        name, size = self.modality.input_name, self.this.args.per_device_eval_batch_size
+    def encode(self, columns: Columns, rows: np.ndarray) -> np.ndarray:
+        """The embeddings (n, D) of the samples at `rows` (n,)."""
+        name = self.modality.input_name
         with evaluating(self.this.model):
-            parts = [self.this.model.encode(b[name]).float().cpu().numpy() for b in columns.in_order(size, 0, count)]
+            parts = [self.this.model.encode(b[name]).float().cpu().numpy() for b in columns.at(rows, self.eval_size)]
         return np.concatenate(parts)
 
     def knn_accuracy(self, embedding: np.ndarray) -> float:
-        """Accuracy in per cent of 1-NN on embeddings (N, D), among training samples: the test split is for the end."""
-        queries = min(KNN_QUERIES, len(embedding) // 5)
-        labels = self.labels[: len(embedding)]
-        answers = self.nearest_neighbour(embedding[queries:], labels[queries:], embedding[:queries])
-        return 100 * float((answers == labels[:queries]).mean())
+        """Accuracy in per cent of 1-NN on embeddings (N, D) of `neighbours`: the test split is for the end.
+
+        Every so manyth is asked for: classes may stand one after another.
+        """
+        queries = spread(len(embedding), min(KNN_QUERIES, len(embedding) // 5))
+        others = np.setdiff1d(np.arange(len(embedding)), queries)
+        answers = self.nearest_neighbour(embedding[others], self.classes[others], embedding[queries])
+        return 100 * float((answers == self.classes[queries]).mean())
 
     def evaluate(self) -> dict[str, float]:
         """The mean loss and, of a family that reconstructs, the squared error summed over a sample and of one part."""
         accelerator, model = self.this.accelerator, self.this.model
         totals, parts = torch.zeros(2, dtype=torch.float64), 1
         with evaluating(model), accelerator.autocast():
-            for number, batch in enumerate(self.judged.in_order(self.this.args.per_device_eval_batch_size)):
+            for number, batch in enumerate(self.judged.in_order(self.eval_size)):
                 if number % accelerator.num_processes == accelerator.process_index:
                     output, values = model(**batch), batch[self.modality.input_name]
                     parts = values[0].numel()
@@ -143,9 +147,10 @@ class PretrainingWatch:
         folder, words = self.this.folder, self.modality.words
         self.draw_reconstructions()
         data = self.judged_data
-        labels = data.labels[:DRAWN] if data.problem_type == SINGLE else None
+        rows = spread(len(data), DRAWN)
+        labels = data.labels[rows] if data.problem_type == SINGLE else None
         with drawing("latents.png"):
-            draw_embeddings(folder / "latents.png", self.encode(self.judged, DRAWN), labels, data.label_names)
+            draw_embeddings(folder / "latents.png", self.encode(self.judged, rows), labels, data.label_names)
         comparable = self.mean_error is not None and self.this.model.loss_is_error
         floor = (self.mean_error, words.mean) if comparable else None
         with drawing("loss.png"):
@@ -157,18 +162,21 @@ class PretrainingWatch:
         with evaluating(model):
             samples = model.generate(SHOWN, generator(self.this.args.seed, "samples")).float().cpu().numpy()
         with drawing("samples.png"):
-            self.modality.show_samples(self.this.folder / "samples.png", samples)
+            self.modality.show_samples(self.this.folder / "samples.png", samples, None, COLUMNS)
         self.draw_reconstructions()
 
     def draw_reconstructions(self) -> None:
         """Originals over what the model makes of them, if it reconstructs."""
         if not self.this.model.reconstructs:
             return
-        originals = self.judged[slice(0, SHOWN)][self.modality.input_name]
+        inputs = self.judged[torch.from_numpy(spread(len(self.judged), SHOWN))]
+        originals, hidden = inputs[self.modality.input_name], self.this.model.judged_part(inputs)
         with evaluating(self.this.model):
             rebuilt = self.this.model.reconstruct(originals).float().cpu().numpy()
+        if hidden is not None:
+            hidden = hidden.expand_as(originals).cpu().numpy()
         with drawing("reconstructions.png"):
-            self.modality.show(self.this.folder / "reconstructions.png", originals.cpu().numpy(), rebuilt)
+            self.modality.show(self.this.folder / "reconstructions.png", originals.cpu().numpy(), rebuilt, hidden)
 
     def summarise(self) -> None:
         """Say in a line what came out."""

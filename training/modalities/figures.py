@@ -21,11 +21,11 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def one_word(text: Any) -> str:
+def one_word(text: Any, longest: int = LONGEST) -> str:
     """A name for a picture: on one line, not too long, and nothing in it that has no shape."""
     line = " ".join(str(text).split())
     line = "".join(letter if letter.isprintable() else "?" for letter in line)
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."
 
 
 def save_figure(figure: Figure, path: Path, note: str | None = None) -> None:

@@ -160,8 +160,10 @@ class Modality:
         floors: more of them by the name that methods of the report begin with: "stats" serves "stats_knn" and
             "stats_linear", which stand in the protocol's table.
         floor_fits: (name, stored rows) -> whether that floor is one for samples like these.
-        show: draws originals over reconstructions (path, originals, reconstructions), both as the model has them.
-        show_samples: draws samples (path, samples).
+        show: draws originals over reconstructions (path, originals, reconstructions, hidden), both as the model has
+            them; hidden, True for parts that the model did not see, is broadcast to them, or None.
+        show_samples: draws samples as the model has them, in rows, with a caption above each or none (path, samples,
+            captions, columns).
         describe: (config) -> what the model takes, in words.
         auto_classes: of transformers: for a classifier, for a processor.
         tasks: of the Hub, for "encoder" and "classifier".
@@ -190,8 +192,8 @@ class Modality:
     advise: Callable[[Any], None]
     changes: Changes
     raw: Callable[[np.ndarray], np.ndarray] | None
-    show: Callable[[Path, np.ndarray, np.ndarray], None]
-    show_samples: Callable[[Path, np.ndarray], None]
+    show: Callable[[Path, np.ndarray, np.ndarray, np.ndarray | None], None]
+    show_samples: Callable[[Path, np.ndarray, Sequence[str] | None, int], None]
     describe: Callable[[Any], str]
     auto_classes: tuple[str, str]
     tasks: Mapping[str, str]

@@ -18,8 +18,8 @@ from ..data.samples import Samples
 OF_PLACES = {
     "recipe", "output_dir", "dataset", "dataset_config", "input_column", "label_column", "group_column",
     "problem_type", "allow_short_classes", "train_split", "eval_split",
-    "unlabelled_dataset", "unlabelled_split", "max_train_samples", "labels_per_class", "skip_damaged", "model_type",
-    "config", "reconstruction_weight", "model", "init_from", "backbone", "revision",
+    "unlabelled_dataset", "unlabelled_split", "max_train_samples", "max_eval_samples", "labels_per_class",
+    "skip_damaged", "model_type", "config", "reconstruction_weight", "model", "init_from", "backbone", "revision",
 }  # fmt: skip
 # What is looked at, kept and told, and how fast; no weight depends on it.
 OF_LOOKING = {

@@ -16,7 +16,7 @@ def test_dead_units_are_counted_out():
         model.encoder[0].weight[:5] = 0
         model.encoder[0].bias[:5] = torch.tensor([-1.0, 0.0, 1.0, 2.0, 3.0])  # off, or on and the same for every image
     pixels = torch.rand(200, 1, 8, 8)
-    counts = live_units(model.train(), {"pixel_values": pixels})
+    counts = live_units(model.train(), [{"pixel_values": part} for part in pixels.split(64)])
     hidden = model.encoder[:2](pixels.flatten(1))
     by_hand = sum(len(set(column)) > 1 for column in hidden.T.tolist())
     assert counts["encoder.1"] == (by_hand, 16) and 0 < by_hand <= 11 and counts["encoder.3"][1] == 8

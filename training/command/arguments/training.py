@@ -15,6 +15,9 @@ class TrainingArguments(DataArguments):
     recipe: str | None = argument(None, "YAML file, or name of a shipped recipe", positional=True, group="recipe")
     output_dir: str | None = argument(None, "folder for the model, its record and pictures", group="files")
     max_train_samples: int | None = argument(None, "train on a seeded random subset of this size", group="data")
+    max_eval_samples: int | None = argument(
+        None, "evaluate on a random subset of this size, the same in every run", group="data"
+    )
     model_type: str = argument(
         "autoencoder",
         "family of a new network\n" + "\n".join(f"{name}: {family.purpose}" for name, family in FAMILIES.items()),
@@ -33,7 +36,7 @@ class TrainingArguments(DataArguments):
         128, "samples in a step on each device (all of them if there are fewer)", group="optimisation"
     )
     per_device_eval_batch_size: int = argument(
-        1024, "samples in an evaluation batch on each device", group="seldom needed"
+        1024, "samples in an evaluation batch on each device, at most", group="seldom needed"
     )
     gradient_accumulation_steps: int = argument(1, "batches added up for one optimizer step", group="seldom needed")
     learning_rate: float = argument(1e-3, "peak learning rate", group="optimisation")
@@ -57,7 +60,9 @@ class TrainingArguments(DataArguments):
     )
     torch_compile: bool = argument(False, "compile the model (needs a C++ compiler on a CPU)", group="seldom needed")
     seed: int = argument(42, "seed of the initial weights, the order of samples and every draw", group="optimisation")
-    logging_steps: int = argument(50, "steps between lines of metrics.jsonl", group="seldom needed")
+    logging_steps: int | None = argument(
+        None, "steps between lines of metrics.jsonl (default: 50, fewer in a short run)", group="seldom needed"
+    )
     eval_strategy: str = argument(
         "no", "evaluate while training, beside once at the end", ("no", "epoch"), group="measurement"
     )
@@ -98,7 +103,7 @@ class TrainingArguments(DataArguments):
         check_positive(
             self, "num_train_epochs", "max_steps", "per_device_train_batch_size", "per_device_eval_batch_size",
             "max_grad_norm", "gradient_accumulation_steps", "logging_steps", "save_total_limit", "max_train_samples",
-            "learning_rate",
+            "max_eval_samples", "learning_rate",
         )  # fmt: skip
         for name in ("weight_decay", "warmup_steps", "seed"):
             if not 0 <= getattr(self, name) < float("inf"):
