@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time `__getattr__` be
     from .training.errors import PushFailed as PushFailed
     from .training.evaluate import evaluate as evaluate
     from .training.finetune import finetune as finetune
+    from .training.inspect_data import inspect as inspect
     from .training.pretrain import pretrain as pretrain
     from .training.push import push as push
 
@@ -33,6 +34,7 @@ _PUBLIC = {
     **public_classes(),
     **{name: f"{__name__}.training.errors" for name in ("InputError", "Interrupted", "PushFailed")},
     **{verb: f"{__name__}.training.{verb}" for verb in ("pretrain", "finetune", "evaluate", "embed", "push")},
+    "inspect": f"{__name__}.training.inspect_data",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

@@ -8,16 +8,17 @@ from .training.command.arguments.config import ConfigArguments
 from .training.command.arguments.embed import EmbedArguments
 from .training.command.arguments.evaluate import EvaluateArguments
 from .training.command.arguments.finetune import FinetuneArguments
+from .training.command.arguments.inspect import InspectArguments
 from .training.command.arguments.pretrain import PretrainArguments
 from .training.command.arguments.push import PushArguments
 from .training.command.running import run_command
 
 CLASSES = (
-    PretrainArguments, FinetuneArguments, EvaluateArguments, EmbedArguments, PushArguments, CardArguments,
-    ConfigArguments,
+    InspectArguments, PretrainArguments, FinetuneArguments, EvaluateArguments, EmbedArguments, PushArguments,
+    CardArguments, ConfigArguments,
 )  # fmt: skip
 VERBS = {arguments.verb: arguments for arguments in CLASSES}
-ELSEWHERE = {"config": "command.config_fields"}  # verbs that no script of their name does
+ELSEWHERE = {"config": "command.config_fields", "inspect": "inspect_data"}  # verbs that no script of their name does
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     verb = words[0] if words else "--help"
     if verb in ("-h", "--help"):
         lines = [f"  {name:<10}{arguments.__doc__}" for name, arguments in VERBS.items()]
-        print("usage: pretune VERB [RECIPE, MODEL, RUN_DIR or FAMILY] [--name value ...]\n\nverbs:")
+        print("usage: pretune VERB [DATASET, RECIPE, MODEL, RUN_DIR or FAMILY] [--name value ...]\n\nverbs:")
         print("\n".join(lines))
         print("\n'pretune VERB --help' lists the arguments; 'pretune --version' the version.")
     elif verb == "--version":

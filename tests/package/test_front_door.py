@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = "torch|transformers|datasets|accelerate|sklearn|matplotlib|numpy|huggingface_hub"
 
 
-VERBS = ("pretrain", "finetune", "evaluate", "embed", "push", "card", "config")
+VERBS = ("inspect", "pretrain", "finetune", "evaluate", "embed", "push", "card", "config")
 LIGHT = (
     [], ["--help"], ["--version"], ["config"], ["pretrain", "no-recipe"], ["pretrain", "--learning_rat", "1"],
     ["pretrain", "mnist_conv", "--help"], *([verb, "--help"] for verb in VERBS),
@@ -49,7 +49,8 @@ def test_every_public_name_is_listed_and_documented():
         "MaskedImageModelForImageClassification",
         "JointEmbeddingConfig", "JointEmbeddingForImageClassification", "JointEmbeddingModel",
         "AutoencoderConfig", "AutoencoderForImageClassification", "AutoencoderImageProcessor", "AutoencoderModel",
-        "InputError", "Interrupted", "PushFailed", "__version__", "embed", "evaluate", "finetune", "pretrain", "push",
+        "InputError", "Interrupted", "PushFailed", "__version__", "embed", "evaluate", "finetune", "inspect",
+        "pretrain", "push",
     }  # fmt: skip
     for name in pretune.__all__:
         assert name == "__version__" or getattr(pretune, name).__doc__

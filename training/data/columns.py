@@ -118,13 +118,16 @@ def _raw_labels(raw: RawSplit, dataset: str, wanted: str | None) -> RawLabels | 
     return RawLabels(listed, names_of(features[column]), column)
 
 
-def groups_of_split(raw: RawSplit, column: str | None, name: str) -> np.ndarray | None:
+def groups_of_split(raw: RawSplit, column: str | None, name: str, needed: bool = True) -> np.ndarray | None:
     """(N,) strings, what each sample belongs to, by the column or array of that name; see `read_groups`.
+
+    None where no column is named, or where there is none and it is not `needed`, as of a test split without a table.
 
     Raises:
         InputError: there is no such column.
     """
-    if column is None:
+    there = raw.groups is not None if raw.rows is None else column in raw.rows.features
+    if column is None or not (there or needed):
         return None
     if raw.rows is None:
         if raw.groups is None or len(raw.groups) != len(raw):

@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..files.split_names import find_split, named_split
 from ..modalities.modality import Modality, Preprocessing, Read, Reader
 from ..sources.dataset import raw_splits
-from ..sources.found import RawSplit
+from ..sources.found import Found, RawSplit
 from .columns import groups_of_split, labels_of_splits
 from .holding_out import hold_out
 from .labels import Labels
@@ -65,10 +65,10 @@ def load_data(
     if need_labels and labels[own] is None:
         raise InputError(f"{args.dataset} [{own}] has no labels, and they are needed. Pass --label_column.")
     reader = modality.reader(wanted or {}, args, preprocessing)
-    train, facts = _read_split(splits[own], own, args, modality, reader, labels[own])
+    train, facts = _read_split(splits[own], own, args, modality, reader, labels[own], own)
     chosen = _with_labels(judging, labels, own) if args.eval_split is None else next(iter(judging), None)
     if chosen is not None:
-        evaluation, more = _read_split(splits[chosen], chosen, args, modality, reader, labels[chosen])
+        evaluation, more = _read_split(splits[chosen], chosen, args, modality, reader, labels[chosen], own)
         logger.info("%s", block(found, args.dataset, [train, evaluation], [*facts, *more]))
         return train, evaluation
     logger.info("%s", block(found, args.dataset, [train], facts))
@@ -118,17 +118,40 @@ def load_split(
         used = [found.splits[name] for name in dict.fromkeys((own or split, split))]
         labels = labels_of_splits(used, args.dataset, args.label_column)[-1]
     reader = modality.reader({}, args, preprocessing)
-    data, facts = _read_split(found.splits[split], split, args, modality, reader, labels)
+    data, facts = _read_split(found.splits[split], split, args, modality, reader, labels, split)
     logger.info("%s", block(found, args.dataset, [data], facts))
     return data
 
 
+def load_every_split(found: Found, args: DataArguments, modality: Modality) -> tuple[dict[str, Samples], list[str]]:
+    """All splits of a dataset, the training split (else the first one) first, nothing held out.
+
+    Args:
+        found: the dataset, as `raw_splits` finds it.
+        args, modality: see `load_data`.
+
+    Returns:
+        (the splits by name, what the reader says of sizes and kinds). Labels that cannot be read are a warning.
+
+    Raises:
+        InputError: no samples, shapes or values that do not fit.
+    """
+    own = find_split(found.splits, args.train_split) or next(iter(found.splits))
+    names = [own, *(name for name in found.splits if name != own)]
+    labels = labels_of_splits([found.splits[name] for name in names], args.dataset, args.label_column)
+    reader, read, told = modality.reader({}, args, None), {}, []
+    for name, of_split in zip(names, labels, strict=True):
+        read[name], facts = _read_split(found.splits[name], name, args, modality, reader, of_split, own)
+        told += facts
+    return read, told
+
+
 def _read_split(
-    raw: RawSplit, split: str, args: DataArguments, modality: Modality, reader: Reader, labels: Labels | None
+    raw: RawSplit, split: str, args: DataArguments, modality: Modality, reader: Reader, labels: Labels | None, own: str
 ) -> tuple[Samples, Sequence[str]]:
-    """A raw split, decoded, and what is to be said of how that was done."""
+    """A raw split, decoded, and what is to be said of how that was done; another than `own` may lack the groups."""
     name, words = f"{args.dataset} [{split}]", modality.words
-    groups = groups_of_split(raw, args.group_column, name)
+    groups = groups_of_split(raw, args.group_column, name, needed=split == own)
     if raw.values is not None:
         read = reader.from_arrays(raw.values, name)
         return _samples(read, raw, modality, labels, groups, name, 0), read.facts
@@ -154,5 +177,5 @@ def _samples(
     return Samples(
         modality, read.values, values, names, name, read.fingerprint, skipped, read.rows,
         settings=read.settings, form=read.form, again=read.again, files=raw.files, problem_type=kind, groups=groups,
-        content=read.content,
+        content=read.content, traits=read.traits, damaged=read.damaged,
     )  # fmt: skip

@@ -38,6 +38,26 @@ def nearly_in(modality: Modality, values: np.ndarray, others: np.ndarray) -> np.
     return found
 
 
+def nearly_twice(modality: Modality, values: np.ndarray) -> np.ndarray:
+    """(N, ...) stored rows, no two equal -> (N,) bool: which are nearly an earlier one; compared as by `nearly_in`."""
+    found = np.zeros(len(values), dtype=bool)
+    if modality.near_hash is None or len(values) < 2:
+        return found
+    rows = np.arange(0, len(values), -(-(len(values) ** 2) // (2 * PAIRS)))
+    hashes = modality.near_hash(values)
+    if hashes is None:
+        return found
+    for start in range(0, len(rows), 64):
+        part = rows[start : start + 64]
+        apart = np.bitwise_count(hashes[part, None] ^ hashes[None, : part[-1] + 1])  # (n, M)
+        apart[np.arange(part[-1] + 1) >= part[:, None]] = 64
+        nearest = apart.argmin(1)
+        close = apart[np.arange(len(part)), nearest] <= BITS
+        if close.any():
+            found[part[close]] = _alike(modality.raw(values[part[close]]), modality.raw(values[nearest[close]]))
+    return found
+
+
 def _alike(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(n, D) twice -> (n,) bool: by their correlation; constant rows are like none."""
     a, b = (part.reshape(len(part), -1).astype(np.float64) for part in (first, second))

@@ -16,7 +16,7 @@ from .same_samples import also_in, nearly_in
 from .seen import Seen
 
 logger = logging.getLogger(__name__)
-ALONE = "\0"  # what the name of a group begins with that is one sample without a group
+ALONE = "\1"  # what the name of a group begins with that is one sample without a group; numpy drops a "\0" at an end
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Samples:
         fingerprint: changes whenever the samples do.
         skipped: damaged samples left out.
         rows: (N,) where each sample stands in its split; None: one after another from 0.
-        settings, form, again: see `Read`.
+        settings, form, again, traits, damaged: see `Read`; the last two are of the whole split.
         files: names of the files of the whole split's samples, to be read by `rows`; None where there are none.
         problem_type: what the labels are, in transformers' words; by their shape unless given.
         groups: (N,) strings, what each sample belongs to (patient, speaker), or None.
@@ -56,6 +56,8 @@ class Samples:
     groups: np.ndarray | None = None
     content: np.ndarray | None = None
     held_out: bool = False
+    traits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    damaged: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self):
         if self.labels is not None and self.problem_type is None:

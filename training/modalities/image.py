@@ -22,6 +22,7 @@ from .modality import Changes, Inputs, Modality, Words
 logger = logging.getLogger(__name__)
 DENSE = (f"{PREFIX}autoencoder", f"{PREFIX}bigan")  # families that see an image as a list of numbers
 PHOTOGRAPH = 64  # pixels a side, from which that is worth a warning
+TINY = 16  # pixels a side, below which convolutions have little to do
 MOST_WEIGHTS = 50_000_000  # of the first and last layer together: 200 MB, 800 MB while training
 
 
@@ -76,6 +77,16 @@ def advise(config: Any) -> None:
             f"smaller --config.image_size."
         )
     logger.warning("warning: %s: for photographs take --model_type conv_autoencoder", told)
+
+
+def first_run(shape: tuple[int, ...], samples: int) -> dict[str, Any]:
+    """A small dense network for tiny images, else the recipe for photographs, sized for these (C, H, W)."""
+    channels, size, _ = shape
+    if size < TINY:
+        return {"model_type": "autoencoder"}
+    hidden = next(side for side in range(max(1, size // 8), 0, -1) if size % side == 0)
+    config = {"image_size": size, "num_channels": channels, "mask_patch_size": hidden}
+    return {"recipe": "photos", "config": config, "max_steps": max(200, 5 * samples // 64)}  # five times each
 
 
 def describe(config: Any) -> str:
@@ -143,4 +154,5 @@ IMAGE = Modality(
     cell=cell_of,
     digest=image_digests,
     near_hash=difference_hashes,
+    first_run=first_run,
 )

@@ -60,6 +60,8 @@ class Read:
             plain ones, which `Preprocessing.fitted` takes.
         content: (N,) `Modality.digest` of the samples as they were before they were brought to one shape; None where
             the stored rows are as they were.
+        traits: what the samples were like before, counted: {"sizes": {"480x640": 12}}, most frequent first.
+        damaged: {row of the split: why}, of those that the reader could not take.
     """
 
     values: np.ndarray
@@ -70,6 +72,8 @@ class Read:
     form: str = PLAIN
     again: Callable[["Preprocessing"], np.ndarray] | None = None
     content: np.ndarray | None = None
+    traits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    damaged: Mapping[int, str] = field(default_factory=dict)
 
 
 class Reader(Protocol):
@@ -176,6 +180,8 @@ class Modality:
             held out follows from it.
         near_hash: stored rows -> (N,) uint64, in few bits another for samples that look or sound the same; None where
             there is none, for this kind or these rows.
+        first_run: (shape of a stored row, samples) -> arguments of `pretrain` for a first run on data of one's own,
+            `recipe` and `config` among them; what is left out is the family's default.
     """
 
     name: str
@@ -206,6 +212,7 @@ class Modality:
     near_hash: Callable[[np.ndarray], np.ndarray | None] | None = None
     floors: Mapping[str, Callable[[], Embedder]] = field(default_factory=dict)
     floor_fits: Callable[[str, np.ndarray], bool] = lambda name, values: True
+    first_run: Callable[[tuple[int, ...], int], Mapping[str, Any]] | None = None
 
     def record(self) -> dict[str, Any]:
         """What run.json keeps of it, for the card."""

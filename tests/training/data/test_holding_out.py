@@ -108,6 +108,14 @@ def test_a_group_stays_where_it_is_when_samples_are_added_and_its_size_does_not_
     assert 0.1 < np.mean(shares) < 0.4
 
 
+def test_a_groups_name_decides_and_not_which_of_its_samples_are_there():
+    named = np.arange(10, 200)  # the first ten are of no group, and go by their content
+    _, whole = hold_out(samples(IMAGES[named], groups=PATIENTS[named]))
+    for part in (named[::2], named[1::2]):
+        _, half = hold_out(samples(IMAGES[part], groups=PATIENTS[part]))
+        assert set(half.groups) == set(whole.groups) & set(PATIENTS[part])
+
+
 def test_equal_samples_bind_their_groups_together():
     groups = np.asarray([f"q{k % 50}" for k in range(200)])
     values = IMAGES.copy()

@@ -54,7 +54,8 @@ class ImageReader:
         again = None if plan.plain else _remembering(lambda other: self._for(other).from_arrays(values, name).values)
         fingerprint = hashlib.sha256(stored).hexdigest()[:16]
         content = None if plan.plain else image_digests(values)
-        return Read(stored, np.arange(len(stored)), fingerprint, facts, plan.settings, plan.form, again, content)
+        rows, traits = np.arange(len(stored)), survey.traits()
+        return Read(stored, rows, fingerprint, facts, plan.settings, plan.form, again, content, traits)
 
     def from_column(self, rows: Any, column: str, name: str) -> Read:
         """A column of files; what is stored is mapped from the cache, which the first call fills."""
@@ -78,7 +79,10 @@ class ImageReader:
         kept = np.asarray(found["rows"]) if found["rows"] is not None else np.arange(len(stored))
         content = None if plan.plain else np.asarray(found["content"], dtype=np.uint64)
         again = None if plan.plain else again
-        return Read(stored, kept, found["fingerprint"], facts, plan.settings, plan.form, again, content)
+        return Read(
+            stored, kept, found["fingerprint"], facts, plan.settings, plan.form, again, content, survey.traits(),
+            survey.bad,
+        )  # fmt: skip
 
     def _for(self, preprocessing: Preprocessing) -> "ImageReader":
         """One that reads the same for another model."""

@@ -89,12 +89,24 @@ class Survey:
         sizes = f"{height}x{width} pixels (height x width)"
         if rest:
             shorts, longs = [min(shape) for shape in self.shapes], [max(shape) for shape in self.shapes]
-            share = f"{self.shapes[height, width]} of {len(self)}"
-            sizes = f"{sizes} for {share}, {rest} other sizes with sides from {min(shorts)} to {max(longs)}"
+            share, others = f"{self.shapes[height, width]} of {len(self)}", f"{rest} other size{'s' * (rest > 1)}"
+            sizes = f"{sizes} for {share}, {others} with sides from {min(shorts)} to {max(longs)}"
         kinds = ", ".join(
             f"{kind} ({count})" if len(self.kinds) > 1 else kind for kind, count in self.kinds.most_common(6)
         )
-        return f"{sizes}; {', '.join(kinds)}"
+        return f"{sizes}; {kinds}"
+
+    def traits(self) -> dict[str, dict[str, int]]:
+        """Its counts under the names that people read, the most frequent first."""
+        found = {
+            "sizes (height x width)": {f"{h}x{w}": count for (h, w), count in self.shapes.most_common()},
+            "modes": dict(self.kinds.most_common()),
+            "more": {
+                "more than 8 bits": self.wide, "transparency": self.alpha, "several pages or frames": len(self.frames),
+            },
+        }  # fmt: skip
+        found["more"] = {name: count for name, count in found["more"].items() if count}
+        return {name: counts for name, counts in found.items() if counts}
 
     def write(self, path: Path) -> None:
         """Keep it as JSON."""

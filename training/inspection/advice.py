@@ -1,0 +1,108 @@
+"""The command that a first run on a dataset would be, measured here, and those that may follow."""
+
+import dataclasses
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from ...modeling.families import FAMILIES
+from ..command.arguments.data import DataArguments
+from ..command.arguments.pretrain import PretrainArguments
+from ..command.parsing import build_arguments
+from ..command.recipes import command_of, recipe_names
+from ..data.labels import REAL
+from ..data.samples import Samples
+from ..errors import InputError, one_line
+from .trial import Trial, measured
+
+LONGEST = 2 * 3600.0  # seconds that a first run should take at most
+OF_LABELS = ("label_column", "group_column", "input_column", "train_split")  # what later verbs need too
+QUICK = ("linear", "untrained_linear", "raw_knn", "raw_linear", "pca_knn", "pca_linear")  # of no trained networks
+FEWEST = 200  # steps, below which a run learns nothing to speak of
+
+
+@dataclasses.dataclass(frozen=True)
+class Advice:
+    """What to do first with a dataset.
+
+    Args:
+        command: of a first run.
+        trial: what it takes; None where no network could be tried.
+        notes: what to know of it.
+        following: commands for afterwards.
+    """
+
+    command: str
+    trial: Trial | None
+    notes: list[str]
+    following: list[str]
+
+
+def advice_for(args: DataArguments, data: Samples, damaged: bool) -> Advice:
+    """The modality's first run on training samples, cut to a bearable time.
+
+    Args:
+        args: what the user said of the dataset; the command says it again.
+        data: the training split.
+        damaged: samples had to be left out.
+    """
+    first = _first_run(data)
+    recipe, given = first.pop("recipe", None), _of_the_data(args, damaged)
+    given |= {"output_dir": _new_folder(args.dataset), **first}
+    wanted = build_arguments(PretrainArguments, recipe, given)
+    trial, notes = None, []
+    try:
+        trial = measured(wanted, data)
+    except InputError as error:
+        notes.append(f"it was not tried: {one_line(error)}")
+    if trial is not None and trial.seconds > LONGEST:
+        whole = trial
+        possible = max(FEWEST, int(LONGEST / trial.seconds_a_step))
+        trial = dataclasses.replace(trial, total_steps=min(possible, whole.total_steps))
+        notes.append(f"cut to what is bearable: all {whole.total_steps:,} steps take {duration(whole.seconds)}")
+        wanted = dataclasses.replace(wanted, max_steps=trial.total_steps)
+    return Advice(command_of("pretrain", wanted), trial, notes, _following(args, data, wanted.output_dir, recipe))
+
+
+def _first_run(data: Samples) -> dict[str, Any]:
+    """As the modality says, else its first family with all that is default."""
+    if data.modality.first_run is not None:
+        return dict(data.modality.first_run(data.values.shape[1:], len(data)))
+    return {"model_type": next(name for name, family in FAMILIES.items() if family.modality == data.modality.name)}
+
+
+def _of_the_data(args: DataArguments, damaged: bool) -> dict[str, Any]:
+    """What the user said of the dataset, for another verb."""
+    names = [f.name for f in dataclasses.fields(DataArguments)]
+    return {**{name: getattr(args, name) for name in names}, "skip_damaged": damaged}
+
+
+def _new_folder(dataset: str) -> str:
+    """runs/NAME, with a number where that is taken."""
+    name = re.sub(r"[^\w.-]+", "_", Path(dataset).name).strip("._") or "first"
+    name = name.partition(".")[0] or "first"
+    folders = (Path("runs", name if number == 1 else f"{name}_{number}") for number in range(1, 1000))
+    return next(str(folder) for folder in folders if not folder.exists())
+
+
+def _following(args: DataArguments, data: Samples, folder: str, recipe: str | None) -> list[str]:
+    """Measuring by quick methods and fine-tuning, where there are labels."""
+    if data.labels is None:
+        return []
+    base = DataArguments(dataset=args.dataset)
+    given = {name: getattr(args, name) for name in OF_LABELS if getattr(args, name) != getattr(base, name)}
+    pairs = {"dataset": str(args.dataset), **given}.items()
+    rest = shlex.join([word for name, value in pairs for word in (f"--{name}", value)])
+    own = f" {recipe}_finetune" if f"{recipe}_finetune" in recipe_names("finetune") else ""
+    found = [f"pretune finetune{own} --model {folder} {rest} --output_dir {folder}_classifier"]
+    if data.problem_type == REAL:
+        return found
+    return [f"pretune evaluate --model {folder} {rest} --methods {' '.join(QUICK)}", *found]
+
+
+def duration(seconds: float) -> str:
+    """A time for people."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
