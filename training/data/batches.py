@@ -14,7 +14,7 @@ AHEAD_BYTES = 4 << 20  # of samples gathered at once: small against any model, l
 
 
 def spread(count: int, most: int) -> np.ndarray:
-    """(n,) numbers of `count` rows, evenly spread, at most `most`: the first rows may all be of one class."""
+    """(N,) numbers of `count` rows, evenly spread, at most `most`: the first rows may all be of one class."""
     return np.arange(min(count, most)) * max(count, 1) // max(min(count, most), 1)
 
 
