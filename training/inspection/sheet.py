@@ -10,7 +10,7 @@ SHOWN, COLUMNS = 48, 12
 
 
 def sheet_rows(data: Samples) -> np.ndarray:
-    """(n,) rows of samples of all classes in turn, where a sample has one; else spread over the split."""
+    """(N,) rows of samples of all classes in turn, where a sample has one; else spread over the split."""
     if data.problem_type != SINGLE:
         return spread(len(data), SHOWN)
     classes = [np.flatnonzero(data.labels == number) for number in np.unique(data.labels)]  # -1: the unlabelled ones
@@ -20,7 +20,7 @@ def sheet_rows(data: Samples) -> np.ndarray:
 
 
 def captions(data: Samples, rows: np.ndarray) -> list[str]:
-    """What stands above each of these samples: its labels, else its file, else its row."""
+    """What stands above each of the samples at `rows` (N,): its labels, else its file, else its row."""
     labelled, found = data.labelled, []
     for row in rows:
         if data.labels is not None and not labelled[row]:

@@ -107,7 +107,7 @@ class PretrainingWatch:
         return line
 
     def encode(self, columns: Columns, rows: np.ndarray) -> np.ndarray:
-        """The embeddings (n, D) of the samples at `rows` (n,)."""
+        """The embeddings (N, D) of the samples at `rows` (N,)."""
         name = self.modality.input_name
         with evaluating(self.this.model):
             parts = [self.this.model.encode(b[name]).float().cpu().numpy() for b in columns.at(rows, self.eval_size)]

@@ -12,6 +12,17 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 from ....configuration.backbones import POOLED_NORMS, as_map, pooler_options, untrained
 
 
+def bears_channels_last(network: nn.Module) -> bool:
+    """Whether its convolutions may see (B, C, H, W) maps with the channels last in memory.
+
+    On a CPU the backward pass of one without extent (1 x 1), with a stride, on 2 to 7 channels (the shortcut of a
+    ResNet whose first stage is that narrow) writes beyond its memory in this order: torch 2.13 with oneDNN ends in
+    "double free" or "corrupted size", or worse, goes on.
+    """
+    convolutions = (module for module in network.modules() if isinstance(module, nn.Conv2d))
+    return not any(c.kernel_size == (1, 1) and c.stride != (1, 1) and 1 < c.in_channels < 8 for c in convolutions)
+
+
 class OverBackbone:
     """Pixels into `encoder`, a network of transformers, and its weights from and to plain checkpoints.
 
@@ -45,8 +56,8 @@ class OverBackbone:
         if inside != normalised.shape[-1]:
             normalised = F.interpolate(normalised, size=(inside, inside), mode="bilinear", align_corners=False)
         # convolutions of few channels train up to half as fast again in this order on a CPU, and gain on a GPU too
-        features = self.encoder(normalised.contiguous(memory_format=torch.channels_last))[0]
-        return as_map(features, self.encoder.config)
+        order = torch.channels_last if bears_channels_last(self.encoder) else torch.contiguous_format
+        return as_map(self.encoder(normalised.contiguous(memory_format=order))[0], self.encoder.config)
 
     def pool(self, features: torch.Tensor) -> torch.Tensor:
         """(B, D, h, w) -> (B, D): the mean over positions, and the norm that some backbones have after it."""
