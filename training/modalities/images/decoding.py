@@ -1,6 +1,5 @@
 """Pictures of any kind -> stored rows (N, C, H, W): looked over, decoded once by one function, cached on disk."""
 
-import contextlib
 import functools
 import hashlib
 import json
@@ -16,12 +15,13 @@ from numpy.lib.format import open_memmap
 from ....modeling.processors.opening import Picture, Refused, is_wide, open_picture
 from ...command.arguments.data import DataArguments
 from ...errors import InputError, one_line
-from ..cache import cache_folder
+from ..cache import cached_path, remembered, whole_file
+from ..file_cells import Cell, cells_of
 from ..modality import Preprocessing, Read
 from . import arrays as image_arrays
 from .digests import image_digests, picture_digest
 from .plan import Plan, Planner
-from .survey import UNREADABLE, Cell, Survey, cells_of, require, survey_of
+from .survey import UNREADABLE, Survey, require, survey_of
 from .values import Extent, extent_of, warn_of_cut, warn_of_stored
 
 CACHE_VERSION = 3
@@ -51,7 +51,7 @@ class ImageReader:
         stored = np.ascontiguousarray(stored)
         warn_of_stored(stored, name)
         warn_of_cut(image_arrays.outside(values, plan.reading.value_range), plan.reading.value_range, name)
-        again = None if plan.plain else _remembering(lambda other: self._for(other).from_arrays(values, name).values)
+        again = None if plan.plain else remembered(lambda other: self._for(other).from_arrays(values, name).values)
         fingerprint = hashlib.sha256(stored).hexdigest()[:16]
         content = None if plan.plain else image_digests(values)
         rows, traits = np.arange(len(stored)), survey.traits()
@@ -66,16 +66,16 @@ class ImageReader:
         wide = functools.partial(self._extent, rows, column, survey, name)
         plan, facts = self.planner.plan(survey, wide, name)
         key = [self._identity(rows, column), plan.key, self.args.skip_damaged, self.args.frames]
-        path = _cached(key, ".npy")
+        path = cached_path(key, ".npy")
         if not path.is_file():
-            with _whole(path) as part:
+            with whole_file(path) as part:
                 found = self._fill(rows, column, name, survey, plan, part)
                 path.with_suffix(".json").write_text(json.dumps(found))
         found = json.loads(path.with_suffix(".json").read_text())
         stored = np.load(path, mmap_mode="c")
         warn_of_stored(stored, name)
         warn_of_cut(found["cut"], plan.reading.value_range, name)
-        again = _remembering(lambda other: self._for(other).from_column(rows, column, name).values)
+        again = remembered(lambda other: self._for(other).from_column(rows, column, name).values)
         kept = np.asarray(found["rows"]) if found["rows"] is not None else np.arange(len(stored))
         content = None if plan.plain else np.asarray(found["content"], dtype=np.uint64)
         again = None if plan.plain else again
@@ -92,9 +92,9 @@ class ImageReader:
         return [rows._fingerprint, column, len(rows), CACHE_VERSION]
 
     def _survey(self, rows: Any, column: str, name: str) -> Survey:
-        path = _cached(["survey", *self._identity(rows, column)], ".json")
+        path = cached_path(["survey", *self._identity(rows, column)], ".json")
         if not path.is_file():
-            with _whole(path) as part:
+            with whole_file(path) as part:
                 survey_of(cells_of(rows, column)).write(part)
         survey = Survey.read(path)
         if survey.bad and not self.args.skip_damaged:
@@ -161,18 +161,6 @@ class ImageReader:
             raise _bad(cell, name, one_line(error), damaged=False) from None
 
 
-def _remembering(read: Callable[[Preprocessing], np.ndarray]) -> Callable[[Preprocessing], np.ndarray]:
-    """`read`, once for each way of preprocessing."""
-    known: dict[str, np.ndarray] = {}
-
-    def again(preprocessing: Preprocessing) -> np.ndarray:
-        if preprocessing.key not in known:
-            known[preprocessing.key] = read(preprocessing)
-        return known[preprocessing.key]
-
-    return again
-
-
 def _opened(cell: Cell, frame: int, name: str, skip: bool) -> Picture | None:
     """The picture in one cell, decoded; None if it is damaged and may be left out."""
     try:
@@ -207,19 +195,3 @@ def _in_order(one: Callable[[Any], tuple], jobs: Iterable[Any], threads: int) ->
                 yield waiting.pop(0).result()
         for future in waiting:
             yield future.result()
-
-
-def _cached(key: list[Any], ending: str) -> Path:
-    return cache_folder() / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}{ending}"
-
-
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A file to write that takes the place of `path` at the end, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,24 +11,10 @@ import numpy as np
 
 from ....modeling.processors.opening import Header, Refused, header_of
 from ...errors import one_line
+from ..file_cells import Cell
 
 # What PIL and its plugins raise at files that are cut off or no pictures.
 UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, IndexError, EOFError)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell of a column.
-
-    Args:
-        row: where it stands.
-        source: a path, or the bytes of a file; None if there is nothing.
-        where: what an error calls it.
-    """
-
-    row: int
-    source: str | bytes | None
-    where: str
 
 
 @dataclass
@@ -145,23 +131,3 @@ def require(cell: Cell) -> str | bytes:
     if cell.source is None:
         raise ValueError("there is no image")
     return cell.source
-
-
-def cells_of(rows: Any, column: str, at_once: int = 1024) -> Iterator[Cell]:
-    """The cells of a column of type Image(decode=False), in order."""
-    row = 0
-    for batch in rows.with_format("arrow").iter(at_once):
-        for cell in batch[column].to_pylist():
-            path, content = (cell or {}).get("path"), (cell or {}).get("bytes")
-            source = path if content is None else content
-            if content is None and path and "::" in path:  # inside an archive, as `datasets` names it
-                source = _inside_archive(path)
-            yield Cell(row, source or None, path or f"row {row}")
-            row += 1
-
-
-def _inside_archive(path: str) -> bytes:
-    from datasets.utils.file_utils import xopen
-
-    with xopen(path, "rb") as file:
-        return file.read()

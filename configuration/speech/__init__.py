@@ -1,0 +1,1 @@
+"""Configs of the families for speech and other sound."""

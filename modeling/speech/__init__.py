@@ -1,0 +1,1 @@
+"""Networks for speech and other sound: one file a family."""

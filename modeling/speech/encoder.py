@@ -1,0 +1,115 @@
+"""The convolutional encoder of clips, and what all networks for speech share of weights and heads."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from ...configuration.speech.encoder import ClipEncoderConfig
+from ..conv_autoencoder import ResidualBlock, conv_norm
+from ..shared.classification import classification_loss
+from ..shared.layers import ACTIVATIONS
+from ..shared.loading import CompleteLoading
+from .windows import check_frames, over_windows
+
+
+class ClipEncoder(nn.Module):
+    """(B, T, M) frames -> (B, 2C): stages of convolutions, then mean and largest value of each of C channels."""
+
+    def __init__(self, config: ClipEncoderConfig):
+        super().__init__()
+        sizes = [1, *config.hidden_sizes]
+        kernels = [config.stem_kernel_size, *(3 for _ in config.strides[1:])]
+        self.stages = nn.Sequential(
+            *[
+                nn.Sequential(
+                    *conv_norm(config, sizes[k], sizes[k + 1], stride, kernels[k]),
+                    ACTIVATIONS[config.activation](),
+                    *[ResidualBlock(config, sizes[k + 1]) for _ in range(config.depths[k])],
+                )
+                for k, stride in enumerate(config.strides)
+            ]
+        )
+
+    def maps(self, frames: torch.Tensor) -> torch.Tensor:
+        """(B, T, M) -> (B, C, t, m)."""
+        x = frames[:, None]
+        for stage in self.stages:
+            x = stage(x.contiguous(memory_format=torch.channels_last))
+        return x
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """(B, T, M) -> (B, 2C)."""
+        maps = self.maps(frames)
+        return torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
+
+
+class StandardisedLinear(nn.Linear):
+    """A linear layer on embeddings (B, D) whose units have mean 0 and spread 1 over the batch, or, in eval mode, over
+    what was learnt from."""
+
+    def __init__(self, in_features: int, out_features: int):
+        super().__init__(in_features, out_features)
+        self.norm = nn.BatchNorm1d(in_features, affine=False)
+
+    def reset_parameters(self) -> None:
+        """Small weights, so that the first steps are not about undoing them."""
+        init.normal_(self.weight, std=0.1 * self.in_features**-0.5)
+        init.zeros_(self.bias)
+
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """(B, D) -> (B, L)."""
+        alone = self.training and len(embeddings) == 1  # one sample has no spread
+        return super().forward(embeddings if alone else self.norm(embeddings))
+
+
+class SpeechPreTrainedModel(CompleteLoading, PreTrainedModel):
+    """Weights and loading rules of all networks for speech."""
+
+    main_input_name = "input_features"
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Conv2d):
+            init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                init.zeros_(module.bias)
+        elif hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+
+
+class OnClips:
+    """`encode` of clips of any length, for a model that has `config` and `embed` (windows to embeddings)."""
+
+    def encode(
+        self, input_features: torch.FloatTensor, attention_mask: torch.Tensor | None = None
+    ) -> torch.FloatTensor:
+        """(B, T, M) frames in [-1, 1] -> (B, D) embedding; of a clip longer than a window the mean over windows.
+
+        Args:
+            input_features: of the model's feature extractor.
+            attention_mask: (B, T), 0 for frames behind a clip's end.
+
+        Raises:
+            ValueError: frames of another shape, or of integers.
+        """
+        check_frames(input_features, self.config)
+        return over_windows(self.embed, input_features, attention_mask, self.config.num_frames)
+
+
+def classify_clips(
+    base: Any,
+    classifier: nn.Module,
+    input_features: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    labels: torch.Tensor | None,
+) -> SequenceClassifierOutput:
+    """(B, T, M) frames -> `logits` (B, L) and, with labels, `loss`; see `shared.classification.classify`."""
+    logits, loss = classifier(base.encode(input_features, attention_mask)), None
+    if labels is not None:
+        loss = classification_loss(logits, labels, base.config.problem_type)
+        if base.config.reconstruction_weight > 0:
+            loss = loss + base.config.reconstruction_weight * base(input_features, attention_mask).loss
+    return SequenceClassifierOutput(loss=loss, logits=logits)
