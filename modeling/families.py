@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # for type checkers and editors, by way of `pretune`; at run 
     from ..configuration.conv_autoencoder import ConvAutoencoderConfig as ConvAutoencoderConfig
     from ..configuration.joint_embedding import JointEmbeddingConfig as JointEmbeddingConfig
     from ..configuration.masked_image_model import MaskedImageModelConfig as MaskedImageModelConfig
+    from ..configuration.speech.joint_embedding import SpeechJointEmbeddingConfig as SpeechJointEmbeddingConfig
     from .autoencoder import AutoencoderForImageClassification as AutoencoderForImageClassification
     from .autoencoder import AutoencoderModel as AutoencoderModel
     from .bigan import BiGANForImageClassification as BiGANForImageClassification
@@ -24,6 +25,11 @@ if TYPE_CHECKING:  # for type checkers and editors, by way of `pretune`; at run 
     from .masked_image_model import MaskedImageModel as MaskedImageModel
     from .masked_image_model import MaskedImageModelForImageClassification as MaskedImageModelForImageClassification
     from .processors.image import AutoencoderImageProcessor as AutoencoderImageProcessor
+    from .processors.speech import LogMelFeatureExtractor as LogMelFeatureExtractor
+    from .speech.joint_embedding import (
+        SpeechJointEmbeddingForAudioClassification as SpeechJointEmbeddingForAudioClassification,
+    )
+    from .speech.joint_embedding import SpeechJointEmbeddingModel as SpeechJointEmbeddingModel
 
 PACKAGE = __package__.rpartition(".")[0]
 PREFIX = "pretune_"  # of every `model_type`, so that none meets one of transformers
@@ -76,6 +82,8 @@ class Family:
         return self.config_path, self.model_path, self.classifier_path, self.processor_path
 
 
+SPEECH_PROCESSOR = f"{PACKAGE}.modeling.processors.speech.LogMelFeatureExtractor"
+SPEECH_CLASSES = ("AutoModelForAudioClassification", "AutoFeatureExtractor")
 IMAGE_PROCESSOR = f"{PACKAGE}.modeling.processors.image.AutoencoderImageProcessor"
 FAMILIES: dict[str, Family] = {  # by `model_type` without its prefix
     "autoencoder": Family(
@@ -119,6 +127,15 @@ FAMILIES: dict[str, Family] = {  # by `model_type` without its prefix
         f"{PACKAGE}.modeling.bigan.BiGANModel",
         f"{PACKAGE}.modeling.bigan.BiGANForImageClassification",
         IMAGE_PROCESSOR,
+    ),
+    "speech_joint_embedding": Family(
+        "joint embedding of speech: one embedding for a clip however it sounds, few minutes of a CPU",
+        "speech",
+        f"{PACKAGE}.configuration.speech.joint_embedding.SpeechJointEmbeddingConfig",
+        f"{PACKAGE}.modeling.speech.joint_embedding.SpeechJointEmbeddingModel",
+        f"{PACKAGE}.modeling.speech.joint_embedding.SpeechJointEmbeddingForAudioClassification",
+        SPEECH_PROCESSOR,
+        SPEECH_CLASSES,
     ),
 }
 

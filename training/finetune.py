@@ -20,6 +20,7 @@ from pretune.training.command.arguments.finetune import FinetuneArguments
 from pretune.training.command.parsing import build_arguments
 from pretune.training.command.running import run_command
 from pretune.training.data.batches import Batches, Columns
+from pretune.training.data.kinds import with_family_of_data
 from pretune.training.data.labels import REAL, SINGLE
 from pretune.training.data.loading import load_data
 from pretune.training.data.samples import Samples, missing_classes, overlap, split_off, subset
@@ -64,12 +65,14 @@ def finetune(recipe: str | Path | None = None, **arguments: Any) -> RunResult:
 
 def run(args: FinetuneArguments) -> RunResult:
     """`finetune` with arguments that are read already."""
+    args = with_family_of_data(args) if args.model is None else args
     with start_run("finetune", args, mirror_of(args)) as this:
         if args.model is not None and Path(args.model).resolve() == this.folder.resolve():
             raise InputError(f"output_dir is the folder of --model, {args.model}. Choose another --output_dir.")
 
         base = load_config(args.model, args.revision, of_transformers=True) if args.model is not None else None
         modality = MODALITIES[named_family(args.model_type).modality] if base is None else modality_of(base)
+        _check_augmentation(args, modality)
         fit = modality.preprocessing(args.model, args.revision, base, {}) if base is not None else None
         train_data, eval_data, validation = _labelled(args, modality, fit)
         config = base or new_config(args.model_type, args.config, train_data)
@@ -179,6 +182,16 @@ def _check_options(args: FinetuneArguments, data: Samples) -> None:
             raise InputError(
                 f"{name} is about classes, and the labels of {data.name} are real numbers. Leave it out, or pass "
                 f"another --label_column."
+            )
+
+
+def _check_augmentation(args: FinetuneArguments, modality: Modality) -> None:
+    """Raise InputError for a kind of change that there is none of for this kind of input."""
+    known = modality.changes.kinds
+    for kind in args.augmentation:
+        if kind not in known:
+            raise InputError(
+                f"augmentation {kind!r} is unknown for {modality.words.many}: expected some of {', '.join(known)}."
             )
 
 

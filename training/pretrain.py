@@ -21,6 +21,7 @@ from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.command.parsing import build_arguments
 from pretune.training.command.running import run_command
 from pretune.training.data.batches import Batches, Columns
+from pretune.training.data.kinds import with_family_of_data
 from pretune.training.data.loading import load_data
 from pretune.training.data.samples import Samples, overlap, subset
 from pretune.training.data.seen import seen_by, write_seen
@@ -59,6 +60,7 @@ def pretrain(recipe: str | Path | None = None, **arguments: Any) -> RunResult:
 
 def run(args: PretrainArguments) -> RunResult:
     """`pretrain` with arguments that are read already."""
+    args = with_family_of_data(args) if args.init_from is None else args
     with start_run("pretrain", args, mirror_of(args)) as this:
         base = load_config(args.init_from, args.revision) if args.init_from is not None else None
         family = named_family(args.model_type if base is None else base.model_type)
@@ -112,7 +114,7 @@ def _network(args: PretrainArguments, base: PreTrainedConfig | None, data: Sampl
         return load_to_go_on(args.init_from, args.revision, base, args.config)
     values = args.config
     if args.backbone is not None:
-        values = published_values(args.backbone, args.revision, {**data.modality.shape_of(data.values), **args.config})
+        values = published_values(args.backbone, args.revision, {**data.shape, **args.config})
     config = new_config(args.model_type, values, data)
     data.modality.advise(config)
     model = build_new(config, args.backbone, args.revision)

@@ -1,7 +1,6 @@
 """Joint embedding for speech: views of a clip get one embedding, and the classifier that its encoder becomes."""
 
 import torch
-from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.speech.joint_embedding import SpeechJointEmbeddingConfig
@@ -29,8 +28,8 @@ class SpeechJointEmbeddingModel(OnClips, JointEmbedding, SpeechJointEmbeddingPre
     """
 
     keeps = (
-        "The embedding keeps what two hearings of a clip have in common, at another speed, pitch and level and in other "
-        "noise: what is said more than who says it."
+        "The embedding keeps what two hearings of a clip have in common, at another speed, pitch and level and in "
+        "other noise: what is said more than who says it."
     )
 
     def __init__(self, config: SpeechJointEmbeddingConfig):

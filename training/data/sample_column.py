@@ -32,7 +32,7 @@ def with_sample_column(raw: RawSplit, args: DataArguments, modality: Modality, n
     features = raw.rows.features
     column = args.input_column
     if column is None:
-        column = find_column(features, None, modality.fits, "input", name) or _stored(features)
+        column = find_column(features, None, modality.fits, "input", name) or _stored(features, modality)
     else:
         find_column(features, column, modality.fits, "input", name)
     if column is None:
@@ -48,13 +48,12 @@ def with_sample_column(raw: RawSplit, args: DataArguments, modality: Modality, n
     return replace(raw, rows=rows, column=column, files=_names(rows, column))
 
 
-def _stored(features: Any) -> str | None:
+def _stored(features: Any, modality: Modality) -> str | None:
     """The only column of bytes; without one, the only one of text that is called as files are."""
     kinds = {name: getattr(feature, "dtype", "") for name, feature in features.items()}
     stored = [name for name, kind in kinds.items() if kind in ("binary", "large_binary")]
-    named = [
-        n for n, kind in kinds.items() if "string" in kind and n.lower() in ("image", "file_name", "file", "path")
-    ]
+    usual = (modality.array_name, "file_name", "file", "path")
+    named = [n for n, kind in kinds.items() if "string" in kind and n.lower() in usual]
     found = stored or named
     return found[0] if len(found) == 1 else None
 

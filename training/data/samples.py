@@ -90,6 +90,12 @@ class Samples:
         return digest.hexdigest()[:16]
 
     @property
+    def shape(self) -> dict[str, Any]:
+        """Fields of a new network's config that these samples decide, by themselves or by how they were read."""
+        read = {name: self.settings[name] for name in self.modality.shape_fields if name in self.settings}
+        return {**self.modality.shape_of(self.values), **read}
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What a run's record says of it."""
         facts = {"name": self.name, "samples": len(self), "fingerprint": self.fingerprint}

@@ -7,8 +7,9 @@ import transformers
 from ...modeling.families import family_of
 from .image import IMAGE
 from .modality import Modality
+from .speech import SPEECH
 
-MODALITIES: dict[str, Modality] = {"image": IMAGE}
+MODALITIES: dict[str, Modality] = {"image": IMAGE, "speech": SPEECH}
 
 
 def modality_of(config: Any) -> Modality | None:

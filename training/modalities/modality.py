@@ -147,6 +147,7 @@ class Modality:
         name: as families name it.
         words: for people.
         input_name: the models' argument.
+        other_inputs: what networks of transformers call theirs, where that is another word.
         array_name: the array of a .npz file that holds the samples.
         shape_fields: fields of a config that say what a model takes.
         shape_of: stored rows -> those fields of a new network's config.
@@ -212,7 +213,11 @@ class Modality:
     near_hash: Callable[[np.ndarray], np.ndarray | None] | None = None
     floors: Mapping[str, Callable[[], Embedder]] = field(default_factory=dict)
     floor_fits: Callable[[str, np.ndarray], bool] = lambda name, values: True
+<<<<<<< HEAD
     first_run: Callable[[tuple[int, ...], int], Mapping[str, Any]] | None = None
+=======
+    other_inputs: tuple[str, ...] = ()
+>>>>>>> d621414 (Speech wired: row, family, twins by the dataset's kind, tests of reading)
 
     def record(self) -> dict[str, Any]:
         """What run.json keeps of it, for the card."""

@@ -42,7 +42,7 @@ def named_family(model_type: str) -> Family:
 
 def new_config(model_type: str, values: Mapping[str, Any], data: Samples) -> PreTrainedConfig:
     """The config of a new network: `values`, with what it takes from the data unless given."""
-    return make_config(named_family(model_type).config, {**data.modality.shape_of(data.values), **values})
+    return make_config(named_family(model_type).config, {**data.shape, **values})
 
 
 def make_config(config_class: type, values: dict[str, Any]) -> PreTrainedConfig:

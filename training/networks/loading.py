@@ -131,7 +131,8 @@ def load_classifier(name: str, revision: str | None, config: PreTrainedConfig) -
     modality = modality_of(config)
     options = {"ignore_mismatched_sizes": True, "output_loading_info": True}
     model, info = load_quietly(auto_classifier(modality), name, revision, config, **options)
-    if modality.input_name not in inspect.signature(model.forward).parameters:  # ImageGPT takes numbers of colours
+    takes = inspect.signature(model.forward).parameters.keys()
+    if not takes & {modality.input_name, *modality.other_inputs}:  # ImageGPT takes numbers of colours
         raise InputError(
             f"model {name} takes {model.main_input_name}, expected one that takes {modality.input_name}. Use another."
         )

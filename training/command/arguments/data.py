@@ -84,7 +84,7 @@ class DataArguments:
     )
     frames: str = argument(
         "first",
-        "which pages or frames of a file are samples",
+        "which pages or frames of a file are samples; of sound the middle, or all windows, each half over the last",
         choices=("first", "all"),
         group="seldom needed",
     )

@@ -57,8 +57,10 @@ class FinetuneArguments(TrainingArguments):
     )
     augmentation: list[str] = argument(
         [],
-        "change training samples at random, some of\ncrop: shift by up to an eighth of the side\n"
-        "flip: left to right\naffine: rotate up to 30 degrees, shift, scale, shear\nelastic: bend smoothly",
+        "change training samples at random; of images some of\ncrop: shift by up to an eighth of the side\n"
+        "flip: left to right\naffine: rotate up to 30 degrees, shift, scale, shear\nelastic: bend smoothly\n"
+        "of sound some of\nwarp: speed, pitch, place\nmicrophone: its curve, and the level\n"
+        "noise: louder or softer\nmasks: spans of time and of bands are silent",
         group="fine-tuning",
     )
     label_smoothing: float = argument(0.0, "share of the target that is spread over all classes", group="fine-tuning")
@@ -117,9 +119,6 @@ class FinetuneArguments(TrainingArguments):
             self, label_smoothing=(0, 0.999), ema_decay=(0, 0.99999), confidence_threshold=(0, 1),
             validation_share=(0.01, 0.9), mixup_alpha=(0, 100), consistency_weight=(0, 1e9),
         )  # fmt: skip
-        for kind in self.augmentation:
-            if kind not in ("crop", "flip", "affine", "elastic"):
-                raise InputError(f"augmentation {kind!r} is unknown: expected some of crop, flip, affine, elastic.")
         for name in ("freeze_encoder", "freeze_batch_norm"):
             if getattr(self, name) and self.from_scratch:
                 raise InputError(

@@ -187,9 +187,7 @@ def _warn(found: Mapping[str, Any], name: str) -> None:
     cut = found["cut_off"]
     if cut:
         shown = "; ".join(f"{where}: {lacking:g} seconds are missing" for where, lacking in cut[:NAMED])
-        logger.warning(
-            "warning: %d files of %s are cut off, and what is there is used (%s)", len(cut), name, shown
-        )
+        logger.warning("warning: %d files of %s are cut off, and what is there is used (%s)", len(cut), name, shown)
     if found["silent"]:
         logger.warning("warning: %d of %d clips of %s are silent", found["silent"], len(found["rows"]), name)
 

@@ -45,7 +45,7 @@ class Survey:
     def window(self) -> float:
         """Seconds, to a tenth: as long as all but the longest hundredth, and at most `LONGEST`."""
         wanted = float(np.quantile(self.seconds, SHARE))
-        return min(max(np.ceil(wanted * 10) / 10, 0.1), LONGEST)
+        return min(max(float(np.ceil(wanted * 10)) / 10, 0.1), LONGEST)
 
     def in_words(self) -> str:
         """Lengths, rates and kinds, the usual ones first."""

@@ -1,0 +1,53 @@
+"""Which kind of samples a dataset holds, for a family that there is one of for each of several kinds."""
+
+import dataclasses
+import logging
+from typing import TypeVar
+
+from ...modeling.families import FAMILIES, PREFIX
+from ..command.arguments.training import TrainingArguments
+from ..errors import InputError
+from ..modalities.listing import MODALITIES
+from ..modalities.modality import Modality
+from ..sources.dataset import raw_splits
+from .columns import find_column
+
+logger = logging.getLogger(__name__)
+Arguments = TypeVar("Arguments", bound=TrainingArguments)
+
+
+def with_family_of_data(args: Arguments) -> Arguments:
+    """`args` with the twin of `model_type` that takes what the dataset holds: "conv_autoencoder" is for images, and of
+    a dataset of sound means "speech_conv_autoencoder".
+
+    Raises:
+        InputError: there is no such dataset.
+    """
+    name = args.model_type.removeprefix(PREFIX)
+    twins = {kind: twin for kind in MODALITIES if (twin := f"{kind}_{name}") in FAMILIES}
+    if name not in FAMILIES or not twins:
+        return args
+    own = MODALITIES[FAMILIES[name].modality]
+    if _holds(args, own):
+        return args
+    for kind, twin in twins.items():
+        if _holds(args, MODALITIES[kind]):
+            logger.info("the dataset holds %s: taking model_type %s", MODALITIES[kind].words.many, twin)
+            return dataclasses.replace(args, model_type=twin)
+    return args
+
+
+def _holds(args: TrainingArguments, modality: Modality) -> bool:
+    """Whether the dataset has samples of this kind, as far as can be seen before any is decoded."""
+    try:
+        found = raw_splits(args, modality)
+        for split in found.splits.values():
+            if split.rows is None or split.column is not None:
+                return True
+            features = split.rows.features
+            if find_column(features, args.input_column, modality.fits, "input", "dataset") is not None:
+                column = args.input_column
+                return column is None or modality.may_hold(features[column])
+    except InputError:
+        return False
+    return False

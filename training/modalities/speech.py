@@ -1,0 +1,81 @@
+"""Speech and other sound: int16 windows of samples, decoded from files of any kind; models take log-mel frames."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...modeling.processors.speech import TOP, frames_of
+from .clips import changes
+from .clips.files import ENDINGS, cell_of, feature, is_clip, may_hold_clips
+from .clips.pictures import draw_clips, draw_reconstructions
+from .clips.preprocessing import THEIRS, SpeechPreprocessing
+from .clips.reading import ClipReader
+from .modality import Changes, Inputs, Modality, Words
+
+
+def to_frames(stored: torch.Tensor) -> Inputs:
+    """Rows as a model takes them: (B, T, M) frames of ours, (B, 1, ...) of a network that is not."""
+    if stored.dtype == torch.int16:
+        return {THEIRS: stored.to(torch.float32) / TOP}
+    return {THEIRS: stored[:, 0]} if stored.shape[1] == 1 else {"input_features": stored}
+
+
+def raw_rows(values: np.ndarray) -> np.ndarray:
+    """(N, samples) int16 -> (N, D) float32, log-mel frames in a row."""
+    return frames_of(values, values.shape[1], 40).reshape(len(values), -1)
+
+
+def describe(config: Any) -> str:
+    """What a model takes, in words."""
+    rate, seconds = getattr(config, "sampling_rate", None), getattr(config, "window_seconds", None)
+    if seconds is None:
+        return "sound" + (f" of {rate} samples a second" if isinstance(rate, int) else "")
+    return f"{seconds:g} seconds of {rate} samples each, as {config.num_frames} frames of {config.num_mel_bins} bands"
+
+
+def say_nothing(config: Any) -> None:
+    """No network for speech needs advice."""
+
+
+ENCODER = """\
+import pretune.auto, soundfile
+from transformers import AutoFeatureExtractor, AutoModel
+
+model, extractor = (kind.from_pretrained(MODEL_ID) for kind in (AutoModel, AutoFeatureExtractor))
+clip, rate = soundfile.read("clip.wav")  # one channel; extractor.sampling_rate samples a second
+embedding = model.encode(**extractor(clip, sampling_rate=rate, return_tensors="pt"))"""
+CLASSIFIER = """\
+import pretune.auto, soundfile
+from transformers import pipeline
+
+classify = pipeline("audio-classification", model=MODEL_ID)
+clip, rate = soundfile.read("clip.wav")  # one channel; classify.feature_extractor.sampling_rate samples a second
+print(classify(clip))  # or, where ffmpeg is installed, any file: classify("clip.mp3")"""
+
+SPEECH = Modality(
+    name="speech",
+    words=Words("clip", "clips", "log-mel cell", "log-mel cells"),
+    input_name="input_features",
+    other_inputs=("input_values",),
+    array_name="audio",
+    shape_fields=("sampling_rate", "window_seconds"),
+    shape_of=lambda values: {},
+    fits=is_clip,
+    may_hold=may_hold_clips,
+    reader=ClipReader,
+    to_model=to_frames,
+    preprocessing=SpeechPreprocessing,
+    advise=say_nothing,
+    changes=Changes(changes.KINDS, changes.augment, changes.weaken, changes.strengthen, changes.mixup),
+    raw=raw_rows,
+    show=draw_reconstructions,
+    show_samples=draw_clips,
+    describe=describe,
+    auto_classes=("AutoModelForAudioClassification", "AutoFeatureExtractor"),
+    tasks={"encoder": "feature-extraction", "classifier": "audio-classification"},
+    example={"encoder": ENCODER, "classifier": CLASSIFIER},
+    endings=ENDINGS,
+    feature=feature,
+    cell=cell_of,
+)
