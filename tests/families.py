@@ -5,6 +5,8 @@ import torch
 import pretune.auto  # noqa: F401
 from pretune.modeling.families import FAMILIES, PREFIX
 
+TINY_CLIPS = {"sampling_rate": 2000, "window_seconds": 0.16, "num_mel_bins": 20}  # 17 frames of 20 bands
+
 # model_type -> arguments of a config that is built, trained and saved in a moment
 TINY_CONFIGS = {
     "pretune_autoencoder": {"image_size": 8, "hidden_sizes": [16, 8], "latent_size": 4},
@@ -19,6 +21,10 @@ TINY_CONFIGS = {
                             "intermediate_size": 16},
     },
     "pretune_bigan": {"image_size": 8, "hidden_sizes": [16, 8], "latent_size": 4, "discriminator_sizes": [16]},
+    "pretune_speech_joint_embedding": {
+        **TINY_CLIPS, "hidden_sizes": [8, 8], "strides": [2, 1], "depths": [1, 0], "projector_sizes": [16, 8],
+        "objective": "sigreg", "sigreg_weight": 0.3,
+    },
 }  # fmt: skip
 
 # model_type -> changes to that config after which no checkpoint of it fits
@@ -30,6 +36,7 @@ OTHER_SIZES = {
         "backbone_config": {"model_type": "vit", "hidden_size": 16, "num_attention_heads": 2}
     },
     "pretune_bigan": {"latent_size": 5},
+    "pretune_speech_joint_embedding": {"hidden_sizes": [8, 16]},
 }
 
 GAMES = ("pretune_bigan",)  # two sides play: their losses need not fall
@@ -37,7 +44,7 @@ GAMES = ("pretune_bigan",)  # two sides play: their losses need not fall
 DECODED = {"pretune_masked_image_model": lambda model, pixel_values: model.feature_map(pixel_values)}
 
 # The part that only pretraining needs, where it is no decoder
-PARTS = {"pretune_joint_embedding": "projector"}
+PARTS = {"pretune_joint_embedding": "projector", "pretune_speech_joint_embedding": "projector"}
 
 ROWS = {PREFIX + name: family for name, family in FAMILIES.items()}
 RECONSTRUCTING = [name for name, family in ROWS.items() if family.model.reconstructs]
@@ -52,6 +59,12 @@ def tiny_config(model_type: str, **changes):
 def tiny_inputs(model_type: str, count: int = 4):
     """What a tiny model takes, `count` samples, drawn by torch's default generator."""
     config = tiny_config(model_type)
+    if ROWS[model_type].modality == "speech":
+        tones = torch.zeros(count, 1, config.num_mel_bins)  # each clip has one, in bands of its own
+        for k in range(count):
+            tones[k, :, 5 * (k % 4) : 5 * (k % 4) + 3] = 1.5
+        clips = tones + 0.5 * torch.rand(count, config.num_frames, config.num_mel_bins)
+        return {"input_features": clips - 1}
     return {"pixel_values": torch.rand(count, config.num_channels, config.image_size, config.image_size)}
 
 

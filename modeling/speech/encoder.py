@@ -9,7 +9,7 @@ from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.speech.encoder import ClipEncoderConfig
-from ..conv_autoencoder import ResidualBlock, conv_norm
+from ..shared.images.conv_encoder import ResidualBlock, conv_norm
 from ..shared.classification import classification_loss
 from ..shared.layers import ACTIVATIONS
 from ..shared.loading import CompleteLoading

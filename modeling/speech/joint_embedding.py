@@ -7,7 +7,7 @@ from ...configuration.speech.joint_embedding import SpeechJointEmbeddingConfig
 from ..shared.classification import classifier_config
 from ..shared.joint_embedding import JointEmbedding, JointEmbeddingOutput, Projector
 from .encoder import ClipEncoder, OnClips, SpeechPreTrainedModel, StandardisedLinear, classify_clips
-from .views import STRONG, view
+from .views import STRONG, views
 from .windows import check_frames
 
 
@@ -63,8 +63,7 @@ class SpeechJointEmbeddingModel(OnClips, JointEmbedding, SpeechJointEmbeddingPre
 
     def views(self, input_features: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
         """(B, T, M) -> (V * B, t, M), the first view of each clip, then the second of each, and so on."""
-        length = self.config.view_frames
-        return torch.cat([view(input_features, length, STRONG, generator) for _ in range(self.config.num_views)])
+        return views(input_features, self.config.num_views, self.config.view_frames, STRONG, generator)
 
     def embed(self, frames: torch.Tensor) -> torch.Tensor:
         """(B, T, M) frames of one window or view -> (B, D)."""

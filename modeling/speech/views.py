@@ -45,18 +45,31 @@ STRONG = Strength()
 WEAK = Strength(0.1, 0.05, 0.6, 0.4, 0.12, 0.04, 0.14, (-0.84, 0.0), 0.0, 0.0)
 
 
-def view(frames: torch.Tensor, length: int, strength: Strength, generator: torch.Generator | None = None):
-    """One random view of each clip: (B, T, M) -> (B, length, M), both in [-1, 1] or a little above.
+def views(
+    frames: torch.Tensor, count: int, length: int, strength: Strength, generator: torch.Generator | None
+) -> torch.Tensor:
+    """Random views of each clip: (B, T, M) -> (count * B, length, M), the first view of each clip first.
+
+    Args:
+        frames: in [-1, 1].
+        generator: of one table of numbers, a row for each clip; None for the default one.
+    """
+    size, device = len(frames), frames.device
+    u = torch.rand((size, count, NUMBERS), generator=generator, device=device)
+    noise = torch.rand((size, count, length, frames.shape[2]), generator=generator, device=device)
+    return torch.cat([view(frames, strength, u[:, k], noise[:, k]) for k in range(count)])
+
+
+def view(frames: torch.Tensor, strength: Strength, u: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """One view of each clip: (B, T, M) -> (B, length, M), both in [-1, 1] or a little above.
 
     Speed, place, shift and pitch are one bilinear resampling; then microphone, level, noise and masks.
+
+    Args:
+        u: (B, NUMBERS) in [0, 1).
+        noise: (B, length, M) in [0, 1).
     """
-    count, _, bands = frames.shape
-
-    def uniform(*shape: int) -> torch.Tensor:
-        return torch.rand(shape, generator=generator, device=frames.device)
-
-    u, noise = uniform(count, NUMBERS), uniform(count, length, bands)
-    x = warped(frames.float() + 1, length, u[:, :4], strength)  # from here on 0 is silence
+    x = warped(frames.float() + 1, noise.shape[1], u[:, :4], strength)  # from here on 0 is silence
     x = through_microphone(x, u[:, 4:11], strength)
     x = with_noise(x, u[:, 11:13], noise, strength)
     x = masked(x, u[:, 13:17], u[:, 17:21], strength)
@@ -100,7 +113,7 @@ def through_microphone(x: torch.Tensor, u: torch.Tensor, strength: Strength) -> 
     """(B, T, M) whose sounding cells get a curve over the bands, and all the same level less.
 
     Args:
-        u: (B, 7): tilt, heights and phases of three waves... level last.
+        u: (B, 7) in [0, 1): tilt, phases of the three waves, two that are left over, level.
     """
     along = torch.linspace(-1, 1, x.shape[2], device=x.device)
     curve = along * (2 * u[:, :1] - 1) * strength.tilt  # (B, M)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
-from ....modeling.speech.views import STRONG, WEAK, Strength, view
+from ....modeling.speech.views import STRONG, WEAK, Strength, views
 from ..modality import Inputs
 from .preprocessing import THEIRS
 
@@ -60,7 +60,7 @@ def changed(inputs: Inputs, strength: Strength) -> Inputs:
     """Arguments of any network for sound, changed at random."""
     if THEIRS not in inputs:
         frames = inputs["input_features"]
-        return {**inputs, "input_features": view(frames, frames.shape[1], strength, None)}
+        return {**inputs, "input_features": views(frames, 1, frames.shape[1], strength, None)}
     values = inputs[THEIRS]
     return {**inputs, THEIRS: waves(values, strength) if values.dim() == 2 else hidden(values, strength)}
 
