@@ -38,11 +38,11 @@ def write(path, sound: np.ndarray, rate: int = 8000, kind: str = "wav 16 bit") -
 
 
 def save_digits(folder, count: int = 6, seconds: float = 0.4, rate: int = 8000) -> str:
-    """A folder with two classes of `count` clips each, that differ in their tones; returns its path."""
-    for label, name in enumerate(("high", "low")):
+    """A folder with two classes of `count` clips each, steady and beating tones; returns its path."""
+    for label, name in enumerate(("beat", "tone")):
         for k in range(count):
             t = np.arange(round(seconds * rate * (0.7 + 0.3 * k / count))) / rate
-            own = 0.3 * np.sin(2 * np.pi * (500 + 1500 * label + 20 * k) * t)
+            own = 0.3 * np.sin(2 * np.pi * (600 + 40 * k) * t) * (label or np.sin(2 * np.pi * 12 * t) > 0)
             noise = 0.01 * np.random.default_rng([label, k]).normal(size=len(t))
             write(folder / name / f"{k}.wav", own + noise, rate)
     return str(folder)

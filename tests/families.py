@@ -23,7 +23,7 @@ TINY_CONFIGS = {
     "pretune_bigan": {"image_size": 8, "hidden_sizes": [16, 8], "latent_size": 4, "discriminator_sizes": [16]},
     "pretune_speech_joint_embedding": {
         **TINY_CLIPS, "hidden_sizes": [8, 8], "strides": [2, 1], "depths": [1, 0], "projector_sizes": [16, 8],
-        "objective": "sigreg", "sigreg_weight": 0.3,
+        "objective": "sigreg", "sigreg_weight": 0.1,
     },
 }  # fmt: skip
 

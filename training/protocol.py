@@ -59,6 +59,22 @@ TABLE = (
         floor=True, must_be_beaten=True,
     ),
     Method(
+        "stats_knn", "1-NN on mean and spread of each band", "floor: 1-NN, mean and spread", "#777777", "-.", "^",
+        floor=True, must_be_beaten=True,
+    ),
+    Method(
+        "stats_linear", "a linear model on mean and spread of each band", "floor: linear, mean and spread", "#777777",
+        "-.", "s", floor=True, must_be_beaten=True,
+    ),
+    Method(
+        "stretched_knn", "1-NN on clips of one length", "floor: 1-NN, one length", "#aaaaaa", (0, (3, 1, 1, 1)), "^",
+        floor=True, must_be_beaten=True,
+    ),
+    Method(
+        "stretched_linear", "a linear model on clips of one length", "floor: linear, one length", "#aaaaaa",
+        (0, (3, 1, 1, 1)), "s", floor=True, must_be_beaten=True,
+    ),
+    Method(
         "untrained_knn", "1-NN on an untrained encoder", "floor: 1-NN, untrained encoder", "#b8860b",
         (0, (5, 1, 1, 1)), "^", floor=True,
     ),

@@ -9,8 +9,8 @@ from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.speech.encoder import ClipEncoderConfig
-from ..shared.images.conv_encoder import ResidualBlock, conv_norm
 from ..shared.classification import classification_loss
+from ..shared.images.conv_encoder import ResidualBlock, conv_norm
 from ..shared.layers import ACTIVATIONS
 from ..shared.loading import CompleteLoading
 from .windows import check_frames, over_windows

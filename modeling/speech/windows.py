@@ -47,7 +47,8 @@ def over_windows(
         count = 1 + -(-room // max(1, length // 2))
         for k in range(count):
             start = round(k * room / max(1, count - 1))
-            windows.append(_levelled(input_features[row, start : start + length]))
+            window = input_features[row, start : start + length]
+            windows.append(_levelled(window) if room else window)
             owner.append(row)
     parts = [encode(torch.stack(windows[k : k + AT_ONCE])) for k in range(0, len(windows), AT_ONCE)]
     found, of = torch.cat(parts), torch.tensor(owner, device=input_features.device)

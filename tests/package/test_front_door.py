@@ -49,6 +49,8 @@ def test_every_public_name_is_listed_and_documented():
         "MaskedImageModelForImageClassification",
         "JointEmbeddingConfig", "JointEmbeddingForImageClassification", "JointEmbeddingModel",
         "AutoencoderConfig", "AutoencoderForImageClassification", "AutoencoderImageProcessor", "AutoencoderModel",
+        "SpeechJointEmbeddingConfig", "SpeechJointEmbeddingForAudioClassification", "SpeechJointEmbeddingModel",
+        "LogMelFeatureExtractor",
         "InputError", "Interrupted", "PushFailed", "__version__", "embed", "evaluate", "finetune", "inspect",
         "pretrain", "push",
     }  # fmt: skip

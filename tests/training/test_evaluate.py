@@ -423,7 +423,7 @@ def test_the_report_says_what_it_is_of(untrained, npz, tmp_path, caplog):
     assert "3 draws say little of chance" in text and "3 draws say little of chance" in caplog.text
     assert "all labels" not in text and "has a new head" in text and "- n: {'1': 3, '5': 3}" in text
     assert "![confusion matrix: knn, 5 labels per class, draw 0](confusion.png)" in text
-    assert "Rule of the verdict, version 4: Pretraining helped if" in text
+    assert "Rule of the verdict, version 5: Pretraining helped if" in text
     tested = report["dataset"]["test"]["samples"]
     shown = report["confusion"]
     assert (shown["method"], shown["labels_per_class"], shown["draw"]) == ("knn", 5, 0)

@@ -16,6 +16,7 @@ RULES = {
     2: "7a086c23fd6339b9",
     3: "5beec12b01f52292",
     4: "3b7fec8f947bd043",
+    5: "dc225d7a6f0b0150",
 }  # the same of the verdict's rule, which has a version of its own
 
 

@@ -11,19 +11,19 @@ from ..protocol import FLOORS, MUST_BE_BEATEN, OF_THE_MODEL, PROTOCOL
 
 Accuracies = Mapping[tuple[str, int | str], list[float]]  # (method, labels per class) -> per cent, by draw
 COMPARISONS = (("finetune", "scratch"), ("linear", "untrained_linear"))
-# Raised with any change of RULE (4 says for every kind of input what 3 said for images); accuracies do not depend on
-# it, they have the protocol's version.
-RULE_VERSION = 4
+# Raised with any change of RULE (4 says for every kind of input what 3 said for images, 5 knows floors of each kind);
+# accuracies do not depend on it, they have the protocol's version.
+RULE_VERSION = 5
 RULE = (
     "Pretraining helped if, at some number of labels, fine-tuning beats the same network from scratch, or a linear "
     "probe on the embedding beats one on an untrained encoder, and no floor, nor the network from scratch, has a "
-    "higher mean there than the model's best; the floors on raw input and on principal components must all be "
-    "measured there. The model is one run of pretraining, and what it is compared with has new initial weights in "
-    "each draw: it must lie outside what one more such network would reach by chance, however many draws there are. "
-    "So the interval of the n paired differences is Student's for one more such network: their mean +- t sqrt(sd^2 / "
-    "n + s^2), where s is the smaller one of their sd and the sd of what the model is compared with, since new "
-    "initial weights can be the cause of no more than either. It must exclude zero after correction for all "
-    "comparisons of the report, those of all models and numbers of labels together (Bonferroni)."
+    "higher mean there than the model's best; the floors without a network that there are for this kind of input "
+    "must all be measured there. The model is one run of pretraining, and what it is compared with has new initial "
+    "weights in each draw: it must lie outside what one more such network would reach by chance, however many draws "
+    "there are. So the interval of the n paired differences is Student's for one more such network: their mean +- t "
+    "sqrt(sd^2 / n + s^2), where s is the smaller one of their sd and the sd of what the model is compared with, "
+    "since new initial weights can be the cause of no more than either. It must exclude zero after correction for "
+    "all comparisons of the report, those of all models and numbers of labels together (Bonferroni)."
 )
 
 UNMEASURED = "Whether pretraining helped was not measured: "

@@ -1,13 +1,14 @@
 """Speech and other sound: int16 windows of samples, decoded from files of any kind; models take log-mel frames."""
 
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
-from ...modeling.processors.speech import TOP, frames_of
+from ...modeling.processors.speech import TOP
 from .clips import changes
 from .clips.files import ENDINGS, cell_of, feature, is_clip, may_hold_clips
+from .clips.floors import Standardised, rows_of_frames, statistics, stretched
 from .clips.pictures import draw_clips, draw_reconstructions
 from .clips.preprocessing import THEIRS, SpeechPreprocessing
 from .clips.reading import ClipReader
@@ -19,11 +20,6 @@ def to_frames(stored: torch.Tensor) -> Inputs:
     if stored.dtype == torch.int16:
         return {THEIRS: stored.to(torch.float32) / TOP}
     return {THEIRS: stored[:, 0]} if stored.shape[1] == 1 else {"input_features": stored}
-
-
-def raw_rows(values: np.ndarray) -> np.ndarray:
-    """(N, samples) int16 -> (N, D) float32, log-mel frames in a row."""
-    return frames_of(values, values.shape[1], 40).reshape(len(values), -1)
 
 
 def describe(config: Any) -> str:
@@ -68,7 +64,8 @@ SPEECH = Modality(
     preprocessing=SpeechPreprocessing,
     advise=say_nothing,
     changes=Changes(changes.KINDS, changes.augment, changes.weaken, changes.strengthen, changes.mixup),
-    raw=raw_rows,
+    raw=rows_of_frames,
+    floors={"stats": partial(Standardised, statistics), "stretched": partial(Standardised, stretched)},
     show=draw_reconstructions,
     show_samples=draw_clips,
     describe=describe,

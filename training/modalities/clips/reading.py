@@ -17,6 +17,7 @@ from ..file_cells import Cell, cells_of
 from ..modality import Preprocessing, Read
 from .decoding import UNREADABLE, Piece, Plan, pieces_of
 from .files import feature, sound_libraries
+from .floors import Waves
 from .survey import Survey, require, survey_of
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class ClipReader:
             clip = clip if clip.dtype == np.int16 else as_stored(clip)
             start = max(0, (len(clip) - samples) // 2)
             stored[row] = in_window(clip[start : start + samples], samples)
+        stored = Waves.of(stored, self.plan.rate)
         fingerprint = hashlib.sha256(stored).hexdigest()[:16]
         again = remembered(lambda other: other.fitted(self._for(other).from_arrays(values, name).values))
         return Read(stored, np.arange(len(stored)), fingerprint, (), self._settings(), self._form(), again)
@@ -85,7 +87,7 @@ class ClipReader:
                 found = self._fill(rows, column, name, survey, part)
                 path.with_suffix(".json").write_text(json.dumps(found))
         found = json.loads(path.with_suffix(".json").read_text())
-        stored = np.load(path, mmap_mode="c")
+        stored = Waves.of(np.load(path, mmap_mode="c"), self.plan.rate)
         _warn(found, name)
         again = remembered(lambda other: other.fitted(self._for(other).from_column(rows, column, name).values))
         content = np.asarray(found["content"], dtype=np.uint64)

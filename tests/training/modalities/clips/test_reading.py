@@ -168,7 +168,7 @@ def test_folders_tables_and_parquet_give_the_same_clips(tmp_path):
 
     folder = save_digits(tmp_path / "d", 3)
     data, _ = load(folder)
-    assert data.label_names == ["high", "low"] and data.labels.tolist() == [0] * 3 + [1] * 3
+    assert data.label_names == ["beat", "tone"] and data.labels.tolist() == [0] * 3 + [1] * 3
     files = [f"{folder}/{name}" for name in data.files]
     lines = ["file_name,digit,speaker"] + [f"{name},{name.split('/')[0]},{k % 2}" for k, name in enumerate(data.files)]
     (tmp_path / "d" / "metadata.csv").write_text("\n".join(lines))
