@@ -19,20 +19,20 @@ TOP = 32768  # what 1.0 is in 16 bits
 
 
 def as_stored(clip: np.ndarray) -> np.ndarray:
-    """(samples,) finite floats -> int16, as clips are cached: what is louder than full scale is turned down whole."""
+    """(N,) finite floats -> (N,) int16, as clips are cached: what is louder than full scale is turned down whole."""
     loudest = float(np.abs(clip).max(initial=0.0))
     clip = clip / loudest if loudest > 1 else clip
     return np.rint(clip * TOP).clip(-TOP, TOP - 1).astype(np.int16)
 
 
 def in_window(stored: np.ndarray, samples: int) -> np.ndarray:
-    """(n,) -> (samples,), in the middle of silence; a longer clip stays as long as it is."""
+    """(N,) -> (S,) for `samples` S, in the middle of silence; a longer clip stays as long as it is."""
     lacking = max(0, samples - len(stored))
     return np.pad(stored, (lacking // 2, lacking - lacking // 2))
 
 
 def mel_filters(sampling_rate: int, num_mel_bins: int) -> torch.Tensor:
-    """(n_fft / 2 + 1, M), triangles on the mel scale."""
+    """(F, M), triangles on the mel scale, for F = n_fft / 2 + 1 frequencies and M bands."""
     bins = frame_sizes(sampling_rate).n_fft // 2 + 1
     bank = mel_filter_bank(bins, num_mel_bins, LOWEST, sampling_rate / 2, sampling_rate, None, "htk")
     return torch.tensor(bank, dtype=torch.float32)

@@ -37,7 +37,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def remembered(read: Callable[[Preprocessing], np.ndarray]) -> Callable[[Preprocessing], np.ndarray]:
-    """`read`, once for each way of preprocessing."""
+    """`read`, which gives rows (N, ...), once for each way of preprocessing."""
     known: dict[str, np.ndarray] = {}
 
     def again(preprocessing: Preprocessing) -> np.ndarray:

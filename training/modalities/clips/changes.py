@@ -33,12 +33,12 @@ def augment(inputs: Inputs, kinds: Sequence[str]) -> Inputs:
 
 
 def weaken(inputs: Inputs, kinds: Sequence[str]) -> Inputs:
-    """A weak change of every clip, for pseudo-labels; arguments as of `augment`."""
+    """A weak change of every clip (B, T, M), for pseudo-labels; arguments as of `augment`."""
     return changed(inputs, only(WEAK, kinds or KINDS))
 
 
 def strengthen(inputs: Inputs, kinds: Sequence[str]) -> Inputs:
-    """A strong change of every clip, by all kinds; arguments as of `augment`."""
+    """A strong change of every clip (B, T, M), by all kinds; arguments as of `augment`."""
     return changed(inputs, STRONG)
 
 
@@ -57,7 +57,7 @@ def only(strength: Strength, kinds: Sequence[str]) -> Strength:
 
 
 def changed(inputs: Inputs, strength: Strength) -> Inputs:
-    """Arguments of any network for sound, changed at random."""
+    """Arguments of any network for sound, (B, T, M) frames or others, changed at random."""
     if THEIRS not in inputs:
         frames = inputs["input_features"]
         return {**inputs, "input_features": views(frames, 1, frames.shape[1], strength, None)}

@@ -48,7 +48,7 @@ class Plan:
 
 
 class Piece(NamedTuple):
-    """One window of a file: (samples,) int16 as stored, a digest of the sound before it was resampled."""
+    """One window of a file: (S,) int16 as stored, a digest of the sound before it was resampled."""
 
     stored: np.ndarray
     digest: int
@@ -97,7 +97,7 @@ def _piece(window: np.ndarray, rate: int, plan: Plan) -> Piece:
 
 
 def resampled(window: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """(n,) float32 at one rate -> (m,) at another."""
+    """(N,) float32 at one rate -> (M,) at another."""
     return window if rate == wanted else sound_libraries()[1].resample(window, rate, wanted, quality="HQ")
 
 
