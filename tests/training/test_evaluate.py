@@ -10,12 +10,15 @@ import pretune
 from pretune import AutoencoderConfig, AutoencoderForImageClassification, AutoencoderModel, InputError
 from pretune.training import evaluate as evaluate_module
 from pretune.training.evaluation import tuned_networks
+from pretune.training.evaluation.embedders import methods_for
 from pretune.training.evaluation.report import accuracies_of
 from pretune.training.evaluation.verdict import paired_difference
+from pretune.training.modalities.image import IMAGE
 from pretune.training.networks.encoders import Encoder
-from pretune.training.protocol import FLOORS, METHODS, PROTOCOL
+from pretune.training.protocol import PROTOCOL
 
-PROBES = [m for m in METHODS + FLOORS if m not in ("finetune", "scratch")]
+EVERY = methods_for(IMAGE, np.zeros((1, 1, 8, 8), np.uint8))
+PROBES = [m for m in EVERY if m not in ("finetune", "scratch")]
 WIDE = {"image_size": 8, "hidden_sizes": [64, 32], "latent_size": 16}
 QUICK = {"disable_tqdm": True, "labels_per_class": ["1", "5", "all"]}
 
@@ -126,7 +129,7 @@ def test_the_verdict_with_whole_networks(case, knowing, untrained, tmp_path):
         disable_tqdm=True,
     )  # fmt: skip
     assert result.helped == (case == "helps"), result.sentence
-    assert {row["method"] for row in result.report["results"]} == set(METHODS + FLOORS)
+    assert {row["method"] for row in result.report["results"]} == set(EVERY)
 
 
 @pytest.mark.slow
@@ -154,7 +157,7 @@ def test_a_model_of_transformers_beside_ours_with_whole_networks(untrained, tmp_
     )
     for model in models:
         rows = [row for row in result.report["results"] if row["model"] == model]
-        assert {row["method"] for row in rows} == set(METHODS + FLOORS) and len(rows) == 20
+        assert {row["method"] for row in rows} == set(EVERY) and len(rows) == 20
         assert all(row["accuracy"] > 5 for row in rows)
     assert result.report["models"][models[1]]["latent_size"] == 16
 
