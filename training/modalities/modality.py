@@ -213,11 +213,8 @@ class Modality:
     near_hash: Callable[[np.ndarray], np.ndarray | None] | None = None
     floors: Mapping[str, Callable[[], Embedder]] = field(default_factory=dict)
     floor_fits: Callable[[str, np.ndarray], bool] = lambda name, values: True
-<<<<<<< HEAD
     first_run: Callable[[tuple[int, ...], int], Mapping[str, Any]] | None = None
-=======
     other_inputs: tuple[str, ...] = ()
->>>>>>> d621414 (Speech wired: row, family, twins by the dataset's kind, tests of reading)
 
     def record(self) -> dict[str, Any]:
         """What run.json keeps of it, for the card."""

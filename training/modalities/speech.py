@@ -16,9 +16,10 @@ from .modality import Changes, Inputs, Modality, Words
 
 
 def to_frames(stored: torch.Tensor) -> Inputs:
-    """Rows as a model takes them: (B, T, M) frames of ours, (B, 1, ...) of a network that is not."""
+    """Rows as a model takes them: (B, T, M) frames of ours, (B, 1, ...) of a network that is not; and windows
+    (B, samples) that no model has fitted, in [-1, 1]."""
     if stored.dtype == torch.int16:
-        return {THEIRS: stored.to(torch.float32) / TOP}
+        return {"input_features": stored.to(torch.float32) / TOP}
     return {THEIRS: stored[:, 0]} if stored.shape[1] == 1 else {"input_features": stored}
 
 
@@ -28,6 +29,11 @@ def describe(config: Any) -> str:
     if seconds is None:
         return "sound" + (f" of {rate} samples a second" if isinstance(rate, int) else "")
     return f"{seconds:g} seconds of {rate} samples each, as {config.num_frames} frames of {config.num_mel_bins} bands"
+
+
+def first_run(shape: tuple[int, ...], count: int) -> dict[str, Any]:
+    """What is recommended to begin with."""
+    return {"recipe": "fsdd_joint_embedding"}
 
 
 def say_nothing(config: Any) -> None:
@@ -75,4 +81,5 @@ SPEECH = Modality(
     endings=ENDINGS,
     feature=feature,
     cell=cell_of,
+    first_run=first_run,
 )
