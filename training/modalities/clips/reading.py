@@ -91,9 +91,11 @@ class ClipReader:
         _warn(found, name)
         again = remembered(lambda other: other.fitted(self._for(other).from_column(rows, column, name).values))
         content = np.asarray(found["content"], dtype=np.uint64)
-        facts = self._facts(survey, len(stored), name)
+        facts, damaged = self._facts(survey, len(stored), name), dict(found["bad"])
         kept = np.asarray(found["rows"])
-        return Read(stored, kept, found["fingerprint"], facts, self._settings(), self._form(), again, content)
+        return Read(
+            stored, kept, found["fingerprint"], facts, self._settings(), self._form(), again, content, damaged=damaged
+        )
 
     def _for(self, preprocessing: Preprocessing) -> "ClipReader":
         """One that reads the same for another model: at its rate, in windows as long as these if it has none."""
@@ -126,6 +128,7 @@ class ClipReader:
     def _fill(self, rows: Any, column: str, name: str, survey: Survey, path: Path) -> dict[str, Any]:
         """Decode all into `path`. Returns which rows are there, fingerprint, content, and what is amiss."""
         kept: list[int] = []
+        bad = dict(survey.bad)
         found: dict[str, Any] = {"content": [], "silent": 0, "cut_off": []}
         digest = hashlib.sha256()
         with open(path, "wb") as file:
@@ -133,7 +136,7 @@ class ClipReader:
             for cell in cells_of(rows, column, 256):
                 if cell.row in survey.bad:
                     continue
-                pieces, lacking = self._pieces(cell, name)
+                pieces, lacking = self._pieces(cell, name, bad)
                 if lacking:
                     found["cut_off"].append([cell.where, round(lacking, 2)])
                 for piece in pieces:
@@ -146,13 +149,14 @@ class ClipReader:
                 raise InputError(f"{name} is empty: none of its {len(rows)} clips could be decoded.")
             file.seek(0)
             _write_header(file, len(kept), self.plan.samples)
-        return {"rows": kept, "fingerprint": digest.hexdigest()[:16], **found}
+        return {"rows": kept, "fingerprint": digest.hexdigest()[:16], "bad": list(bad.items()), **found}
 
-    def _pieces(self, cell: Cell, name: str) -> tuple[list[Piece], float]:
+    def _pieces(self, cell: Cell, name: str, bad: dict[int, str]) -> tuple[list[Piece], float]:
         try:
             return pieces_of(require(cell), self.plan)
         except UNREADABLE as error:
             if self.args.skip_damaged and not isinstance(error, InputError):
+                bad[cell.row] = one_line(error)
                 return [], 0.0
             raise _bad(cell, name, one_line(error)) from None
 
