@@ -13,6 +13,7 @@ from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.bigan import BiGANConfig
 from .shared.classification import classifier_config, classify
+from .shared.evaluating import wants_loss
 from .shared.inputs import check_pixel_values, require_decoder
 from .shared.loading import CompleteLoading
 from .shared.outputs import PretrainingOutput
@@ -229,7 +230,7 @@ class BiGANModel(Pretrainable, BiGANPreTrainedModel):
         with torch.no_grad():
             reconstruction = frozen(self.decoder, latents)  # (B, C, H, W)
             squared_error = (reconstruction - pixel_values).square().flatten(1).sum(1)  # (B,)
-        if not return_loss:
+        if not wants_loss(return_loss):
             return BiGANOutput(latents=latents, reconstruction=reconstruction)
         if noise is None:
             if generator is None and not self.training:

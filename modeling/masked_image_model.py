@@ -12,6 +12,7 @@ from transformers.modeling_outputs import ImageClassifierOutput
 from ..configuration.backbones import build_backbone
 from ..configuration.masked_image_model import MaskedImageModelConfig
 from .shared.classification import classifier_config, classify
+from .shared.evaluating import wants_loss
 from .shared.images.corruption import hide_patches, patches_to_pixels
 from .shared.images.over_backbone import OverBackbone
 from .shared.inputs import check_pixel_values, require_decoder
@@ -90,6 +91,8 @@ class MaskedImageModel(OverBackbone, Pretrainable, MaskedImageModelPreTrainedMod
         if config.has_decoder:
             self.decoder = MaskedDecoder(config)
         self.freeze_idle()
+        squares = (config.image_size // config.mask_patch_size) ** 2  # plain numbers: an export draws none
+        self.fixed_noise = torch.rand(squares, generator=torch.Generator().manual_seed(0), device="cpu").tolist()
         self.post_init()
 
     def forward(
@@ -124,7 +127,7 @@ class MaskedImageModel(OverBackbone, Pretrainable, MaskedImageModelPreTrainedMod
         predicted = self.decoder(features)  # (B, C, H, W)
         latents = self.pool(features) if self.training else self.encode(pixel_values)
         reconstruction = torch.where(mask, predicted.detach().clamp(0, 1), pixel_values)
-        if not return_loss:
+        if not wants_loss(return_loss):
             return MaskedImageModelOutput(latents=latents, reconstruction=reconstruction, mask=mask)
         hidden_error = (predicted - pixel_values).square() * mask
         loss = hidden_error.sum() / (mask.sum() * pixel_values.shape[1])
@@ -143,9 +146,7 @@ class MaskedImageModel(OverBackbone, Pretrainable, MaskedImageModelPreTrainedMod
         return patches_to_pixels(hide_patches(noise, self.config.mask_ratio), side, self.config.mask_patch_size)
 
     def _fixed_noise(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        side = self.config.image_size // self.config.mask_patch_size
-        fixed = torch.rand(1, side**2, generator=torch.Generator().manual_seed(0))
-        return fixed.to(pixel_values.device).expand(len(pixel_values), -1)
+        return torch.tensor([self.fixed_noise], device=pixel_values.device).expand(len(pixel_values), -1)
 
     def encode(self, pixel_values: torch.FloatTensor) -> torch.FloatTensor:
         """(B, C, H, W) pixels in [0, 1] -> (B, D) code, nothing hidden."""

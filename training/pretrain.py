@@ -72,7 +72,8 @@ def run(args: PretrainArguments) -> RunResult:
             wanted = {**published_shape(args.backbone, args.revision), **wanted}
         train_data, eval_data = load_data(args, modality, wanted, fit)
         train_data = subset(train_data, args.max_train_samples, None, args.seed)
-        eval_data = eval_data and subset(eval_data, args.max_eval_samples, None, PROTOCOL.seed)
+        judged_by = args.max_eval_samples or args.max_train_samples  # a small trial is small all through
+        eval_data = eval_data and subset(eval_data, judged_by, None, PROTOCOL.seed)
         this.timings["data_seconds"] = this.seconds()
         model = _network(args, base, train_data)
         logger.info("%s", model.load_report)

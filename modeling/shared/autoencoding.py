@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from .evaluating import wants_loss
 from .images.corruption import corrupt
 from .inputs import check_pixel_values
 from .outputs import PretrainingOutput, autoencoder_output
@@ -46,7 +47,7 @@ def autoencode(
     if model.decoder is None:
         return PretrainingOutput(latents=latents)
     reconstruction = model.decode(latents)  # (B, C, H, W)
-    if not return_loss:
+    if not wants_loss(return_loss):
         return PretrainingOutput(latents=latents, reconstruction=reconstruction)
     penalty = model.bottleneck.penalty(hidden, model.encode, seen, generator)
     return autoencoder_output(pixel_values, latents, reconstruction, penalty)

@@ -1,4 +1,4 @@
-"""Eval mode for a while."""
+"""Eval mode for a while, and what a network that is exported leaves out."""
 
 import contextlib
 from collections.abc import Iterator
@@ -17,3 +17,8 @@ def evaluating(model: torch.nn.Module) -> Iterator[None]:
     finally:
         for module, mode in training.items():
             module.training = mode
+
+
+def wants_loss(return_loss: bool) -> bool:
+    """`return_loss`, but no loss while the network is exported (ONNX): what draws random numbers cannot go along."""
+    return return_loss and not torch.compiler.is_exporting()

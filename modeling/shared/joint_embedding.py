@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers.utils import ModelOutput
 
+from .evaluating import wants_loss
 from .pretrainable import Pretrainable
 
 COLLAPSED = 0.05  # spread of a unit of the projection, as a share of what VICReg asks for, that says nothing is left
@@ -83,7 +84,7 @@ class JointEmbedding(Pretrainable):
             generator: of the views and SIGReg's directions; None for the default one. In eval mode there is no
                 chance: views and directions are the same each time.
         """
-        if self.projector is None or not return_loss:
+        if self.projector is None or not wants_loss(return_loss):
             return JointEmbeddingOutput(latents=self.encode(inputs))
         if not self.training:
             generator = torch.Generator(inputs.device).manual_seed(0)

@@ -45,6 +45,14 @@ def test_evaluation_on_a_part(tiny, verb):
     assert whole["samples"] > 5
 
 
+def test_a_pretraining_trial_is_judged_by_as_many_as_it_learns_from(tiny):
+    arguments = {**tiny, "eval_split": "train", "overwrite_output_dir": True}
+    trial = pretune.pretrain(**arguments, max_train_samples=20)
+    assert trial.record["dataset"]["evaluation"]["samples"] == 20
+    wider = pretune.pretrain(**arguments, max_train_samples=20, max_eval_samples=30)
+    assert wider.record["dataset"]["evaluation"]["samples"] == 30
+
+
 def test_pictures_show_samples_of_the_whole_split_and_what_was_hidden(tiny, blobs, tmp_path, monkeypatch):
     """Images sorted by class: a picture of the first ones would show one class."""
     images, labels = blobs

@@ -13,7 +13,7 @@ from ..data.batches import Columns
 from ..modalities.modality import Inputs
 
 logger = logging.getLogger(__name__)
-SAMPLE = 1024  # samples looked at
+SAMPLE = 512  # samples looked at
 
 
 def live_units(model: torch.nn.Module, batches: Iterable[Inputs]) -> dict[str, tuple[int, int]]:

@@ -27,7 +27,7 @@ from .memory import eval_batch_that_fits
 
 logger = logging.getLogger(__name__)
 SHOWN, COLUMNS = 24, 12  # samples in a grid, and in a row of it
-DRAWN = 5000  # embeddings in a scatter
+DRAWN = 2000  # embeddings in a scatter
 KNN_REFERENCES, KNN_QUERIES = 5000, 1000  # labelled training samples that --eval_knn looks at, at most
 
 

@@ -16,7 +16,10 @@ class TrainingArguments(DataArguments):
     output_dir: str | None = argument(None, "folder for the model, its record and pictures", group="files")
     max_train_samples: int | None = argument(None, "train on a seeded random subset of this size", group="data")
     max_eval_samples: int | None = argument(
-        None, "evaluate on a random subset of this size, the same in every run", group="data"
+        None,
+        "evaluate on a random subset of this size, the same in every run (default: all; in pretraining with "
+        "max_train_samples as many)",
+        group="data",
     )
     model_type: str = argument(
         "autoencoder",
