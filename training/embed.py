@@ -6,7 +6,7 @@
 A table has the row number in its split (`id`), the embedding (`latents`, float32) and, where there are labels, `label`
 (class number, zeros and ones, or real numbers) and, for class numbers, `label_name`. Classes have one number in all
 splits. Rows without a label have null; in a .npz -1 or NaN, and an empty name. Where samples are files, their names
-below the dataset's folder stand in `file`.
+below the dataset's folder stand in `file`. `--neighbours PNG` draws some samples with their five nearest.
 """
 
 import logging
@@ -25,6 +25,8 @@ from tqdm import tqdm
 from pretune.training.command.arguments.embed import EmbedArguments
 from pretune.training.command.paths import require_folders
 from pretune.training.command.running import run_command
+from pretune.training.data.batches import Columns, spread
+from pretune.training.data.captions import captions
 from pretune.training.data.labels import SINGLE
 from pretune.training.data.loading import load_split
 from pretune.training.data.samples import Samples
@@ -32,6 +34,8 @@ from pretune.training.errors import InputError
 from pretune.training.networks.encoders import Encoder
 
 logger = logging.getLogger("pretune.training.embed")
+SHOWN, NEAREST = 8, 5  # samples that --neighbours draws, and neighbours of each
+NEIGHBOURS_AMONG = 50_000  # samples that neighbours are looked for among
 
 
 @dataclass
@@ -69,6 +73,11 @@ def run(args: EmbedArguments) -> EmbedResult:
         raise InputError(f"output_file {path} is a folder, expected a file. Choose another --output_file.")
     if path.exists() and not args.overwrite:
         raise InputError(f"output_file {path} exists. Choose another, or pass --overwrite.")
+    drawn = None if args.neighbours is None else Path(args.neighbours)
+    if drawn is not None:
+        require_folders(drawn.parent, "neighbours")
+        if drawn.exists() and (drawn.is_dir() or not args.overwrite):
+            raise InputError(f"neighbours {drawn} exists. Choose another, or pass --overwrite.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder = Encoder(args.model, args.revision, 2, device, args.per_device_eval_batch_size)
     data = load_split(args, args.split or args.train_split, encoder.modality, encoder.preprocessing)
@@ -84,19 +93,55 @@ def run(args: EmbedArguments) -> EmbedResult:
             mininterval=pace,
             disable=args.disable_tqdm,
         ) as bar:
-            parts = _embeddings(encoder, data, bar)
+            kept: list[np.ndarray] | None = None if drawn is None else []
+            parts = _embeddings(encoder, data, bar, kept)
             width = (_write_parquet if path.suffix == ".parquet" else _write_npz)(part, parts, data)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+    if drawn is not None:
+        drawn.parent.mkdir(parents=True, exist_ok=True)
+        _draw_neighbours(drawn, data, np.concatenate(kept))
+        logger.info("nearest neighbours of some %s in %s", data.modality.words.many, drawn)
     logger.info("%d embeddings of %d numbers in %s", len(data), width, path)
     return EmbedResult(path, len(data), width)
 
 
-def _embeddings(encoder: Encoder, data: Samples, bar: tqdm) -> Iterator[np.ndarray]:
+def _embeddings(encoder: Encoder, data: Samples, bar: tqdm, kept: list[np.ndarray] | None) -> Iterator[np.ndarray]:
+    """A part (N, D) after the other; of the first NEIGHBOURS_AMONG samples they are `kept` as well, if asked for."""
     for embedding in encoder.iter_features(encoder.classifier(True, 0), encoder.rows(data)):
+        if kept is not None and sum(map(len, kept)) < NEIGHBOURS_AMONG:
+            kept.append(embedding)
         yield embedding
         bar.update(len(embedding))
+
+
+def _draw_neighbours(path: Path, data: Samples, embeddings: np.ndarray) -> None:
+    """Samples spread over the split, each followed by its nearest in the embedding (M, D), with labels or files."""
+    asked, nearest = neighbours_of(embeddings, SHOWN, NEAREST)
+    rows = np.column_stack([asked, nearest]).ravel()
+    columns = Columns.of(data, torch.device("cpu"))
+    samples = columns[torch.from_numpy(rows)][data.modality.input_name].numpy()
+    data.modality.show_samples(path, samples, captions(data, rows), nearest.shape[1] + 1)
+
+
+def neighbours_of(embeddings: np.ndarray, count: int, nearest: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which samples are nearest to some, by the angle of their embeddings from the mean of all.
+
+    Args:
+        embeddings: (N, D).
+        count: samples that are asked for, spread evenly.
+        nearest: neighbours of each; fewer where there are not so many.
+
+    Returns:
+        (rows asked for (Q,), their neighbours (Q, K), the nearest first, never itself).
+    """
+    centred = embeddings - embeddings.mean(0)
+    centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+    asked = spread(len(centred), count)
+    likeness = centred[asked] @ centred.T  # (Q, N)
+    likeness[np.arange(len(asked)), asked] = -np.inf
+    return asked, np.argsort(-likeness, axis=1, kind="stable")[:, : min(nearest, len(centred) - 1)]
 
 
 def _ids(data: Samples) -> np.ndarray:

@@ -19,6 +19,7 @@ from pretune.training.command.arguments.inspect import InspectArguments
 from pretune.training.command.paths import require_folders
 from pretune.training.command.running import run_command
 from pretune.training.data.batches import Columns
+from pretune.training.data.captions import captions
 from pretune.training.data.loading import load_every_split
 from pretune.training.data.sample_column import with_sample_column
 from pretune.training.data.samples import Samples
@@ -26,7 +27,7 @@ from pretune.training.data.telling import block
 from pretune.training.errors import InputError
 from pretune.training.inspection.advice import advice_for
 from pretune.training.inspection.facts import facts_of, group_columns, overlaps
-from pretune.training.inspection.sheet import COLUMNS, captions, sheet_rows
+from pretune.training.inspection.sheet import COLUMNS, sheet_rows
 from pretune.training.inspection.text import told, told_advice
 from pretune.training.modalities.listing import MODALITIES
 from pretune.training.modalities.modality import Modality

@@ -1,9 +1,9 @@
-"""Which samples a contact sheet shows, and what stands above each."""
+"""Which samples a contact sheet shows."""
 
 import numpy as np
 
 from ..data.batches import spread
-from ..data.labels import SEVERAL, SINGLE
+from ..data.labels import SINGLE
 from ..data.samples import Samples
 
 SHOWN, COLUMNS = 48, 12
@@ -17,21 +17,3 @@ def sheet_rows(data: Samples) -> np.ndarray:
     each = -(-SHOWN // len(classes))
     turns = [(turn, own[row]) for own in classes for turn, row in enumerate(spread(len(own), each))]
     return np.asarray([row for _, row in sorted(turns, key=lambda item: item[0])][:SHOWN])
-
-
-def captions(data: Samples, rows: np.ndarray) -> list[str]:
-    """What stands above each of the samples at `rows` (N,): its labels, else its file, else its row."""
-    labelled, found = data.labelled, []
-    for row in rows:
-        if data.labels is not None and not labelled[row]:
-            found.append("unlabelled")
-        elif data.labels is None:
-            place = int(row if data.rows is None else data.rows[row])
-            found.append((data.files[place] if data.files is not None else None) or f"row {place}")
-        elif data.problem_type == SINGLE:
-            found.append(str(data.label_names[data.labels[row]]))
-        elif data.problem_type == SEVERAL:
-            found.append(", ".join(str(data.label_names[k]) for k in np.flatnonzero(data.labels[row] > 0)) or "none")
-        else:
-            found.append(" ".join(f"{value:.3g}" for value in np.atleast_1d(data.labels[row])))
-    return found

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from pretune.training.data.captions import captions
 from pretune.training.data.samples import Samples
 from pretune.training.inspection.facts import facts_of, overlaps
-from pretune.training.inspection.sheet import SHOWN, captions, sheet_rows
+from pretune.training.inspection.sheet import SHOWN, sheet_rows
 from pretune.training.modalities.image import IMAGE
 
 
