@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # for type checkers and editors, by way of `pretune`; at run 
     from ..configuration.conv_autoencoder import ConvAutoencoderConfig as ConvAutoencoderConfig
     from ..configuration.joint_embedding import JointEmbeddingConfig as JointEmbeddingConfig
     from ..configuration.masked_image_model import MaskedImageModelConfig as MaskedImageModelConfig
+    from ..configuration.speech.best_rq import BestRqConfig as BestRqConfig
+    from ..configuration.speech.conv_autoencoder import SpeechConvAutoencoderConfig as SpeechConvAutoencoderConfig
     from ..configuration.speech.joint_embedding import SpeechJointEmbeddingConfig as SpeechJointEmbeddingConfig
     from .autoencoder import AutoencoderForImageClassification as AutoencoderForImageClassification
     from .autoencoder import AutoencoderModel as AutoencoderModel
@@ -26,6 +28,12 @@ if TYPE_CHECKING:  # for type checkers and editors, by way of `pretune`; at run 
     from .masked_image_model import MaskedImageModelForImageClassification as MaskedImageModelForImageClassification
     from .processors.image import AutoencoderImageProcessor as AutoencoderImageProcessor
     from .processors.speech import LogMelFeatureExtractor as LogMelFeatureExtractor
+    from .speech.best_rq import BestRqForAudioClassification as BestRqForAudioClassification
+    from .speech.best_rq import BestRqModel as BestRqModel
+    from .speech.conv_autoencoder import (
+        SpeechConvAutoencoderForAudioClassification as SpeechConvAutoencoderForAudioClassification,
+    )
+    from .speech.conv_autoencoder import SpeechConvAutoencoderModel as SpeechConvAutoencoderModel
     from .speech.joint_embedding import (
         SpeechJointEmbeddingForAudioClassification as SpeechJointEmbeddingForAudioClassification,
     )
@@ -134,6 +142,24 @@ FAMILIES: dict[str, Family] = {  # by `model_type` without its prefix
         f"{PACKAGE}.configuration.speech.joint_embedding.SpeechJointEmbeddingConfig",
         f"{PACKAGE}.modeling.speech.joint_embedding.SpeechJointEmbeddingModel",
         f"{PACKAGE}.modeling.speech.joint_embedding.SpeechJointEmbeddingForAudioClassification",
+        SPEECH_PROCESSOR,
+        SPEECH_CLASSES,
+    ),
+    "speech_conv_autoencoder": Family(
+        "convolutional autoencoder of speech: gives back a clip heard through noise",
+        "speech",
+        f"{PACKAGE}.configuration.speech.conv_autoencoder.SpeechConvAutoencoderConfig",
+        f"{PACKAGE}.modeling.speech.conv_autoencoder.SpeechConvAutoencoderModel",
+        f"{PACKAGE}.modeling.speech.conv_autoencoder.SpeechConvAutoencoderForAudioClassification",
+        SPEECH_PROCESSOR,
+        SPEECH_CLASSES,
+    ),
+    "speech_best_rq": Family(
+        "BEST-RQ: a transformer for hours of speech, which names random codes of hidden frames",
+        "speech",
+        f"{PACKAGE}.configuration.speech.best_rq.BestRqConfig",
+        f"{PACKAGE}.modeling.speech.best_rq.BestRqModel",
+        f"{PACKAGE}.modeling.speech.best_rq.BestRqForAudioClassification",
         SPEECH_PROCESSOR,
         SPEECH_CLASSES,
     ),

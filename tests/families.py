@@ -25,6 +25,13 @@ TINY_CONFIGS = {
         **TINY_CLIPS, "hidden_sizes": [8, 8], "strides": [2, 1], "depths": [1, 0], "projector_sizes": [16, 8],
         "objective": "sigreg", "sigreg_weight": 0.1,
     },
+    "pretune_speech_conv_autoencoder": {
+        **TINY_CLIPS, "hidden_sizes": [8, 8], "strides": [2, 1], "depths": [1, 0], "decoder_hidden_size": 16,
+    },
+    "pretune_speech_best_rq": {
+        **TINY_CLIPS, "hidden_size": 16, "num_predictor_layers": 1, "num_attention_heads": 2, "codebook_size": 8,
+        "mask_span": 2,
+    },
 }  # fmt: skip
 
 # model_type -> changes to that config after which no checkpoint of it fits
@@ -37,6 +44,8 @@ OTHER_SIZES = {
     },
     "pretune_bigan": {"latent_size": 5},
     "pretune_speech_joint_embedding": {"hidden_sizes": [8, 16]},
+    "pretune_speech_conv_autoencoder": {"hidden_sizes": [8, 16]},
+    "pretune_speech_best_rq": {"hidden_size": 32},
 }
 
 GAMES = ("pretune_bigan",)  # two sides play: their losses need not fall
@@ -44,7 +53,8 @@ GAMES = ("pretune_bigan",)  # two sides play: their losses need not fall
 DECODED = {"pretune_masked_image_model": lambda model, pixel_values: model.feature_map(pixel_values)}
 
 # The part that only pretraining needs, where it is no decoder
-PARTS = {"pretune_joint_embedding": "projector", "pretune_speech_joint_embedding": "projector"}
+PARTS = {"pretune_joint_embedding": "projector", "pretune_speech_joint_embedding": "projector",
+         "pretune_speech_best_rq": "predictor"}  # fmt: skip
 
 ROWS = {PREFIX + name: family for name, family in FAMILIES.items()}
 RECONSTRUCTING = [name for name, family in ROWS.items() if family.model.reconstructs]

@@ -50,7 +50,8 @@ def test_every_public_name_is_listed_and_documented():
         "JointEmbeddingConfig", "JointEmbeddingForImageClassification", "JointEmbeddingModel",
         "AutoencoderConfig", "AutoencoderForImageClassification", "AutoencoderImageProcessor", "AutoencoderModel",
         "SpeechJointEmbeddingConfig", "SpeechJointEmbeddingForAudioClassification", "SpeechJointEmbeddingModel",
-        "LogMelFeatureExtractor",
+        "SpeechConvAutoencoderConfig", "SpeechConvAutoencoderForAudioClassification", "SpeechConvAutoencoderModel",
+        "BestRqConfig", "BestRqForAudioClassification", "BestRqModel", "LogMelFeatureExtractor",
         "InputError", "Interrupted", "PushFailed", "__version__", "embed", "evaluate", "finetune", "inspect",
         "pretrain", "push",
     }  # fmt: skip
