@@ -25,10 +25,7 @@ def with_family_of_data(args: Arguments) -> Arguments:
     """
     name = args.model_type.removeprefix(PREFIX)
     twins = {kind: twin for kind in MODALITIES if (twin := f"{kind}_{name}") in FAMILIES}
-    if name not in FAMILIES or not twins:
-        return args
-    own = MODALITIES[FAMILIES[name].modality]
-    if _holds(args, own):
+    if not twins or name in FAMILIES and _holds(args, MODALITIES[FAMILIES[name].modality]):
         return args
     for kind, twin in twins.items():
         if _holds(args, MODALITIES[kind]):

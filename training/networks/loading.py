@@ -4,6 +4,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import torch
 import transformers
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
@@ -74,7 +75,7 @@ def load_config(name: str, revision: str | None, of_transformers: bool = False) 
     if of_transformers:
         raise InputError(
             f"model {name} is of type {config.model_type!r}, which is no encoder with a classifier: expected {known}, "
-            f"or one of transformers' (resnet, convnext, vit, swin, dinov2, mobilenet_v2 ...)."
+            f"or one of transformers' (resnet, convnext, vit, swin, dinov2 ..., wav2vec2, hubert, wavlm, whisper ...)."
         )
     raise InputError(f"model {name} is of type {config.model_type!r}, expected one of {known}.")
 
@@ -130,6 +131,7 @@ def load_classifier(name: str, revision: str | None, config: PreTrainedConfig) -
     """
     modality = modality_of(config)
     options = {"ignore_mismatched_sizes": True, "output_loading_info": True}
+    _widen_projector(config)
     model, info = load_quietly(auto_classifier(modality), name, revision, config, **options)
     takes = inspect.signature(model.forward).parameters.keys()
     if not takes & {modality.input_name, *modality.other_inputs}:  # ImageGPT takes numbers of colours
@@ -137,6 +139,7 @@ def load_classifier(name: str, revision: str | None, config: PreTrainedConfig) -
             f"model {name} takes {model.main_input_name}, expected one that takes {modality.input_name}. Use another."
         )
     missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    missing -= _pass_through_projector(model, missing)
     lost = sorted(key for key in missing if not key.startswith(head_prefixes(model)))
     if lost:
         raise InputError(f"model {name} lacks {len(lost)} tensors of its network, among them {', '.join(lost[:3])}.")
@@ -144,6 +147,26 @@ def load_classifier(name: str, revision: str | None, config: PreTrainedConfig) -
         count = sum(not key.startswith(head_prefixes(model)) for key in model.state_dict())
         model.load_report = LoadReport(count, name, ("classifier",) if missing else ())
     return model
+
+
+def _widen_projector(config: PreTrainedConfig) -> None:
+    """Of a checkpoint that is no classifier yet: the layer that transformers puts between a network for sound and its
+    classifier is to be as wide as the network."""
+    known = getattr(config, "architectures", None) or []
+    if hasattr(config, "classifier_proj_size") and not any("Classification" in name for name in known):
+        config.classifier_proj_size = config.hidden_size
+
+
+@torch.no_grad()
+def _pass_through_projector(model: PreTrainedModel, missing: set[str]) -> set[str]:
+    """Make such a layer that the checkpoint lacks the identity, so that the classifier is given what the network found
+    and no random mixture of it. Returns the layer's names."""
+    names = {"projector.weight", "projector.bias"}
+    if not names <= missing or model.projector.in_features != model.projector.out_features:
+        return set()
+    model.projector.weight.copy_(torch.eye(model.projector.in_features))
+    model.projector.bias.zero_()
+    return names
 
 
 def load_finished(folder: Path, record: dict[str, Any]) -> PreTrainedModel:
