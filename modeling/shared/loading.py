@@ -46,6 +46,7 @@ class CompleteLoading:
     """
 
     load_report = LoadReport()  # of a network that was not loaded
+    hub_tasks = {"encoder": "image-feature-extraction", "classifier": "image-classification"}  # of a minimal card
     _may_be_new: tuple[str, ...] = ()  # parameter prefixes a checkpoint may lack: the head, when fine-tuning starts
 
     @classmethod
@@ -115,7 +116,7 @@ class CompleteLoading:
             revision: branch to commit to; made if it is missing.
             create_pr: open a pull request instead.
         """
-        task = "image-classification" if hasattr(self, "classifier") else "image-feature-extraction"
+        task = self.hub_tasks["classifier" if hasattr(self, "classifier") else "encoder"]
         what = f"{type(self).__name__} of {self.num_parameters():,} parameters"
         front = {"library_name": "transformers", "pipeline_tag": task, "tags": ["pretune", self.config.model_type]}
         options = {"private": private, "token": token, "revision": revision, "create_pr": create_pr}

@@ -70,6 +70,7 @@ class SpeechPreTrainedModel(CompleteLoading, PreTrainedModel):
     """Weights and loading rules of all networks for speech."""
 
     main_input_name = "input_features"
+    hub_tasks = {"encoder": "feature-extraction", "classifier": "audio-classification"}
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Conv2d):
