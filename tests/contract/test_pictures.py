@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from families import ROWS, TINY_CONFIGS
+from families import OF_IMAGES, ROWS, TINY_CONFIGS
 from pictures_of_all_kinds import KINDS, save
 from transformers import (
     AutoImageProcessor,
@@ -69,7 +69,7 @@ def test_a_saved_processor_reads_every_kind_as_training_does(kind, resize, chann
                 assert torch.equal(processor(array, return_tensors="pt")["pixel_values"][0], expected)
 
 
-@pytest.mark.parametrize("family", list(ROWS))
+@pytest.mark.parametrize("family", OF_IMAGES)
 def test_the_processor_of_a_run_gives_what_the_run_trained_on(family, tmp_path, trained_on):
     files = [
         path for kind in ("RGB png", "turned jpg", "LA png", "P png") for path in save(kind, tmp_path / "d" / kind)
