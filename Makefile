@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DATASET ?= ylecun/mnist
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test slow lint check reference reference-check benchmark clean
+.PHONY: help setup quickstart test slow timm lint check reference reference-check benchmark clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 17
@@ -27,6 +27,15 @@ test: setup  ## Fast tests (CPU, no network), two processes of one thread each
 slow: setup  ## The other tests: processes started, killed and resumed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m slow -n 2 --dist loadfile
 
+# Beside a torch for the CPU the usual torchvision, which timm wants, breaks programs that do not import pretune first:
+# it gets an environment of its own, over the tested one.
+timm: setup  ## Tests of timm's networks, in an environment of their own
+	$(PYTHON) -m venv $(VENV)-timm
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+		> "$$($(VENV)-timm/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/tested.pth"
+	$(VENV)-timm/bin/python -m pip install --quiet --no-deps --constraint constraints.txt timm torchvision
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(VENV)-timm/bin/python -m pytest -q tests/training/networks/test_timm.py
+
 lint: setup  ## Format and static checks
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .
 
@@ -36,10 +45,10 @@ reference: setup  ## Write docs/reference anew from arguments, configs, docstrin
 reference-check: setup  ## Whether docs/reference is what would be written (a fast test says so too)
 	$(BIN)/python docs/make_reference.py --check
 
-check: lint test slow  ## All that CI runs
+check: lint test slow timm  ## All that CI runs
 
 benchmark: setup  ## Speed beside what a user would write today (make benchmark DATASET=folder or Hub id)
 	$(BIN)/python benchmarks/speed.py --dataset $(DATASET)
 
 clean:  ## Remove the virtual environment and build products; runs/ stays
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-timm build dist *.egg-info
