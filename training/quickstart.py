@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pretune.training.command.running import log_to_stderr
-from pretune.training.evaluation.verdict import paired_difference
+from pretune.training.evaluation.evidence.intervals import paired_difference
 from pretune.training.finetune import finetune
 from pretune.training.pretrain import pretrain
 from pretune.training.protocol import PROTOCOL

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from pretune.training.data import holding_out
-from pretune.training.evaluation.verdict import RULE, RULE_VERSION
+from pretune.training.evaluation.evidence.verdict import RULE, RULE_VERSION
 from pretune.training.protocol import MUST_BE_BEATEN, PROTOCOL, default_first
 
 # version -> hash of the constants it stands for. Never edit a line: a change of protocol.py adds one.

@@ -1,5 +1,7 @@
 """The cells of a report: scores of one method with one draw of labels, each computed once and kept at once."""
 
+import base64
+import binascii
 import dataclasses
 import json
 import os
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from ..command.paths import require_folders
@@ -17,7 +20,7 @@ from ..errors import InputError
 from ..protocol import PROTOCOL
 
 WORKING_FILE, FEATURES = "cells.jsonl", "features"
-REPORT_FILES = ("report.json", "report.md", "few_labels.png", "confusion.png", WORKING_FILE)
+REPORT_FILES = ("report.json", "report.md", "report.html", "few_labels.png", "confusion.png", WORKING_FILE)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Cells:
 
     Attributes:
         scores: {metric: per cent}, by cell.
+        hits: (M,), which test samples were right, by cell, where one label a sample makes that a question.
         confusion: of every first draw with one label a sample, for whichever cell is to be shown: [true class,
             predicted class, samples] for each pair that occurs, which stays small with many classes.
 
@@ -62,6 +66,7 @@ class Cells:
         self.folder, self.path = folder, folder / WORKING_FILE
         self.metrics = tuple(metrics)
         self.scores: dict[Cell, dict[str, float]] = {}
+        self.hits: dict[Cell, np.ndarray] = {}
         self.confusion: dict[Cell, list[list[int]]] = {}
         self._spent, self._mark = 0.0, began  # seconds of earlier calls and lines; when the last line was written
         require_folders(folder, "output_dir")
@@ -114,9 +119,11 @@ class Cells:
                 self._spent += line["seconds"]
                 if len(scores) == len(self.metrics):
                     self.scores[cell] = scores
+                    if "hits" in line:
+                        self.hits[cell] = _unpacked(line["hits"])
                     if "confusion" in line:
                         self.confusion[cell] = line["confusion"]
-            except (KeyError, TypeError, ValueError):
+            except (KeyError, TypeError, ValueError, binascii.Error):
                 raise self._damaged(number) from None
         part = self.path.with_suffix(".tmp")
         part.write_text("".join(json.dumps(line) + "\n" for line in whole))
@@ -128,10 +135,15 @@ class Cells:
             f"or pass --overwrite_output_dir."
         )
 
-    def add(self, cell: Cell, scores: dict[str, float], confusion: list[list[int]] | None) -> None:
+    def add(
+        self, cell: Cell, scores: dict[str, float], confusion: list[list[int]] | None, hits: np.ndarray | None = None
+    ) -> None:
         """Keep a cell, in memory and in the folder, with the time it took."""
         self.scores[cell] = scores
         line = {**dataclasses.asdict(cell), **scores}
+        if hits is not None:
+            self.hits[cell] = hits
+            line["hits"] = [len(hits), base64.b64encode(np.packbits(hits)).decode()]
         if cell.draw == 0 and confusion is not None:
             self.confusion[cell] = line["confusion"] = confusion
         spent = round(time.perf_counter() - self._mark, 3)
@@ -151,3 +163,9 @@ class Cells:
     def _write_line(self, line: dict[str, Any]) -> None:
         with open(self.path, "a") as file:
             file.write(json.dumps(line) + "\n")
+
+
+def _unpacked(kept: list[Any]) -> np.ndarray:
+    """[samples, bits in base64] -> (samples,) bool."""
+    count, bits = kept
+    return np.unpackbits(np.frombuffer(base64.b64decode(bits, validate=True), np.uint8), count=count).astype(bool)

@@ -2,6 +2,8 @@
 
 import os
 import platform
+import resource
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,3 +60,11 @@ def hardware_of(accelerator: Accelerator) -> dict[str, Any]:
     if accelerator.device.type == "cuda":
         facts["gpu"] = torch.cuda.get_device_name(accelerator.device)
     return facts
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most that this process has held so far, in MB: of the device's memory on a GPU, else of the machine's."""
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 1e6)
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)

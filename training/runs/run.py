@@ -25,7 +25,7 @@ from ..randomness import seed_for
 from .card_file import write_card_unless_edited
 from .checkpoints import BEST, Parts, list_checkpoints, prune_checkpoints, save_checkpoint
 from .description import describe_data, describe_model, new_record
-from .devices import hardware_of, make_accelerator
+from .devices import hardware_of, make_accelerator, peak_memory
 from .folder import remove_run_files, require_free, write_record
 from .identity import identity_of
 from .metrics import add_line, cut_lines, flush_lines, read_lines
@@ -252,6 +252,7 @@ class Run:
         if self.mirror is not None:
             self.mirror.finish()
         self.timings["total_seconds"] = self.seconds()
+        self.timings["peak_memory_mb"] = peak_memory(self.accelerator.device)
         self.record.update(global_step=step, timings=self.timings, metrics=metrics)
         self.record["pictures"] = [name for name in PICTURES if (self.folder / name).is_file()]
         if self.accelerator.is_main_process:

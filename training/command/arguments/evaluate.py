@@ -22,7 +22,14 @@ class EvaluateArguments(DataArguments):
 
     model: list[str] | None = argument(
         None,
-        "run folders, folders of transformers models or Hub ids; several are compared on the same draws",
+        "run folders, folders of transformers models or Hub ids; several are compared on the same draws; A+B is both "
+        "side by side",
+        group="network",
+    )
+    embeddings: list[str] | None = argument(
+        None,
+        "NAME=TABLE: vectors that something else made of these samples, in a .parquet or .npz with 'latents' and "
+        "'file', as pretune embed writes it; NAME=TRAIN NAME=TEST for tables with 'id' alone",
         group="network",
     )
     revision: str | None = argument(None, "branch, tag or commit of a Hub model", group="seldom needed")

@@ -8,15 +8,34 @@ from typing import Any
 
 import numpy as np
 
-from ...model_cards.words import METRICS, labels_in_words
-from ..learning.scores import class_scores, label_scores
-from ..protocol import FLOORS, METHODS, MUST_BE_BEATEN, OF_THE_MODEL, name_in_table, words_of_methods
-from ..runs.local_paths import without_local_paths
-from ..runs.pictures import draw_confusions
+from ....model_cards.words import METRICS, labels_in_words
+from ...learning.scores import class_scores, label_scores
+from ...protocol import FLOORS, METHODS, MUST_BE_BEATEN, OF_THE_MODEL, name_in_table, words_of_methods
+from ...runs.local_paths import without_local_paths
+from ...runs.pictures import draw_confusions
+from ..evidence.advice import best_in_words, next_step
+from ..evidence.intervals import Accuracies, Hits, differences, ranking
+from ..evidence.verdict import NOT_MEASURED, verdict
+from ..evidence.worth import worth_in_labels
+from .costs_table import costs_table
 from .figure import draw_few_labels
-from .verdict import Accuracies, differences, ranking, verdict
+from .page import as_page
 
 FIGURE, CONFUSION = "few_labels.png", "confusion.png"
+# Floors that are the same whatever the model is: principal components are as many as the embedding has numbers.
+SHARED_FLOORS = tuple(name for name in FLOORS if not name.startswith(("pca_", "untrained_")))
+GLOSSARY = {
+    "embedding": "the list of numbers that a pretrained network makes of a sample",
+    "linear probe": "a linear classifier fitted to embeddings that stay as they are",
+    "1-NN": "a sample gets the label of the labelled sample whose embedding is nearest",
+    "fine-tuning": "training the whole network further, with labels",
+    "from scratch": "the same training of the same network with random first weights",
+    "floor": "what is reached without any pretraining; what is not above it is worth nothing",
+    "draw": "a random choice of labelled samples; all methods get the same ones",
+    "principal components": "the directions along which raw samples vary most",
+    "effective rank": "how many dimensions an embedding really uses",
+    "paired difference": "of two methods on the same draws, with the range that chance leaves it",
+}
 DEFAULTS = {"labels_per_class": "labels_per_class, if not chosen", "draws": "draws, if not chosen"}
 
 
@@ -45,7 +64,11 @@ def chance_of(metric: str, labels: np.ndarray) -> float:
 
 
 def write_report(
-    folder: Path, report: dict[str, Any], chance: float, needed: Sequence[str] = MUST_BE_BEATEN
+    folder: Path,
+    report: dict[str, Any],
+    chance: float,
+    needed: Sequence[str] = MUST_BE_BEATEN,
+    hits: Mapping[str, Hits] | None = None,
 ) -> dict[str, Any]:
     """Add verdict, comparisons and ranking to a report and write report.json, report.md and the pictures.
 
@@ -54,7 +77,7 @@ def write_report(
         report: "protocol", "dataset", "models" ({name: {"latent_size", "health"}}), "results", "metric",
             "confusion", "warnings", "timings", "command".
         chance: see `chance_of`.
-        needed: see `verdict`.
+        needed, hits: see `verdict`; hits by model.
 
     Returns:
         The whole report.
@@ -62,12 +85,18 @@ def write_report(
     words = words_of_methods(report["dataset"]["words"]["raw"])
     counts = list(dict.fromkeys(row["labels_per_class"] for row in report["results"]))
     found = {model: accuracies_of(report["results"], model, report["metric"]) for model in report["models"]}
-    verdicts = {model: verdict(of_model, counts, words, len(found), needed) for model, of_model in found.items()}
+    hits, many = hits or {}, report["dataset"]["words"]["many"]
+    verdicts = {
+        model: verdict(of_model, counts, words, len(found), needed, hits.get(model), many)
+        for model, of_model in found.items()
+    }
     first = next(iter(verdicts.values()))
+    told = {model: v for model, v in verdicts.items() if v["outcome"] != NOT_MEASURED} or verdicts
     if len(verdicts) > 1:
         report["verdict"] = {
+            "outcome": {model: v["outcome"] for model, v in verdicts.items()},
             "helped": any(v["helped"] for v in verdicts.values()),
-            "sentence": " ".join(f"{model}: {v['sentence']}" for model, v in verdicts.items()),
+            "sentence": " ".join(f"{model}: {v['sentence']}" for model, v in told.items()),
             "rule": first["rule"],
             "rule_version": first["rule_version"],
         }
@@ -75,11 +104,19 @@ def write_report(
         report["verdict"] = first
     for model, of_model in found.items():
         report["models"][model]["verdict"] = verdicts[model]
-        report["models"][model]["differences"] = [d.record() for d in differences(of_model, counts, len(found))]
+        report["models"][model]["differences"] = [
+            d.record() for d in differences(of_model, counts, len(found), hits.get(model))
+        ]
         report["models"][model]["table"] = table(of_model, counts, words)
+        worths = worth_in_labels(of_model, counts)
+        report["models"][model]["worth"] = [{**w.record(), "sentence": w.sentence(words)} for w in worths]
+        report["models"][model]["next_step"] = next_step(report["models"][model]["health"], verdicts[model]["outcome"])
+    report["best"] = best_in_words(found, counts, words)
     report["ranking"] = ranking(found, counts)
     _draw(folder, report, found, counts, chance)
-    (folder / "report.md").write_text(render(report, counts))
+    text = render(report, counts)
+    (folder / "report.md").write_text(text)
+    (folder / "report.html").write_text(as_page(text, folder))
     part = folder / ".report.json.tmp"
     part.write_text(json.dumps(report, indent=1) + "\n")
     os.replace(part, folder / "report.json")
@@ -133,6 +170,21 @@ def table(found: Accuracies, counts: list[int | str], words: Mapping[str, str]) 
     ]
 
 
+def together_rows(models: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of all models for one table; floors that do not depend on a model stand there once."""
+    rows, own = [], [row for facts in models.values() for row in facts["table"] if row["method"] in SHARED_FLOORS]
+    for model, facts in models.items():
+        for row in facts["table"]:
+            if row["method"] not in SHARED_FLOORS:
+                rows.append({**row, "words": f"{model}: {row['words']}", "method": f"{model}/{row['method']}"})
+    seen: set[tuple[str, Any]] = set()
+    for row in own:
+        if (row["method"], row["labels_per_class"]) not in seen:
+            seen.add((row["method"], row["labels_per_class"]))
+            rows.append(row)
+    return rows
+
+
 def markdown_table(rows: list[dict[str, Any]], metric: str = "accuracy") -> str:
     """`table` as Markdown: methods down, numbers of labels across; the best mean of each column is bold."""
     counts = list(dict.fromkeys(row["labels_per_class"] for row in rows))
@@ -175,6 +227,8 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         "",
         f"**{report['verdict']['sentence']}**",
         "",
+        report["best"],
+        "",
         f"![{METRICS[report['metric']]} against number of labels]({FIGURE})",
         "",
         f"Mean +- sd over {draws} draws of labelled samples, the same for every method{one_run}. "
@@ -183,6 +237,10 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         f"that came with a model is not used." + _held_out_in_words(data),
     ]
     lines += [line for warning in report["warnings"] for line in ("", f"Warning: {warning}.")]
+    if len(report["models"]) > 1:
+        together = together_rows(report["models"])
+        lines += ["", "## Everything beside each other", "", markdown_table(together, report["metric"])]
+    lines += costs_table(report["models"], many)
     for model, facts in report["models"].items():
         health = facts["health"]
         lines += [
@@ -204,8 +262,11 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
             f"The embedding: {health['live_units']} of {health['units']} units live, effective rank "
             f"{health['effective_rank']:.1f}, sd of a unit {health['spread']:.3g} on average, first component "
             f"{100 * health['first_component']:.0f} % of the variance, mean correlation of two units "
-            f"{health['correlation']:.2f}.",
+            f"{health['correlation']:.2f}." + (f" {facts['next_step']}" if facts["next_step"] else ""),
         ]
+        if facts["worth"]:
+            lines += ["", "What pretraining is worth in labels, by the inverted paired test:", ""]
+            lines += [f"- {worth['sentence']}" for worth in facts["worth"]]
     if report["ranking"]:
         lines += ["", "## The models beside each other", ""]
         lines += ["Intervals of the mean over draws: of these very models, not of how they were pretrained.", ""]
@@ -224,5 +285,6 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
     lines += ["", f"## Protocol, version {report['protocol']['version']}", ""]
     lines += [f"Rule of the verdict, version {report['verdict']['rule_version']}: {report['verdict']['rule']}", ""]
     lines += [f"- {DEFAULTS.get(name, name)}: {value}" for name, value in protocol.items()]
-    lines += ["", "```sh", report["command"], "```"]
+    lines += ["", "```sh", report["command"], "```", "", "## Words", ""]
+    lines += [f"- **{word}**: {meaning}" for word, meaning in GLOSSARY.items()]
     return "\n".join(lines) + "\n"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..modalities.figures import new_figure, save_figure
-from ..protocol import TABLE
+from ...modalities.figures import new_figure, save_figure
+from ...protocol import TABLE
 
 
 def draw_few_labels(

@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from ..runs.card_file import write_card
-from ..runs.folder import card_was_edited, finished_record, read_record
+from ...errors import InputError
+from ...runs.card_file import write_card
+from ...runs.folder import card_was_edited, finished_record, read_record
 from .report import FIGURE
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from pretune.training.evaluation import verdict as rule
-from pretune.training.evaluation.verdict import differences, paired_difference, ranking
+from pretune.training.evaluation.evidence import verdict as rule
+from pretune.training.evaluation.evidence.intervals import differences, paired_difference, ranking
 from pretune.training.protocol import MUST_BE_BEATEN, words_of_methods
 
 
-def verdict(found, counts, models=1):
-    return rule.verdict(found, counts, words_of_methods("raw pixels"), models)
+def verdict(found, counts, models=1, **more):
+    return rule.verdict(found, counts, words_of_methods("raw pixels"), models, **more)
 
 
 def accuracies(**by_method):
@@ -57,7 +57,7 @@ def test_without_a_floor_that_must_be_beaten_nothing_is_said(missing):
     assert "with 10 labels per class it adds 10.0 +-" in found["sentence"]
     assert found["sentence"].endswith(f"is missing there. Add {missing} to --methods.")
     beaten = {**{k: v for k, v in BASE.items() if k != missing}, "untrained_knn": {10: [90, 90, 90, 90, 91]}}
-    assert verdict(accuracies(**beaten), [10])["sentence"].startswith("Pretraining did not help here")
+    assert verdict(accuracies(**beaten), [10])["outcome"] == rule.DID_NOT_HELP
 
 
 def test_comparisons_are_counted_over_all_models():
@@ -88,7 +88,7 @@ def test_a_gain_within_chance_is_none_and_a_loss_is_named():
     assert "has an interval from -" in verdict(accuracies(**noisy), [10])["sentence"]
     worse = {"finetune": noisy["scratch"], "scratch": noisy["finetune"]}
     sentence = verdict(accuracies(**worse), [10])["sentence"]
-    assert "nothing gained: the best difference is -2.4 points over" in sentence and "largest gain" not in sentence
+    assert "nothing gained, but the best difference, -2.4 points over" in sentence and "largest gain" not in sentence
     harmed = {"finetune": {10: [50, 51, 50, 49, 50]}, "scratch": {10: [60, 61, 60, 60, 60]}}
     found = verdict(accuracies(**harmed), [10])
     assert found["helped"] is False and "10.2 +- " in found["sentence"] and "worse than" in found["sentence"]
@@ -121,3 +121,51 @@ def test_models_are_ranked_only_where_the_interval_excludes_zero():
     rows = {row["method"]: row for row in ranking({"a": a, "b": b}, [10])}
     assert rows["knn"]["better"] == "a" and rows["knn"]["worse"] == "b"
     assert rows["linear"]["better"] is None
+
+
+def level(mean, spread=0.1):
+    return [mean + spread * k for k in (-2, -1, 0, 1, 2)]
+
+
+def test_three_verdicts_by_what_the_intervals_leave_room_for():
+    floors = {floor: {10: level(40)} for floor in MUST_BE_BEATEN}
+    flat = accuracies(finetune={10: [60.3, 59.9, 60.1, 60.0, 60.2]}, scratch={10: level(60)}, **floors)
+    told = verdict(flat, [10])
+    assert told["outcome"] == rule.DID_NOT_HELP and "leaves room for a gain of 2 points" in told["sentence"]
+    wide = accuracies(finetune={10: [60, 66, 58, 63, 64]}, scratch={10: [60, 59, 61, 60, 57]}, **floors)
+    told = verdict(wide, [10])
+    assert told["outcome"] == rule.CANNOT_BE_TOLD and not told["helped"]
+    assert told["sentence"].startswith("Whether pretraining helps here cannot be told: the largest gain, +2.8 points")
+    beaten = {**wide, ("raw_linear", 10): level(90)}
+    told = verdict(beaten, [10])
+    assert told["outcome"] == rule.DID_NOT_HELP and "a linear model on raw pixels reaches 90.0 %" in told["sentence"]
+    beside = {**accuracies(**BASE), ("raw_linear", 10): [60, 85, 62, 79, 66]}  # higher, but perhaps by chance
+    told = verdict(beside, [10])
+    assert told["outcome"] == rule.CANNOT_BE_TOLD and "are not told apart" in told["sentence"]
+
+
+def test_few_test_samples_are_a_chance_that_all_draws_share():
+    rng = np.random.default_rng(0)
+    floors = {floor: {10: level(40)} for floor in MUST_BE_BEATEN}
+
+    def told(tests):
+        right = np.arange(tests) % 4 > 0  # three quarters, and the rival two thirds of others
+        rival = rng.permutation(tests) % 3 > 0
+        hits = {("finetune", 10): np.stack([right] * 5), ("scratch", 10): np.stack([rival] * 5)}
+        found = accuracies(
+            finetune={10: list(100 * hits["finetune", 10].mean(1) + level(0))},
+            scratch={10: list(100 * hits["scratch", 10].mean(1) + level(0))}, **floors,
+        )  # fmt: skip
+        return verdict(found, [10], hits=hits, samples="images"), verdict(found, [10])
+
+    few, blind = told(24)
+    assert blind["outcome"] == rule.HELPED and few["outcome"] == rule.CANNOT_BE_TOLD
+    number = int(few["sentence"].split("There are 24 test images: about ")[1].split(" more with labels")[0])
+    assert told(24 + 2 * number)[0]["outcome"] == rule.HELPED
+
+
+def test_more_draws_are_advised_where_they_would_tell():
+    floors = {floor: {10: level(40)} for floor in MUST_BE_BEATEN}
+    wide = accuracies(finetune={10: [60, 68, 59, 66, 62]}, scratch={10: [58, 60, 58, 61, 58]}, **floors)
+    assert verdict(wide, [10])["outcome"] == rule.CANNOT_BE_TOLD
+    assert verdict(wide, [10])["sentence"].endswith(("--draws 10 would tell.", "--draws 20 would tell."))

@@ -1,0 +1,73 @@
+"""What a candidate costs: to obtain, to keep, and to ask, here."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from ..data.samples import Samples
+from ..networks.encoders import Encoder
+from .candidates import Candidate
+from .embedders import OfEncoder
+
+ALONE, TOGETHER = 15, 256  # passes of one sample, and samples at once, that are timed
+
+
+def cost_of(candidate: Candidate, test: Samples) -> dict[str, Any]:
+    """What is known of it; what is not is left out.
+
+    Args:
+        candidate: it.
+        test: samples to ask it about.
+
+    Returns:
+        `minutes` and `peak_memory_mb` of its training, `parameters`, `bytes` of its file, `licence`; and measured here
+        `milliseconds` for one sample (median) and `samples_per_second`.
+    """
+    if not isinstance(candidate, Encoder):
+        return {}
+    model = candidate.classifier(True, 0)
+    parameters = OfEncoder(candidate, model).cost
+    return {
+        "parameters": parameters,
+        **_on_disk(Path(candidate.name)),
+        **_speed(candidate, model, candidate.rows(test)[:TOGETHER]),
+    }
+
+
+def _on_disk(folder: Path) -> dict[str, Any]:
+    """Of a local folder: size, licence, and what its run took."""
+    found: dict[str, Any] = {}
+    if not folder.is_dir():
+        return found
+    found["bytes"] = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    try:
+        record = json.loads((folder / "run.json").read_text())
+        found["minutes"] = record["timings"]["train_seconds"] / 60
+        found["peak_memory_mb"] = record["timings"]["peak_memory_mb"]
+    except (OSError, ValueError, KeyError, TypeError):
+        found.pop("minutes", None)  # no run of ours, or one of an older version
+    try:
+        _, front, _ = (folder / "README.md").read_text().split("---\n", 2)
+        found["licence"] = yaml.safe_load(front)["license"]
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        found.pop("licence", None)
+    return found
+
+
+def _speed(candidate: Encoder, model: torch.nn.Module, values: np.ndarray) -> dict[str, float]:
+    times = []
+    for _ in range(ALONE):
+        began = time.perf_counter()
+        candidate.features(model, values[:1])
+        times.append(time.perf_counter() - began)
+    began = time.perf_counter()
+    candidate.features(model, values)
+    return {
+        "milliseconds": 1000 * float(np.median(times)),
+        "samples_per_second": len(values) / (time.perf_counter() - began),
+    }

@@ -1,0 +1,1 @@
+"""From scores to what they say: intervals, the verdict, worth in labels."""

@@ -1,0 +1,54 @@
+"""What to do with a report: what is best on these data, and what to try next."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ....model_cards.words import labels_in_words
+from ...protocol import FLOORS, METHODS
+from .intervals import Accuracies
+
+NEARLY_COLLAPSED = 0.03  # effective rank as a share of the embedding's units, below which it is told
+
+
+def best_in_words(found: Mapping[str, Accuracies], counts: list[int | str], words: Mapping[str, str]) -> str:
+    """What has the highest mean at each number of labels, be it a model or a floor, in one sentence."""
+    parts: list[tuple[str, list[str]]] = []
+    for count in counts:
+        means = {
+            (model, method): float(np.mean(of_model[method, count]))
+            for model, of_model in found.items()
+            for method in METHODS + FLOORS
+            if of_model.get((method, count))
+        }
+        if not means:
+            continue
+        (model, method), mean = max(means.items(), key=lambda item: item[1])
+        name = words[method] + (f" of {model}" if len(found) > 1 and method not in FLOORS else "")
+        told = f"{labels_in_words(count)} ({mean:.1f} %)"
+        if parts and parts[-1][0] == name:
+            parts[-1][1].append(told)
+        else:
+            parts.append((name, [told]))
+    if not parts:
+        return ""
+    return "Best here: " + "; ".join(f"{name} with {', '.join(where)}" for name, where in parts) + "."
+
+
+def next_step(health: Mapping[str, Any], outcome: str) -> str | None:
+    """What to try for one model, as its embedding shows; None where nothing stands out."""
+    rank, units = health["effective_rank"], health["units"]
+    if units >= 8 and rank < max(2.0, NEARLY_COLLAPSED * units):
+        return (
+            f"The embedding is nearly collapsed: its effective rank is {rank:.1f} of {units}. Pretrain longer, on "
+            f"more samples, or with a lower learning rate."
+        )
+    if health["live_units"] < units / 2:
+        return f"Only {health['live_units']} of {units} units of the embedding are live: pretrain with another seed."
+    if outcome == "did not help":
+        return (
+            "Take what is best above as it is; or pretrain longer, on more unlabelled samples, by another family, or "
+            "go on from a published model (--backbone)."
+        )
+    return None

@@ -1,0 +1,1 @@
+"""How a report looks: text, figure, page, card."""
