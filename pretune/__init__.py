@@ -16,6 +16,7 @@ from .torchvision_import import stand_before_torchvision  # noqa: E402
 
 if TYPE_CHECKING:  # for type checkers and editors; at run time `__getattr__` below finds the names
     from .modeling.families import *  # noqa: F403
+    from .training.compare import compare as compare
     from .training.embed import embed as embed
     from .training.errors import InputError as InputError
     from .training.errors import Interrupted as Interrupted
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time `__getattr__` be
     from .training.inspect_data import inspect as inspect
     from .training.pretrain import pretrain as pretrain
     from .training.push import push as push
+    from .training.try_routes import try_routes as try_routes
 
 __version__ = "0.1.0"
 
@@ -33,8 +35,12 @@ stand_before_torchvision()
 _PUBLIC = {
     **public_classes(),
     **{name: f"{__name__}.training.errors" for name in ("InputError", "Interrupted", "PushFailed")},
-    **{verb: f"{__name__}.training.{verb}" for verb in ("pretrain", "finetune", "evaluate", "embed", "push")},
+    **{
+        verb: f"{__name__}.training.{verb}"
+        for verb in ("pretrain", "finetune", "evaluate", "compare", "embed", "push")
+    },
     "inspect": f"{__name__}.training.inspect_data",
+    "try_routes": f"{__name__}.training.try_routes",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

@@ -4,6 +4,7 @@ import importlib
 import sys
 
 from .training.command.arguments.card import CardArguments
+from .training.command.arguments.compare import CompareArguments
 from .training.command.arguments.config import ConfigArguments
 from .training.command.arguments.embed import EmbedArguments
 from .training.command.arguments.evaluate import EvaluateArguments
@@ -11,14 +12,16 @@ from .training.command.arguments.finetune import FinetuneArguments
 from .training.command.arguments.inspect import InspectArguments
 from .training.command.arguments.pretrain import PretrainArguments
 from .training.command.arguments.push import PushArguments
+from .training.command.arguments.try_routes import TryArguments
 from .training.command.running import run_command
 
 CLASSES = (
-    InspectArguments, PretrainArguments, FinetuneArguments, EvaluateArguments, EmbedArguments, PushArguments,
-    CardArguments, ConfigArguments,
+    InspectArguments, PretrainArguments, FinetuneArguments, EvaluateArguments, CompareArguments, TryArguments,
+    EmbedArguments, PushArguments, CardArguments, ConfigArguments,
 )  # fmt: skip
 VERBS = {arguments.verb: arguments for arguments in CLASSES}
-ELSEWHERE = {"config": "command.config_fields", "inspect": "inspect_data"}  # verbs that no script of their name does
+# Verbs that no script of their name does.
+ELSEWHERE = {"config": "command.config_fields", "inspect": "inspect_data", "try": "try_routes"}
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -20,8 +20,8 @@ from pretune.training.command.paths import require_folders
 from pretune.training.command.running import run_command
 from pretune.training.data.batches import Columns
 from pretune.training.data.captions import captions
+from pretune.training.data.kinds import kind_and_found
 from pretune.training.data.loading import load_every_split
-from pretune.training.data.sample_column import with_sample_column
 from pretune.training.data.samples import Samples
 from pretune.training.data.telling import block
 from pretune.training.errors import InputError
@@ -29,10 +29,6 @@ from pretune.training.inspection.advice import advice_for
 from pretune.training.inspection.facts import facts_of, group_columns, overlaps
 from pretune.training.inspection.sheet import COLUMNS, sheet_rows
 from pretune.training.inspection.text import told, told_advice
-from pretune.training.modalities.listing import MODALITIES
-from pretune.training.modalities.modality import Modality
-from pretune.training.sources.dataset import raw_splits
-from pretune.training.sources.found import Found
 
 logger = logging.getLogger("pretune.training.inspect_data")
 SHEET, RECORD = "contact_sheet.png", "inspect.json"
@@ -73,7 +69,7 @@ def look(args: InspectArguments) -> InspectionResult:
     folder = Path(args.output_dir) if args.output_dir else None
     if folder is not None:
         _check_folder(folder, str(args.dataset))
-    modality, found = _found(args)
+    modality, found = kind_and_found(args)
     splits, facts = load_every_split(found, args, modality)
     name, train = next(iter(splits.items()))
     described = {split: facts_of(data) for split, data in splits.items()}
@@ -119,25 +115,6 @@ def _check_folder(folder: Path, dataset: str) -> None:
             f"output_dir {folder} lies inside the dataset, where its picture would be one more sample. Choose another "
             f"--output_dir."
         )
-
-
-def _found(args: InspectArguments) -> tuple[Modality, Found]:
-    """The dataset, and the first kind of input that it has samples of.
-
-    Raises:
-        InputError: none fits; what the first kind says.
-    """
-    first = None
-    for modality in MODALITIES.values():
-        try:
-            found = raw_splits(args, modality)
-            for name, split in found.splits.items():
-                if split.values is None and len(split):
-                    with_sample_column(split, args, modality, name)
-            return modality, found
-        except InputError as error:
-            first = first or error
-    raise first
 
 
 def _draw(path: Path, data: Samples) -> None:

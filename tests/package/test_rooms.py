@@ -13,7 +13,7 @@ FOLDERS = ("configuration", "modeling", "model_cards", "training", "pretune")
 GROUND = ("errors", "randomness", "protocol")  # rules that everyone obeys
 ROOMS = (
     "command", "modalities", "files", "sources", "data", "networks", "runs", "learning", "evaluation", "publishing",
-    "inspection",
+    "inspection", "comparing",
 )  # fmt: skip
 APART = {("publishing", "evaluation")}  # side by side on one floor
 MOST_MODULES = 14  # in a folder

@@ -1,16 +1,19 @@
-"""Which kind of samples a dataset holds, for a family that there is one of for each of several kinds."""
+"""Which kind of samples a dataset holds, and the family for it where there is one for each of several kinds."""
 
 import dataclasses
 import logging
 from typing import TypeVar
 
 from ...modeling.families import FAMILIES, PREFIX
+from ..command.arguments.data import DataArguments
 from ..command.arguments.training import TrainingArguments
 from ..errors import InputError
 from ..modalities.listing import MODALITIES
 from ..modalities.modality import Modality
 from ..sources.dataset import raw_splits
+from ..sources.found import Found
 from .columns import find_column
+from .sample_column import with_sample_column
 
 logger = logging.getLogger(__name__)
 Arguments = TypeVar("Arguments", bound=TrainingArguments)
@@ -48,3 +51,22 @@ def _holds(args: TrainingArguments, modality: Modality) -> bool:
     except InputError:
         return False
     return False
+
+
+def kind_and_found(args: DataArguments) -> tuple[Modality, Found]:
+    """The dataset, and the first kind of input that it has samples of.
+
+    Raises:
+        InputError: none fits; what the first kind says.
+    """
+    first = None
+    for modality in MODALITIES.values():
+        try:
+            found = raw_splits(args, modality)
+            for name, split in found.splits.items():
+                if split.values is None and len(split):
+                    with_sample_column(split, args, modality, name)
+            return modality, found
+        except InputError as error:
+            first = first or error
+    raise first

@@ -20,6 +20,25 @@ from .images.volumes import dicom_to_tiff, nifti_to_tiff
 from .modality import Changes, Inputs, Modality, Words
 
 logger = logging.getLogger(__name__)
+COMMON = {
+    "optim": "adamw", "weight_decay": 0.05, "lr_scheduler_type": "cosine", "warmup_steps": 0.1,
+    "mixed_precision": "auto",
+}  # fmt: skip
+GOES_ON = {
+    **COMMON, "model_type": "joint_embedding", "learning_rate": 3e-4, "per_device_train_batch_size": 64,
+}  # fmt: skip
+ROUTES = {
+    "joint embedding": {
+        **COMMON, "model_type": "joint_embedding", "learning_rate": 3e-3, "per_device_train_batch_size": 128,
+    },
+    "autoencoder": {
+        **COMMON, "model_type": "conv_autoencoder", "learning_rate": 3e-3, "per_device_train_batch_size": 128,
+        "config": {"pooling": "mean_max", "decoder_kind": "dense", "corruption": ["warp", "mask"]},
+    },
+    "masked image model": {
+        **COMMON, "model_type": "masked_image_model", "learning_rate": 1e-3, "per_device_train_batch_size": 128,
+    },
+}  # fmt: skip
 DENSE = (f"{PREFIX}autoencoder", f"{PREFIX}bigan")  # families that see an image as a list of numbers
 PHOTOGRAPH = 64  # pixels a side, from which that is worth a warning
 TINY = 16  # pixels a side, below which convolutions have little to do
@@ -155,4 +174,6 @@ IMAGE = Modality(
     digest=image_digests,
     near_hash=difference_hashes,
     first_run=first_run,
+    goes_on=GOES_ON,
+    routes=ROUTES,
 )

@@ -181,6 +181,10 @@ class Modality:
             held out follows from it.
         near_hash: stored rows -> (N,) uint64, in few bits another for samples that look or sound the same; None where
             there is none, for this kind or these rows.
+        goes_on: arguments of `pretrain` for going on from a published model on one's own samples; None where no
+            family does.
+        routes: ways to an encoder that `try` holds against each other, by name: arguments of `pretrain`, of which
+            `goes_on` is one more where there is a published model.
         first_run: (shape of a stored row, samples) -> arguments of `pretrain` for a first run on data of one's own,
             `recipe` and `config` among them; what is left out is the family's default.
     """
@@ -213,6 +217,8 @@ class Modality:
     near_hash: Callable[[np.ndarray], np.ndarray | None] | None = None
     floors: Mapping[str, Callable[[], Embedder]] = field(default_factory=dict)
     floor_fits: Callable[[str, np.ndarray], bool] = lambda name, values: True
+    goes_on: Mapping[str, Any] | None = None
+    routes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     first_run: Callable[[tuple[int, ...], int], Mapping[str, Any]] | None = None
     other_inputs: tuple[str, ...] = ()
 

@@ -1,0 +1,41 @@
+"""Arguments of `pretune compare`."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ...errors import InputError
+from ..fields import argument, check_positive
+from .evaluate import EvaluateArguments
+
+CONTINUED = "+continued"  # after the name of a published model: pretrained further on these data
+
+
+@dataclass(kw_only=True)
+class CompareArguments(EvaluateArguments):
+    """Hold models against each other: your own, published ones, and published ones pretrained further on your data."""
+
+    verb: ClassVar[str] = "compare"
+    examples: ClassVar[tuple[str, ...]] = (
+        "pretune compare --model runs/photos microsoft/resnet-18 microsoft/resnet-18+continued --dataset photos "
+        "--output_dir runs/compared",
+        "pretune compare --model runs/photos runs/photos+api --embeddings api=vectors.parquet --dataset photos "
+        "--output_dir runs/compared",
+    )
+
+    continued_epochs: float = argument(
+        6.0, "passes over the training samples of a model named ID+continued", group="measurement"
+    )
+    continued_steps: int | None = argument(None, "steps of it, in place of passes", group="measurement")
+    continued_views: str | None = argument(
+        None,
+        "what may change between two views of an image there (default: by channels and size; without_colour where "
+        "colour tells classes apart)",
+        choices=("photographs", "without_colour", "grey", "symbols"),
+        group="measurement",
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_positive(self, "continued_epochs", "continued_steps")
+        if self.output_dir is None:
+            raise InputError("output_dir is missing: pass --output_dir for the report and the models that are made.")

@@ -1,0 +1,36 @@
+"""Hold models against each other on the same draws of labels, beside honest floors.
+
+    pretune compare --model runs/own me/net me/net+continued --dataset photos --output_dir runs/compared
+
+ID+continued is pretrained further on the training samples first; A+B is both side by side; --embeddings brings vectors
+that something else made. OUTPUT_DIR receives the report of `pretune evaluate`, and the models made here.
+"""
+
+from typing import Any
+
+from pretune.training.command.arguments.compare import CompareArguments
+from pretune.training.command.running import run_command
+from pretune.training.comparing.continued import with_continued
+from pretune.training.evaluation.running import EvaluationResult, run_evaluation
+
+
+def compare(**arguments: Any) -> EvaluationResult:
+    """Hold models against each other, as `pretune compare --name value` does.
+
+    Args:
+        arguments: the command line's, under the same names; `model` is a list of names.
+
+    Raises:
+        InputError: something given does not fit; the message names the repair.
+        Interrupted: Ctrl-C; what was computed is kept.
+    """
+    return run(CompareArguments(**arguments))
+
+
+def run(args: CompareArguments) -> EvaluationResult:
+    """`compare` with arguments that are read already."""
+    return run_evaluation(with_continued(args), "compare")
+
+
+if __name__ == "__main__":
+    run_command(CompareArguments, run)

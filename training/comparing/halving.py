@@ -1,0 +1,143 @@
+"""Routes to an encoder within a time, by successive halving (Jamieson and Talwalkar 2016): all get a little time, the
+better half more, and so on."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..command.arguments.pretrain import PretrainArguments
+from ..data.samples import Samples
+from ..errors import InputError, one_line
+from ..inspection.trial import Trial, measured
+from .continued import run_verb
+from .scoring import Judge
+
+logger = logging.getLogger(__name__)
+FOR_THE_REPORT = 0.25  # share of the time that is kept for it
+OVERHEAD = 30.0  # seconds that a run takes beside its steps: imports, data, pictures
+FEWEST_STEPS = 20
+
+
+@dataclass
+class Route:
+    """One way, and how it went.
+
+    Args:
+        name: for people.
+        given: arguments of `pretrain`.
+
+    Attributes:
+        seconds_a_step: measured before it is run; None where it could not be.
+        steps, folder, scores: of its last try.
+        untrained: scores of its network with new weights.
+        note: why it stopped, or what is to be known of it.
+    """
+
+    name: str
+    given: dict[str, Any]
+    seconds_a_step: float | None = None
+    steps: int = 0
+    folder: str | None = None
+    scores: list[float] = field(default_factory=list)
+    untrained: list[float] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def score(self) -> float:
+        """Mean over draws; minus infinity before the first try."""
+        return float(np.mean(self.scores)) if self.scores else float("-inf")
+
+    @property
+    def too_short(self) -> bool:
+        """Whether it still lies below its own untrained network, so that its time says nothing of what it can."""
+        return bool(self.scores and self.untrained) and self.score < float(np.mean(self.untrained))
+
+    def record(self) -> dict[str, Any]:
+        """For try.json."""
+        return {
+            "name": self.name, "steps": self.steps, "folder": self.folder, "scores": self.scores,
+            "untrained": self.untrained, "seconds_a_step": self.seconds_a_step, "note": self.note,
+        }  # fmt: skip
+
+
+def time_steps(routes: Sequence[Route], make: Callable[[Mapping[str, Any]], PretrainArguments], data: Samples) -> None:
+    """Measure what a step of each takes here; a route that cannot be built says why."""
+    for route in routes:
+        try:
+            trial: Trial = measured(make(route.given), data)
+            route.seconds_a_step = trial.seconds_a_step
+        except InputError as error:
+            route.note = f"could not be tried: {one_line(error)}"
+
+
+def rounds_of(count: int) -> list[int]:
+    """How many routes are tried in each round: all, half of them, ... one."""
+    sizes = [count]
+    while sizes[-1] > 1:
+        sizes.append(-(-sizes[-1] // 2))
+    return sizes
+
+
+def halve(
+    routes: Sequence[Route],
+    seconds: float,
+    folder: Path,
+    judge: Judge,
+    run: Callable[[str, dict[str, Any]], None] = run_verb,
+    clock: Callable[[], float] = time.monotonic,
+) -> list[Route]:
+    """Try all, the better half longer, and so on.
+
+    Every round has as much time as any other. A network is trained anew in each, since a schedule of the learning rate
+    is made for its own number of steps.
+
+    Args:
+        routes: with `seconds_a_step`, or a note that says why not.
+        seconds: for all rounds together.
+        folder: each try gets one inside.
+        judge: what they are chosen by.
+        run: (verb, arguments) makes a run.
+        clock: seconds that have passed.
+
+    Returns:
+        All that were tried, the best first.
+    """
+    left, ends = [route for route in routes if route.seconds_a_step is not None], clock() + seconds
+    sizes = rounds_of(len(left)) if left else []
+    for number, size in enumerate(sizes):
+        left = sorted(left, key=lambda route: -route.score)[:size]
+        share = (ends - clock()) / (len(sizes) - number) / size
+        for route in left:
+            steps = int((share - OVERHEAD) / route.seconds_a_step)
+            if steps <= max(FEWEST_STEPS, 1.2 * route.steps):
+                if not route.scores:
+                    steps = FEWEST_STEPS
+                else:
+                    continue  # no longer than it was: nothing new
+            _try(route, steps, folder / f"{route.name.replace(' ', '_')}_{number + 1}", judge, run)
+    tried = [route for route in routes if route.scores]
+    for route in tried:
+        if route.too_short:
+            route.note = "too short for this way: it is still below its own untrained network"
+    return sorted(tried, key=lambda route: -route.score)
+
+
+def _try(route: Route, steps: int, folder: Path, judge: Judge, run: Callable[[str, dict[str, Any]], None]) -> None:
+    logger.info("%s: %d steps, about %.0f s", route.name, steps, steps * route.seconds_a_step)
+    try:
+        run("pretrain", {**route.given, "max_steps": steps, "output_dir": str(folder)})
+    except InputError as error:
+        route.note = f"stopped: {one_line(error)}"
+        return
+    route.steps, route.folder, route.scores = steps, str(folder), judge.of_encoder(str(folder))
+    if not route.untrained:
+        route.untrained = judge.of_encoder(str(folder), untrained=True)
+    logger.info(
+        "%s: %.1f %% on held-out labelled samples (untrained %.1f %%)",
+        route.name, route.score, float(np.mean(route.untrained)),
+    )  # fmt: skip

@@ -1,0 +1,73 @@
+"""How good an encoder is for labels of the training split alone: what routes are chosen by, never the test split."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..data.samples import Samples
+from ..errors import InputError
+from ..evaluation.draws import hold_out
+from ..evaluation.embedders import RawInput
+from ..evaluation.probes import Standardiser, linear_probe, worth
+from ..networks.encoders import Encoder
+from ..protocol import PROTOCOL
+from ..randomness import seed_for
+
+MOST = 2000  # labelled training samples looked at
+FEWEST = 20  # below which nothing can be chosen by them
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Labelled training samples that routes are judged by, each fitted to four fifths and judged by the rest.
+
+    Args:
+        data: some of the training split, all labelled.
+        draws: how often.
+    """
+
+    data: Samples
+    draws: int = PROTOCOL.draws
+
+    @classmethod
+    def of(cls, train: Samples) -> "Judge":
+        """Of a training split with some labels.
+
+        Raises:
+            InputError: there are too few.
+        """
+        if train.labels is None or int(train.labelled.sum()) < FEWEST:
+            found = 0 if train.labels is None else int(train.labelled.sum())
+            raise InputError(
+                f"{found} {train.modality.words.many} of {train.name} are labelled, and ways are chosen by labels: at "
+                f"least {FEWEST} are needed. Label some, or pretrain by the first command of pretune inspect."
+            )
+        labelled = train.only_labelled()
+        rows = np.random.default_rng(seed_for(PROTOCOL.seed, "judge")).permutation(len(labelled))[:MOST]
+        return cls(labelled.select(np.sort(rows)))
+
+    def of_encoder(self, name: str, untrained: bool = False) -> list[float]:
+        """Scores in per cent by draw, of the encoder in folder or repository `name`, or of the same with new
+        weights."""
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        encoder = Encoder(name, None, len(self.data.label_names), device, 256, self.data.problem_type)
+        model = encoder.classifier(not untrained, seed_for(PROTOCOL.seed, "untrained", 0))
+        return self._scores(encoder.features(model, encoder.rows(self.data)))
+
+    def of_raw(self) -> list[float] | None:
+        """Of raw samples, where there is such a thing."""
+        modality = self.data.modality
+        return None if modality.raw is None else self._scores(RawInput(modality).embed(self.data.values))
+
+    def _scores(self, features: np.ndarray) -> list[float]:
+        scale, labels, scores = Standardiser(features), self.data.labels, []
+        for draw in range(self.draws):
+            parts = hold_out(labels, draw, self.data.groups)
+            if parts is None:
+                raise InputError(f"a class of {self.data.name} has one labelled sample alone: label one more of each.")
+            fit, judged = parts
+            groups = None if self.data.groups is None else self.data.groups[fit]
+            answers = linear_probe(scale(features[fit]), labels[fit], scale(features[judged]), draw, groups)
+            scores.append(100 * worth(labels[judged], answers))
+        return scores

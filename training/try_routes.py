@@ -1,0 +1,145 @@
+"""Try the ways to an encoder that suit a dataset, within a time, and say which is best on it.
+
+    pretune try photos --minutes 20 --output_dir runs/tried
+    pretune try photos --minutes 20 --backbone microsoft/resnet-18 --output_dir runs/tried
+
+Routes are chosen on held-out labelled training samples; the test split is looked at once, in the report at the end.
+OUTPUT_DIR receives the report of `pretune compare`, try.json, and a run folder for each try. `try` is a word of
+Python's, so the script has another name than the verb.
+"""
+
+import json
+import logging
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pretune.training.command.arguments.compare import CompareArguments
+from pretune.training.command.arguments.pretrain import PretrainArguments
+from pretune.training.command.arguments.try_routes import TryArguments
+from pretune.training.command.parsing import build_arguments
+from pretune.training.command.paths import require_folders
+from pretune.training.command.running import run_command
+from pretune.training.comparing.continued import data_words
+from pretune.training.comparing.halving import FOR_THE_REPORT, Route, halve, time_steps
+from pretune.training.comparing.scoring import Judge
+from pretune.training.data.kinds import kind_and_found
+from pretune.training.data.loading import load_data
+from pretune.training.errors import InputError
+from pretune.training.evaluation.embedders import kind_of
+from pretune.training.evaluation.running import EvaluationResult, run_evaluation
+from pretune.training.modalities.modality import Modality
+from pretune.training.protocol import FLOORS, METHODS, TRAINED
+
+logger = logging.getLogger("pretune.training.try_routes")
+CONTINUED, RECORD = "continued", "try.json"
+
+
+@dataclass
+class TryResult:
+    """What `try_routes` returns.
+
+    Args:
+        output_dir: folder of the report and of all tries.
+        routes: how each went, the best first.
+        evaluation: the report on the test split; None where there is none.
+        command: makes the best route in full.
+    """
+
+    output_dir: Path
+    routes: list[dict[str, Any]]
+    evaluation: EvaluationResult | None
+    command: str
+
+
+def try_routes(dataset: Any, **arguments: Any) -> TryResult:
+    """Try the ways to an encoder, as `pretune try DATASET --name value` does.
+
+    Args:
+        dataset: its name or path.
+        arguments: the command line's, under the same names.
+
+    Raises:
+        InputError: something given does not fit, or too few samples are labelled; the message names the repair.
+    """
+    return run(TryArguments(dataset=dataset, **arguments))
+
+
+def run(args: TryArguments) -> TryResult:
+    """`try` with arguments that are read already."""
+    began, folder = time.monotonic(), Path(args.output_dir)
+    require_folders(folder, "output_dir")
+    modality, _ = kind_and_found(args)
+    train, test = load_data(args, modality)
+    judge = Judge.of(train)
+    routes = _routes(args, modality)
+    data = data_words(args)
+
+    def make(given: dict[str, Any]) -> PretrainArguments:
+        return build_arguments(PretrainArguments, None, {**data, **given, "output_dir": str(folder / "unused")})
+
+    time_steps(routes, make, train)
+    seconds = 60 * args.minutes * (1 - FOR_THE_REPORT) - (time.monotonic() - began)
+    for route in routes:
+        route.given = {**data, **route.given, "eval_split": "none", "checkpointing_steps": "no", "seed": args.seed}
+    tried = halve(routes, seconds, folder, judge)
+    if not tried:
+        raise InputError("no way could be tried: " + "; ".join(f"{r.name}: {r.note}" for r in routes))
+    command = _in_full(tried[0], args)
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"routes": [r.record() for r in routes], "best": tried[0].name, "raw": judge.of_raw(), "command": command}
+    (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    evaluation = _report(args, tried, data, folder) if test is not None else None
+    _tell(routes, tried, record["raw"], command)
+    return TryResult(folder, [route.record() for route in tried], evaluation, command)
+
+
+def _routes(args: TryArguments, modality: Modality) -> list[Route]:
+    found = {name: dict(given) for name, given in modality.routes.items()}
+    if args.backbone is not None and modality.goes_on is not None:
+        found[CONTINUED] = {**modality.goes_on, "backbone": args.backbone}
+    unknown = [name for name in args.routes or () if name not in found]
+    if unknown:
+        raise InputError(f"unknown route {unknown[0]!r}: expected some of {', '.join(map(repr, found))}.")
+    return [Route(name, given) for name, given in found.items() if args.routes is None or name in args.routes]
+
+
+def _report(args: TryArguments, tried: list[Route], data: dict[str, Any], folder: Path) -> EvaluationResult:
+    """The comparison on the test split, by methods that train no network."""
+    models = [route.folder for route in tried[:3]] + [args.backbone] * (args.backbone is not None)
+    usual = ("", "untrained", "raw", "pca")
+    there = [name for name in METHODS + FLOORS if name not in TRAINED and kind_of(name) in usual]
+    return run_evaluation(
+        CompareArguments(model=models, output_dir=str(folder / "report"), methods=there, disable_tqdm=True, **data),
+        "compare",
+    )
+
+
+def _in_full(route: Route, args: TryArguments) -> str:
+    """The command that makes the best route with ten times the steps, into a folder of its own."""
+    given = {**route.given, "max_steps": 10 * route.steps, "output_dir": f"{args.output_dir}_full"}
+    given = {k: v for k, v in given.items() if k not in ("eval_split", "checkpointing_steps")}
+    words = ["pretune", "pretrain"]
+    for name, value in given.items():
+        inner = {f"config.{key}": v for key, v in value.items()} if name == "config" else {name: value}
+        for key, one in inner.items():
+            words += [f"--{key}", *(map(str, one) if isinstance(one, (list, tuple)) else [str(one)])]
+    return shlex.join(words)
+
+
+def _tell(routes: list[Route], tried: list[Route], raw: list[float] | None, command: str) -> None:
+    lines = [f"{'way':<22}{'steps':>8}{'held-out labels':>18}{'untrained':>12}"]
+    for route in tried:
+        untrained = sum(route.untrained) / len(route.untrained)
+        line = f"{route.name:<22}{route.steps:>8}{route.score:>16.1f} %{untrained:>10.1f} %  {route.note}"
+        lines.append(line.rstrip())
+    lines += [f"{route.name:<22}{route.note:>8}" for route in routes if route not in tried]
+    if raw is not None:
+        lines.append(f"{'raw samples':<22}{'':>8}{sum(raw) / len(raw):>16.1f} %")
+    print("\n".join([*lines, "", f"best here: {tried[0].name}. In full:", f"  {command}"]))
+
+
+if __name__ == "__main__":
+    run_command(TryArguments, run)
