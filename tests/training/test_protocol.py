@@ -17,6 +17,7 @@ RULES = {
     3: "5beec12b01f52292",
     4: "3b7fec8f947bd043",
     5: "dc225d7a6f0b0150",
+    6: "4a963b6c6a0a0186",
 }  # the same of the verdict's rule, which has a version of its own
 
 
