@@ -75,6 +75,10 @@ TABLE = (
         (0, (3, 1, 1, 1)), "s", floor=True, must_be_beaten=True,
     ),
     Method(
+        "patches_linear", "a linear model on whitened patches", "floor: linear, whitened patches", "#2e8b57",
+        (0, (5, 2)), "D", floor=True,
+    ),
+    Method(
         "untrained_knn", "1-NN on an untrained encoder", "floor: 1-NN, untrained encoder", "#b8860b",
         (0, (5, 1, 1, 1)), "^", floor=True,
     ),

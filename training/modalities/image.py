@@ -14,6 +14,7 @@ from ..protocol import PROTOCOL
 from .images.decoding import ImageReader
 from .images.digests import difference_hashes, image_digests
 from .images.files import ENDINGS, cell_of, feature
+from .images.patches import PatchFeatures, patches_fit
 from .images.pictures import draw_images, draw_reconstructions
 from .images.preprocessing import ImagePreprocessing
 from .images.volumes import dicom_to_tiff, nifti_to_tiff
@@ -174,6 +175,8 @@ IMAGE = Modality(
     digest=image_digests,
     near_hash=difference_hashes,
     first_run=first_run,
+    floors={"patches": PatchFeatures},
+    floor_fits=patches_fit,
     goes_on=GOES_ON,
     routes=ROUTES,
 )
