@@ -1,0 +1,82 @@
+"""Which routes get how much time, with a clock and runs that are made up."""
+
+import numpy as np
+import pytest
+
+from pretune.training.comparing.halving import FEWEST_STEPS, OVERHEAD, Route, halve, rounds_of
+from pretune.training.errors import InputError
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class Judge:
+    """Scores by what a route is worth and how many steps it had."""
+
+    def __init__(self, worth):
+        self.worth, self.asked = worth, []
+
+    def of_encoder(self, folder, untrained=False):
+        name = folder.rpartition("/")[2].rpartition("_")[0]
+        self.asked.append((name, untrained))
+        return [20.0, 22.0] if untrained else [self.worth[name], self.worth[name] + 2]
+
+
+def made(worth, seconds_a_step=1.0, broken=()):
+    clock, runs = Clock(), []
+
+    def run(verb, given):
+        name = given["output_dir"].rpartition("/")[2].rpartition("_")[0]
+        if name in broken:
+            raise InputError("no memory")
+        runs.append((name, given["max_steps"]))
+        clock.now += OVERHEAD + seconds_a_step * given["max_steps"]
+
+    routes = [Route(name, {"model_type": name}, seconds_a_step) for name in worth]
+    return routes, clock, run, runs
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(1, [1]), (2, [2, 1]), (3, [3, 2, 1]), (4, [4, 2, 1]), (5, [5, 3, 2, 1])]
+)
+def test_half_of_them_go_on_in_each_round(count, sizes):
+    assert rounds_of(count) == sizes
+
+
+def test_the_better_half_gets_the_time_that_is_left_and_no_more(tmp_path):
+    worth = {"a": 50.0, "b": 70.0, "c": 60.0}
+    routes, clock, run, runs = made(worth)
+    tried = halve(routes, 3000, tmp_path, Judge(worth), run, clock)
+    assert [route.name for route in tried] == ["b", "c", "a"]
+    assert [name for name, _ in runs] == ["a", "b", "c", "b", "c", "b"]
+    assert clock.now <= 3000 * 1.01 and clock.now > 2800
+    steps = dict(runs)
+    assert tried[0].steps == steps["b"] > 2 * tried[-1].steps and tried[0].folder.endswith("b_3")
+
+
+def test_a_route_below_its_untrained_network_had_too_little_time(tmp_path):
+    worth = {"slow": 10.0, "quick": 60.0}
+    routes, clock, run, _ = made(worth)
+    tried = halve(routes, 1000, tmp_path, Judge(worth), run, clock)
+    assert tried[0].note == "" and "too short for this way" in tried[1].note and tried[1].too_short
+
+
+def test_what_fails_says_why_and_the_others_go_on(tmp_path):
+    worth = {"a": 50.0, "b": 70.0}
+    routes, clock, run, _ = made(worth, broken=("b",))
+    routes.append(Route("c", {}, None, note="could not be tried: no such family"))
+    tried = halve(routes, 1000, tmp_path, Judge(worth), run, clock)
+    assert [route.name for route in tried] == ["a"] and routes[1].note == "stopped: no memory"
+    assert routes[1].record()["scores"] == [] and np.isneginf(routes[1].score)
+
+
+def test_a_time_too_short_for_anything_still_tries_each_once(tmp_path):
+    worth = {"a": 50.0, "b": 70.0}
+    routes, clock, run, runs = made(worth)
+    halve(routes, 10, tmp_path, Judge(worth), run, clock)
+    assert runs == [("a", FEWEST_STEPS), ("b", FEWEST_STEPS)]

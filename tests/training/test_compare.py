@@ -1,0 +1,95 @@
+"""`compare` and `try`: models are continued on the user's samples, and routes tried, by runs of their own."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessor
+
+import pretune
+from pretune.training.command.arguments.compare import CompareArguments
+from pretune.training.command.arguments.data import InMemory
+from pretune.training.command.arguments.evaluate import EvaluateArguments
+from pretune.training.comparing.continued import arguments_for, data_words
+from pretune.training.comparing.scoring import Judge
+from pretune.training.data.loading import load_data
+from pretune.training.modalities.image import IMAGE
+
+PROBES = ["linear", "untrained_linear", "raw_knn", "raw_linear", "pca_knn", "pca_linear"]
+
+
+@pytest.fixture
+def published(tmp_path):
+    torch.manual_seed(0)
+    config = ResNetConfig(
+        num_channels=1, embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", num_labels=3
+    )
+    ResNetForImageClassification(config).save_pretrained(tmp_path / "published")
+    size = {"height": 16, "width": 16}
+    ViTImageProcessor(size=size, image_mean=[0.5], image_std=[0.5]).save_pretrained(tmp_path / "published")
+    return str(tmp_path / "published")
+
+
+def test_a_continued_model_is_told_the_users_data_and_how_to_go_on(tmp_path):
+    args = CompareArguments(
+        model=["x+continued"], dataset="photos", label_column="kind", output_dir=str(tmp_path), continued_steps=7,
+        continued_views="without_colour",
+    )  # fmt: skip
+    given = arguments_for(args, "x", IMAGE, tmp_path / "continued/x")
+    assert given["model_type"] == "joint_embedding" and given["backbone"] == "x" and given["max_steps"] == 7
+    assert (
+        given["dataset"] == "photos" and given["label_column"] == "kind" and given["config.views"] == "without_colour"
+    )
+    args.dataset = InMemory(np.zeros((3, 1, 8, 8)))
+    with pytest.raises(pretune.InputError, match="object in memory"):
+        data_words(args)
+
+
+def test_output_dir_is_needed():
+    with pytest.raises(pretune.InputError, match="output_dir is missing"):
+        CompareArguments(model=["a"], dataset="digits")
+
+
+def test_a_judge_looks_at_labelled_training_samples_alone(tmp_path):
+    labels = np.arange(200) % 4
+    pixels = np.random.default_rng(0).integers(0, 60, (200, 1, 8, 8), dtype=np.uint8)
+    pixels[np.arange(200), 0, labels, labels] = 255
+    np.savez(tmp_path / "d.npz", image=pixels, label=np.where(np.arange(200) < 120, labels, -1))
+    args = EvaluateArguments(model=["none"], dataset=str(tmp_path / "d.npz"), output_dir="unused")
+    train, _ = load_data(args, IMAGE)
+    judge = Judge.of(train)
+    assert len(judge.data) < 120 and judge.data.labelled.all() and np.mean(judge.of_raw()) > 90
+    np.savez(tmp_path / "few.npz", image=pixels, label=np.where(np.arange(200) < 12, labels, -1))
+    args = EvaluateArguments(model=["none"], dataset=str(tmp_path / "few.npz"), output_dir="unused")
+    with pytest.raises(pretune.InputError, match="are labelled, and ways are chosen by labels"):
+        Judge.of(load_data(args, IMAGE)[0])
+
+
+@pytest.mark.slow
+def test_own_published_and_continued_in_one_report(published, tmp_path, launch):
+    own = pretune.pretrain("digits", output_dir=tmp_path / "own", max_steps=20, disable_tqdm=True)
+    beside = f"{own.output_dir}+{published}"
+    launch(
+        "-m", "pretune", "compare", "--model", own.output_dir, published, f"{published}+continued", beside,
+        "--dataset", "digits", "--labels_per_class", "1", "5", "--draws", "2", "--methods", *PROBES,
+        "--continued_steps", "3", "--output_dir", tmp_path / "r",
+    )  # fmt: skip
+    report = json.loads((tmp_path / "r/report.json").read_text())
+    continued = str(tmp_path / "r/continued" / published.strip("/").replace("/", "_"))
+    assert list(report["models"]) == [str(own.output_dir), published, continued, beside]
+    assert report["models"][continued]["cost"]["minutes"] > 0 and (tmp_path / "r/report.html").is_file()
+    again = launch("-m", "pretune", "compare", *report["command"].split()[2:])
+    assert again.returncode == 0
+
+
+@pytest.mark.slow
+def test_try_ends_with_a_report_and_a_command(tmp_path, launch):
+    said = launch(
+        "-m", "pretune", "try", "digits", "--minutes", "1.5", "--output_dir", tmp_path / "tried",
+        "--routes", "joint embedding", "autoencoder",
+    ).stdout  # fmt: skip
+    record = json.loads((tmp_path / "tried/try.json").read_text())
+    assert {route["name"] for route in record["routes"]} == {"joint embedding", "autoencoder"}
+    assert record["command"].startswith("pretune pretrain --dataset digits") and record["command"] in said
+    assert "best here: " in said and (tmp_path / "tried/report/report.html").is_file()
