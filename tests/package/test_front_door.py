@@ -52,8 +52,8 @@ def test_every_public_name_is_listed_and_documented():
         "SpeechJointEmbeddingConfig", "SpeechJointEmbeddingForAudioClassification", "SpeechJointEmbeddingModel",
         "SpeechConvAutoencoderConfig", "SpeechConvAutoencoderForAudioClassification", "SpeechConvAutoencoderModel",
         "BestRqConfig", "BestRqForAudioClassification", "BestRqModel", "LogMelFeatureExtractor",
-        "InputError", "Interrupted", "PushFailed", "__version__", "embed", "evaluate", "finetune", "inspect",
-        "pretrain", "push",
+        "InputError", "Interrupted", "PushFailed", "__version__", "compare", "embed", "evaluate", "finetune",
+        "inspect", "pretrain", "push", "try_routes",
     }  # fmt: skip
     for name in pretune.__all__:
         assert name == "__version__" or getattr(pretune, name).__doc__
@@ -118,5 +118,5 @@ def test_version_changelog_and_recipes_agree():
         assert text.startswith("#") and f" {recipe.stem} " in text.split("dataset:")[0], (
             "a recipe's header has its command"
         )
-        own = recipe.stem.startswith(("photos", "fsdd"))  # the user's, or a dataset of no one place
+        own = recipe.stem.startswith(("photos", "fsdd", "signs"))  # the user's, or a dataset of no one place
         assert own == ("dataset" not in yaml.safe_load(text))

@@ -104,9 +104,8 @@ def first_run(shape: tuple[int, ...], samples: int) -> dict[str, Any]:
     channels, size, _ = shape
     if size < TINY:
         return {"model_type": "autoencoder"}
-    hidden = next(side for side in range(max(1, size // 8), 0, -1) if size % side == 0)
-    config = {"image_size": size, "num_channels": channels, "mask_patch_size": hidden}
-    return {"recipe": "photos", "config": config, "max_steps": max(200, 5 * samples // 64)}  # five times each
+    steps = max(200, 10 * samples // 64)  # each picture ten times
+    return {"recipe": "photos", "config": {"image_size": size, "num_channels": channels}, "max_steps": steps}
 
 
 def describe(config: Any) -> str:
