@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = "torch|transformers|datasets|accelerate|sklearn|matplotlib|numpy|huggingface_hub"
 
 
-VERBS = ("inspect", "pretrain", "finetune", "evaluate", "embed", "push", "card", "config")
+VERBS = ("inspect", "pretrain", "finetune", "evaluate", "compare", "try", "embed", "push", "card", "config")
 LIGHT = (
     [], ["--help"], ["--version"], ["config"], ["pretrain", "no-recipe"], ["pretrain", "--learning_rat", "1"],
     ["pretrain", "mnist_conv", "--help"], *([verb, "--help"] for verb in VERBS),

@@ -8,8 +8,8 @@ from sklearn.datasets import load_digits
 
 import pretune
 from pretune import AutoencoderConfig, AutoencoderForImageClassification, AutoencoderModel, InputError
-from pretune.training import evaluate as evaluate_module
 from pretune.training.evaluation import tuned_networks
+from pretune.training.evaluation import work as work_module
 from pretune.training.evaluation.embedders import methods_for
 from pretune.training.evaluation.evidence.intervals import paired_difference
 from pretune.training.evaluation.evidence.verdict import CANNOT_BE_TOLD, DID_NOT_HELP
@@ -169,7 +169,7 @@ def test_interrupted_it_goes_on_without_doing_anything_twice(untrained, npz, tmp
         "methods": ["knn", "raw_knn", "untrained_linear"], "disable_tqdm": True,
     }  # fmt: skip
     calls = {"knn": 0, "linear": 0}
-    knn, linear = evaluate_module.nearest_neighbour, evaluate_module.linear_probe
+    knn, linear = work_module.nearest_neighbour, work_module.linear_probe
 
     def count(name, function, stop_at=None):
         def counted(*words):
@@ -180,14 +180,14 @@ def test_interrupted_it_goes_on_without_doing_anything_twice(untrained, npz, tmp
 
         return counted
 
-    monkeypatch.setattr(evaluate_module, "nearest_neighbour", count("knn", knn))
-    monkeypatch.setattr(evaluate_module, "linear_probe", count("linear", linear, stop_at=2))
+    monkeypatch.setattr(work_module, "nearest_neighbour", count("knn", knn))
+    monkeypatch.setattr(work_module, "linear_probe", count("linear", linear, stop_at=2))
     with pytest.raises(pretune.Interrupted, match="the same command goes on"):
         pretune.evaluate(**args)
     assert calls == {"knn": 6, "linear": 2}
     with open(tmp_path / "r/cells.jsonl", "a") as file:
         file.write('{"source": "cut off by a ki')
-    monkeypatch.setattr(evaluate_module, "linear_probe", count("linear", linear))
+    monkeypatch.setattr(work_module, "linear_probe", count("linear", linear))
     result = pretune.evaluate(**args)
     assert calls == {"knn": 12, "linear": 6} and len(result.report["results"]) == 18
     again = pretune.evaluate(**args)
@@ -454,7 +454,7 @@ def test_the_report_says_what_it_is_of(untrained, npz, tmp_path, caplog):
 def test_titles_name_the_protocol_and_one_draw_has_no_band(tmp_path, monkeypatch):
     from matplotlib.axes import Axes
 
-    from pretune.training.evaluation import figure as evaluation_figure
+    from pretune.training.evaluation.reporting import figure as evaluation_figure
     from pretune.training.runs import pictures
 
     figures, bands = [], []

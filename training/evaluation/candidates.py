@@ -34,7 +34,7 @@ class Table:
     fingerprint: str
 
     def vectors(self, folder: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Of all training and all test samples."""
+        """(N, D) and (M, D) of all training and all test samples."""
         return self.train, self.test
 
 
@@ -62,7 +62,7 @@ class OfEncoder:
         return self.encoder.fingerprint
 
     def vectors(self, folder: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Of all training and all test samples; kept in `folder` until the report is whole."""
+        """(N, D) and (M, D) of all training and test samples; kept in `folder` until the report is whole."""
         return EncoderFeatures(self.encoder, self.train, self.test, folder).pretrained()[:2]
 
 
@@ -87,7 +87,7 @@ class Beside:
         return hashlib.sha256("+".join(part.fingerprint for part in self.parts).encode()).hexdigest()[:16]
 
     def vectors(self, folder: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Of all training and all test samples."""
+        """(N, D) and (M, D) of all training and all test samples."""
         sides = []
         for part in self.parts:
             train, test = part.vectors(folder)

@@ -63,7 +63,7 @@ def paired_difference(
 
     Args:
         one_more: the interval of one further draw of b's initial weights, not of the mean: see RULE.
-        hits: (n, M) and (n, M), which of the M test samples were right in each draw. All draws share them, so their
+        hits: (N, M) and (N, M), which of the M test samples were right in each draw. All draws share them, so their
             choice is a chance of its own, which no number of draws takes away.
 
     Returns:
@@ -107,7 +107,7 @@ def differences(
 
 
 def both_hits(hits: Hits | None, a: str, b: str, count: int | str) -> tuple[np.ndarray, np.ndarray] | None:
-    """(n, M) of both methods at that count, if they are known."""
+    """(N, M) of both methods at that count, if they are known."""
     if hits is None or (a, count) not in hits or (b, count) not in hits:
         return None
     return hits[a, count], hits[b, count]

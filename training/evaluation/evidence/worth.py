@@ -57,8 +57,8 @@ def equal_labels(base: np.ndarray, other: np.ndarray, counts: list[int]) -> tupl
     has 79 to 86 (measured on photographs of hands). Between counts the curve is straight over the log of labels.
 
     Args:
-        base: (draws, counts), scores of the floor.
-        other: (draws,), scores of the model on the same draws.
+        base: (N, C), scores of the floor by draw and count.
+        other: (N,), scores of the model on the same draws.
         counts: labels per class, ascending.
 
     Returns:
@@ -79,7 +79,7 @@ def equal_labels(base: np.ndarray, other: np.ndarray, counts: list[int]) -> tupl
     low = 0.0 if mean[0] + half[0] < 0 else first(mean - half <= 0)
     high = 0.0 if not len(last) else np.inf if last[-1] == GRID - 1 else float(np.exp(grid[last[-1]]))
     estimate = 0.0 if mean[0] < 0 else first(np.minimum.accumulate(mean) <= 0)
-    return estimate, low, high
+    return estimate, min(low, estimate), max(high, estimate)  # they lie on a grid
 
 
 def worth_in_labels(found: Accuracies, counts: list[int | str]) -> list[Worth]:
