@@ -99,7 +99,11 @@ def run(args: TryArguments) -> TryResult:
 def _routes(args: TryArguments, modality: Modality) -> list[Route]:
     found = {name: dict(given) for name, given in modality.routes.items()}
     if args.backbone is not None and modality.goes_on is not None:
-        found[CONTINUED] = {**modality.goes_on, "backbone": args.backbone}
+        of_family = [(n, r) for n, r in found.items() if r["model_type"] == modality.goes_on["model_type"]]
+        for name, given in of_family or [("", {})]:  # what may differ between views is found out for it too
+            config = {"config": given["config"]} if "config" in given else {}
+            kind = name.partition(",")
+            found[CONTINUED + kind[1] + kind[2]] = {**modality.goes_on, **config, "backbone": args.backbone}
     unknown = [name for name in args.routes or () if name not in found]
     if unknown:
         raise InputError(f"unknown route {unknown[0]!r}: expected some of {', '.join(map(repr, found))}.")

@@ -440,7 +440,7 @@ def test_the_report_says_what_it_is_of(untrained, npz, tmp_path, caplog):
         assert matrix.sum() == tested and 100 * matrix.trace() / tested == pytest.approx(row["accuracy"])
     for name in ("few_labels.png", "confusion.png"):
         assert (
-            "pretune evaluate, protocol 1, held out by version 2: pretune evaluate "
+            "pretune evaluate, protocol 1, held out by version 3: pretune evaluate "
             in PIL.Image.open(tmp_path / "r" / name).info["Description"]
         )
     again = pretune.evaluate(

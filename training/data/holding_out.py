@@ -11,8 +11,9 @@ from .samples import ALONE, Samples
 
 SHARE = 0.2
 # Raised with any change of what is held out. 1 was a stratified fifth of the rows as they stood; 2 goes by each
-# sample's content. Numbers on samples that were held out by different versions are never compared.
-VERSION = 2
+# sample's content, 3 by the names of groups where there are some. Numbers on samples that were held out by different
+# versions are never compared.
+VERSION = 3
 
 
 def is_held_out(keys: np.ndarray) -> np.ndarray:

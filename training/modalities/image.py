@@ -32,6 +32,10 @@ ROUTES = {
     "joint embedding": {
         **COMMON, "model_type": "joint_embedding", "learning_rate": 3e-3, "per_device_train_batch_size": 128,
     },
+    "joint embedding, colours kept": {
+        **COMMON, "model_type": "joint_embedding", "learning_rate": 3e-3, "per_device_train_batch_size": 128,
+        "config": {"views": "without_colour"},
+    },
     "autoencoder": {
         **COMMON, "model_type": "conv_autoencoder", "learning_rate": 3e-3, "per_device_train_batch_size": 128,
         "config": {"pooling": "mean_max", "decoder_kind": "dense", "corruption": ["warp", "mask"]},

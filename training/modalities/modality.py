@@ -184,7 +184,7 @@ class Modality:
         goes_on: arguments of `pretrain` for going on from a published model on one's own samples; None where no
             family does.
         routes: ways to an encoder that `try` holds against each other, by name: arguments of `pretrain`, of which
-            `goes_on` is one more where there is a published model.
+            `goes_on` is one more where there is a published model, with each `config` of the routes of its family.
         first_run: (shape of a stored row, samples) -> arguments of `pretrain` for a first run on data of one's own,
             `recipe` and `config` among them; what is left out is the family's default.
     """
