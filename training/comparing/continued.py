@@ -11,6 +11,7 @@ from typing import Any
 from ..command.arguments.compare import CONTINUED, CompareArguments
 from ..command.arguments.data import DataArguments, InMemory
 from ..errors import InputError
+from ..evaluation.cells import MADE
 from ..modalities.modality import Modality
 from ..networks.encoders import config_and_modality
 
@@ -31,10 +32,13 @@ def with_continued(args: CompareArguments) -> CompareArguments:
             models.append(name)
             continue
         base = name.removesuffix(CONTINUED)
-        folder = Path(args.output_dir) / "continued" / (re.sub(r"[^\w.-]+", "_", base).strip("._") or "model")
+        folder = Path(args.output_dir) / MADE / (re.sub(r"[^\w.-]+", "_", base).strip("._") or "model")
         _, modality, _ = config_and_modality(base, args.revision)
         logger.info("%s is pretrained further on these samples, in %s", base, folder)
-        run_verb("pretrain", arguments_for(args, base, modality, folder))
+        given = arguments_for(args, base, modality, folder)
+        if (folder / "run.json").is_file():
+            given["resume_from_checkpoint"] = "latest"
+        run_verb("pretrain", given)
         models.append(str(folder))
     return dataclasses.replace(args, model=models)
 

@@ -19,6 +19,7 @@ from ..command.paths import require_folders
 from ..errors import InputError
 from ..protocol import PROTOCOL
 
+MADE = "continued"  # folder of models that a comparison makes beside its report
 WORKING_FILE, FEATURES = "cells.jsonl", "features"
 REPORT_FILES = ("report.json", "report.md", "report.html", "few_labels.png", "confusion.png", WORKING_FILE)
 
@@ -70,7 +71,7 @@ class Cells:
         self.confusion: dict[Cell, list[list[int]]] = {}
         self._spent, self._mark = 0.0, began  # seconds of earlier calls and lines; when the last line was written
         require_folders(folder, "output_dir")
-        holds = sorted(path.name for path in folder.glob("*") if path.name != ".lock")
+        holds = sorted(path.name for path in folder.glob("*") if path.name not in (".lock", MADE))
         if holds and not self.path.is_file():
             raise InputError(
                 f"output_dir {folder} holds files, but no {WORKING_FILE}, so it is not an evaluation's. "
