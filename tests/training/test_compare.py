@@ -86,7 +86,7 @@ def test_own_published_and_continued_in_one_report(published, tmp_path, launch):
 @pytest.mark.slow
 def test_try_ends_with_a_report_and_a_command(tmp_path, launch):
     said = launch(
-        "-m", "pretune", "try", "digits", "--minutes", "1.5", "--output_dir", tmp_path / "tried",
+        "-m", "pretune", "try", "digits", "--minutes", "0.5", "--output_dir", tmp_path / "tried",
         "--routes", "joint embedding", "autoencoder",
     ).stdout  # fmt: skip
     record = json.loads((tmp_path / "tried/try.json").read_text())

@@ -19,7 +19,7 @@ from .scoring import Judge
 
 logger = logging.getLogger(__name__)
 FOR_THE_REPORT = 0.25  # share of the time that is kept for it
-OVERHEAD = 30.0  # seconds that a run takes beside its steps: imports, data, pictures
+OVERHEAD = 30.0  # seconds that a run takes beside its steps (imports, data, pictures), until one was made
 FEWEST_STEPS = 20
 
 
@@ -108,18 +108,19 @@ def halve(
         All that were tried, the best first.
     """
     left, ends = [route for route in routes if route.seconds_a_step is not None], clock() + seconds
-    sizes = rounds_of(len(left)) if left else []
+    sizes, beside = rounds_of(len(left)) if left else [], OVERHEAD
     for number, size in enumerate(sizes):
         left = sorted(left, key=lambda route: -route.score)[:size]
         share = (ends - clock()) / (len(sizes) - number) / size
         for route in left:
-            steps = int((share - OVERHEAD) / route.seconds_a_step)
+            steps = int((share - beside) / route.seconds_a_step)
             if steps <= max(FEWEST_STEPS, 1.2 * route.steps):
-                if not route.scores:
-                    steps = FEWEST_STEPS
-                else:
+                if route.scores:
                     continue  # no longer than it was: nothing new
+                steps = FEWEST_STEPS
+            began = clock()
             _try(route, steps, folder / f"{route.name.replace(' ', '_')}_{number + 1}", judge, run)
+            beside = max(1.0, clock() - began - steps * route.seconds_a_step)
     tried = [route for route in routes if route.scores]
     for route in tried:
         if route.too_short:
