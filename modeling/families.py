@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # for type checkers and editors, by way of `pretune`; at run 
     from ..configuration.speech.best_rq import BestRqConfig as BestRqConfig
     from ..configuration.speech.conv_autoencoder import SpeechConvAutoencoderConfig as SpeechConvAutoencoderConfig
     from ..configuration.speech.joint_embedding import SpeechJointEmbeddingConfig as SpeechJointEmbeddingConfig
+    from ..configuration.text.bag_autoencoder import BagAutoencoderConfig as BagAutoencoderConfig
+    from ..configuration.text.masked_language_model import MaskedLanguageModelConfig as MaskedLanguageModelConfig
+    from ..configuration.text.text_autoencoder import TextAutoencoderConfig as TextAutoencoderConfig
     from .autoencoder import AutoencoderForImageClassification as AutoencoderForImageClassification
     from .autoencoder import AutoencoderModel as AutoencoderModel
     from .bigan import BiGANForImageClassification as BiGANForImageClassification
@@ -38,6 +41,18 @@ if TYPE_CHECKING:  # for type checkers and editors, by way of `pretune`; at run 
         SpeechJointEmbeddingForAudioClassification as SpeechJointEmbeddingForAudioClassification,
     )
     from .speech.joint_embedding import SpeechJointEmbeddingModel as SpeechJointEmbeddingModel
+    from .text.bag_autoencoder import (
+        BagAutoencoderForSequenceClassification as BagAutoencoderForSequenceClassification,
+    )
+    from .text.bag_autoencoder import BagAutoencoderModel as BagAutoencoderModel
+    from .text.masked_language_model import MaskedLanguageModel as MaskedLanguageModel
+    from .text.masked_language_model import (
+        MaskedLanguageModelForSequenceClassification as MaskedLanguageModelForSequenceClassification,
+    )
+    from .text.text_autoencoder import (
+        TextAutoencoderForSequenceClassification as TextAutoencoderForSequenceClassification,
+    )
+    from .text.text_autoencoder import TextAutoencoderModel as TextAutoencoderModel
 
 PACKAGE = __package__.rpartition(".")[0]
 PREFIX = "pretune_"  # of every `model_type`, so that none meets one of transformers
@@ -93,6 +108,8 @@ class Family:
 SPEECH_PROCESSOR = f"{PACKAGE}.modeling.processors.speech.LogMelFeatureExtractor"
 SPEECH_CLASSES = ("AutoModelForAudioClassification", "AutoFeatureExtractor")
 IMAGE_PROCESSOR = f"{PACKAGE}.modeling.processors.image.AutoencoderImageProcessor"
+TOKENIZER = "transformers.PreTrainedTokenizerFast"  # needs no code of ours, wherever it is loaded
+OF_TEXT = ("AutoModelForSequenceClassification", "AutoTokenizer")
 FAMILIES: dict[str, Family] = {  # by `model_type` without its prefix
     "autoencoder": Family(
         "dense autoencoder: small pictures, an embedding of few numbers",
@@ -163,6 +180,35 @@ FAMILIES: dict[str, Family] = {  # by `model_type` without its prefix
         SPEECH_PROCESSOR,
         SPEECH_CLASSES,
     ),
+    "bag_autoencoder": Family(
+        "bag-of-words autoencoder: texts, the topics of a corpus in half a minute",
+        "text",
+        f"{PACKAGE}.configuration.text.bag_autoencoder.BagAutoencoderConfig",
+        f"{PACKAGE}.modeling.text.bag_autoencoder.BagAutoencoderModel",
+        f"{PACKAGE}.modeling.text.bag_autoencoder.BagAutoencoderForSequenceClassification",
+        TOKENIZER,
+        OF_TEXT,
+    ),
+    "text_autoencoder": Family(
+        "denoising autoencoder of texts: any encoder of transformers, also from published weights",
+        "text",
+        f"{PACKAGE}.configuration.text.text_autoencoder.TextAutoencoderConfig",
+        f"{PACKAGE}.modeling.text.text_autoencoder.TextAutoencoderModel",
+        f"{PACKAGE}.modeling.text.text_autoencoder.TextAutoencoderForSequenceClassification",
+        TOKENIZER,
+        OF_TEXT,
+        takes_backbone=True,
+    ),
+    "masked_language_model": Family(
+        "masked language model: any encoder of transformers, also from published weights",
+        "text",
+        f"{PACKAGE}.configuration.text.masked_language_model.MaskedLanguageModelConfig",
+        f"{PACKAGE}.modeling.text.masked_language_model.MaskedLanguageModel",
+        f"{PACKAGE}.modeling.text.masked_language_model.MaskedLanguageModelForSequenceClassification",
+        TOKENIZER,
+        OF_TEXT,
+        takes_backbone=True,
+    ),
 }
 
 
@@ -172,8 +218,8 @@ def _class(path: str) -> type:
 
 
 def public_classes() -> dict[str, str]:
-    """{class: its module} of all families."""
-    paths = (path for family in FAMILIES.values() for path in family.paths)
+    """{class: its module} of all families; none of transformers' own."""
+    paths = (path for family in FAMILIES.values() for path in family.paths if path.startswith(f"{PACKAGE}."))
     return {name: module for module, _, name in (path.rpartition(".") for path in paths)}
 
 
@@ -193,6 +239,8 @@ def register_families() -> None:
         AutoModel.register(family.config, family.model, exist_ok=True)
         AutoModelForPreTraining.register(family.config, family.model, exist_ok=True)
         classifier.register(family.config, family.classifier, exist_ok=True)
+        if not family.processor_path.startswith(f"{PACKAGE}."):
+            continue  # found by its own files
         if processor is transformers.AutoImageProcessor:
             processor.register(family.config, image_processor_classes={"pil": family.processor}, exist_ok=True)
         else:

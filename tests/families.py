@@ -7,6 +7,10 @@ from pretune.modeling.families import FAMILIES, PREFIX
 
 TINY_CLIPS = {"sampling_rate": 2000, "window_seconds": 0.16, "num_mel_bins": 20}  # 17 frames of 20 bands
 
+TINY_BERT = {
+    "model_type": "bert", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
+    "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+}  # fmt: skip
 # model_type -> arguments of a config that is built, trained and saved in a moment
 TINY_CONFIGS = {
     "pretune_autoencoder": {"image_size": 8, "hidden_sizes": [16, 8], "latent_size": 4},
@@ -32,6 +36,11 @@ TINY_CONFIGS = {
         **TINY_CLIPS, "hidden_size": 16, "num_predictor_layers": 1, "num_attention_heads": 2, "codebook_size": 8,
         "mask_span": 2,
     },
+    "pretune_bag_autoencoder": {"vocab_size": 300, "max_length": 16, "latent_size": 8},
+    "pretune_text_autoencoder": {"vocab_size": 300, "max_length": 16, "backbone_config": TINY_BERT},
+    "pretune_masked_language_model": {
+        "vocab_size": 300, "max_length": 16, "mask_token_id": 4, "mask_ratio": 0.5, "backbone_config": TINY_BERT,
+    },
 }  # fmt: skip
 
 # model_type -> changes to that config after which no checkpoint of it fits
@@ -46,6 +55,9 @@ OTHER_SIZES = {
     "pretune_speech_joint_embedding": {"hidden_sizes": [8, 16]},
     "pretune_speech_conv_autoencoder": {"hidden_sizes": [8, 16]},
     "pretune_speech_best_rq": {"hidden_size": 32},
+    "pretune_bag_autoencoder": {"latent_size": 5},
+    "pretune_text_autoencoder": {"backbone_config": {**TINY_BERT, "intermediate_size": 24}},
+    "pretune_masked_language_model": {"backbone_config": {**TINY_BERT, "intermediate_size": 24}},
 }
 
 GAMES = ("pretune_bigan",)  # two sides play: their losses need not fall
@@ -75,6 +87,10 @@ def tiny_inputs(model_type: str, count: int = 4):
             tones[k, :, 5 * (k % 4) : 5 * (k % 4) + 3] = 1.5
         clips = tones + 0.5 * torch.rand(count, config.num_frames, config.num_mel_bins)
         return {"input_features": clips - 1}
+    if ROWS[model_type].modality == "text":
+        lengths = torch.tensor([12, 7, 3, 12])[torch.arange(count) % 4]
+        mask = (torch.arange(12) < lengths[:, None]).long()
+        return {"input_ids": torch.randint(5, config.vocab_size, (count, 12)) * mask, "attention_mask": mask}
     return {"pixel_values": torch.rand(count, config.num_channels, config.image_size, config.image_size)}
 
 

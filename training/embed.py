@@ -25,8 +25,8 @@ from tqdm import tqdm
 from pretune.training.command.arguments.embed import EmbedArguments
 from pretune.training.command.paths import require_folders
 from pretune.training.command.running import run_command
-from pretune.training.data.batches import Columns, spread
-from pretune.training.data.captions import captions
+from pretune.training.data.batches import spread
+from pretune.training.data.captions import as_drawn, captions
 from pretune.training.data.labels import SINGLE
 from pretune.training.data.loading import load_split
 from pretune.training.data.samples import Samples
@@ -120,9 +120,7 @@ def _draw_neighbours(path: Path, data: Samples, embeddings: np.ndarray) -> None:
     """Samples spread over the split, each followed by its nearest in the embedding (M, D), with labels or files."""
     asked, nearest = neighbours_of(embeddings, SHOWN, NEAREST)
     rows = np.column_stack([asked, nearest]).ravel()
-    columns = Columns.of(data, torch.device("cpu"))
-    samples = columns[torch.from_numpy(rows)][data.modality.input_name].numpy()
-    data.modality.show_samples(path, samples, captions(data, rows), nearest.shape[1] + 1)
+    data.modality.show_samples(path, as_drawn(data, rows), captions(data, rows), nearest.shape[1] + 1)
 
 
 def neighbours_of(embeddings: np.ndarray, count: int, nearest: int) -> tuple[np.ndarray, np.ndarray]:

@@ -36,7 +36,13 @@ from pretune.training.learning.optimizer import make_optimizer
 from pretune.training.learning.parameter_groups import parameter_groups
 from pretune.training.modalities.listing import MODALITIES, modality_of
 from pretune.training.modalities.modality import PLAIN, Modality, Preprocessing
-from pretune.training.networks.building import build_classifier, classifier_config, named_family, new_config
+from pretune.training.networks.building import (
+    build_classifier,
+    classifier_config,
+    named_family,
+    new_config,
+    tokenizer_of,
+)
 from pretune.training.networks.heads import train_head_only
 from pretune.training.networks.loading import load_config, load_finished, model_source
 from pretune.training.networks.targets import put_back, scale_of, take_out
@@ -75,6 +81,8 @@ def run(args: FinetuneArguments) -> RunResult:
         _check_augmentation(args, modality)
         fit = modality.preprocessing(args.model, args.revision, base, {}) if base is not None else None
         train_data, eval_data, validation = _labelled(args, modality, fit)
+        if base is None:
+            train_data = train_data.learnt(*tokenizer_of(args))
         config = base or new_config(args.model_type, args.config, train_data)
         config = classifier_config(config, train_data, args.config, args.reconstruction_weight, args.model)
         if base is None:

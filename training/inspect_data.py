@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from pretune.training.command.arguments.inspect import InspectArguments
 from pretune.training.command.paths import require_folders
 from pretune.training.command.running import run_command
-from pretune.training.data.batches import Columns
-from pretune.training.data.captions import captions
+from pretune.training.data.captions import as_drawn, captions
 from pretune.training.data.kinds import kind_and_found
 from pretune.training.data.loading import load_every_split
 from pretune.training.data.samples import Samples
@@ -120,8 +117,7 @@ def _check_folder(folder: Path, dataset: str) -> None:
 def _draw(path: Path, data: Samples) -> None:
     """The contact sheet: samples of all classes as a network is given them."""
     rows = sheet_rows(data)
-    samples = Columns.of(data, torch.device("cpu"))[torch.from_numpy(rows)][data.modality.input_name].numpy()
-    data.modality.show_samples(path, samples, captions(data, rows), COLUMNS)
+    data.modality.show_samples(path, as_drawn(data, rows), captions(data, rows), COLUMNS)
 
 
 if __name__ == "__main__":

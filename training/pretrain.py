@@ -32,9 +32,9 @@ from pretune.training.learning.optimizer import make_optimizer
 from pretune.training.learning.pretraining_watch import PretrainingWatch
 from pretune.training.modalities.listing import MODALITIES
 from pretune.training.modalities.modality import PLAIN, Inputs
-from pretune.training.networks.building import build_new, load_to_go_on, named_family, new_config
+from pretune.training.networks.building import build_new, load_to_go_on, named_family, new_config, tokenizer_of
 from pretune.training.networks.loading import load_config, load_finished, model_source
-from pretune.training.networks.published import published_shape, published_values
+from pretune.training.networks.published import published_fields, published_shape
 from pretune.training.protocol import PROTOCOL
 from pretune.training.publishing.commit import mirror_of, push_finished
 from pretune.training.randomness import generator
@@ -69,11 +69,13 @@ def run(args: PretrainArguments) -> RunResult:
         if base is not None:
             fit = modality.preprocessing(args.init_from, args.revision, base, {})
         elif args.backbone is not None:
-            wanted = {**published_shape(args.backbone, args.revision), **wanted}
+            wanted = {**published_shape(modality.name, args.backbone, args.revision), **wanted}
         train_data, eval_data = load_data(args, modality, wanted, fit)
         train_data = subset(train_data, args.max_train_samples, None, args.seed)
         judged_by = args.max_eval_samples or args.max_train_samples  # a small trial is small all through
         eval_data = eval_data and subset(eval_data, judged_by, None, PROTOCOL.seed)
+        if base is None:
+            train_data = train_data.learnt(*tokenizer_of(args, args.backbone))
         this.timings["data_seconds"] = this.seconds()
         model = _network(args, base, train_data)
         logger.info("%s", model.load_report)
@@ -81,6 +83,8 @@ def run(args: PretrainArguments) -> RunResult:
         fit = modality.preprocessing(args.init_from, args.revision, model.config, train_data.settings)
         fitting = None if train_data.form == PLAIN else fit.fitting
         train_data, eval_data = train_data.taken_by(fit), eval_data and eval_data.taken_by(fit)
+        if base is None:
+            model.start_from(functools.partial(_some, train_data, args.seed), generator(args.seed, "filters"))
         finished = this.open(model, fit.processor, train_data, eval_data, fitting=fitting)
         if finished is not None:
             return RunResult(this.folder, load_finished(this.folder, finished), finished["metrics"], finished)
@@ -115,12 +119,11 @@ def _network(args: PretrainArguments, base: PreTrainedConfig | None, data: Sampl
         return load_to_go_on(args.init_from, args.revision, base, args.config)
     values = args.config
     if args.backbone is not None:
-        values = published_values(args.backbone, args.revision, {**data.shape, **args.config})
+        given = {**data.shape, **args.config}
+        values = published_fields(named_family(args.model_type), args.backbone, args.revision, given)
     config = new_config(args.model_type, values, data)
     data.modality.advise(config)
-    model = build_new(config, args.backbone, args.revision)
-    model.start_from(functools.partial(_some, data, args.seed), generator(args.seed, "filters"))
-    return model
+    return build_new(config, args.backbone, args.revision)
 
 
 def _check_overlap(this: Run, train_data: Samples, eval_data: Samples | None) -> None:

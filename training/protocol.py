@@ -38,10 +38,35 @@ class Method:
     trains: bool = False
 
 
+BESIDE = "beside_linear"  # takes the floor that a kind of input names for it
+
+
+def _floor(name: str, words: str, short: str, colour: str, line: Any) -> tuple[Method, Method]:
+    """A floor of one kind of input, by the nearest neighbour and by a linear model."""
+    return (
+        Method(
+            f"{name}_knn", f"1-NN on {words}", f"floor: 1-NN, {short}", colour, line, "^",
+            floor=True, must_be_beaten=True,
+        ),
+        Method(
+            f"{name}_linear", f"a linear model on {words}", f"floor: linear, {short}", colour, line, "s",
+            floor=True, must_be_beaten=True,
+        ),
+    )  # fmt: skip
+
+
 TABLE = (
     Method("knn", "1-NN on the embedding", "1-NN on the embedding", "#7fb2e5", "-", "^", own=True),
     Method(
         "linear", "a linear probe on the embedding", "linear probe on the embedding", "#1f77d0", "-", "s", own=True
+    ),
+    Method(
+        "self_training", "self-training on the embedding", "self-training on the embedding", "#5e3fa0", "-", "D",
+        own=True,
+    ),
+    Method(
+        BESIDE, "a linear probe on the embedding beside a floor's vector", "linear probe, embedding beside floor",
+        "#2a9d8f", "-", "P", own=True,
     ),
     Method("finetune", "fine-tuning", "fine-tuned", "#0b3c8c", "-", "o", own=True, trains=True),
     Method("scratch", "the same network from scratch", "same network from scratch", "#c0392b", "-.", "X", trains=True),
@@ -58,6 +83,10 @@ TABLE = (
         "pca_linear", "a linear model on principal components", "floor: linear, PCA", "#999999", ":", "s",
         floor=True, must_be_beaten=True,
     ),
+    *_floor("tfidf", "words by their rarity (tf-idf)", "tf-idf", "#555555", "--"),
+    *_floor("lsa8", "latent semantic analysis, 8 numbers", "LSA-8", "#8a8a8a", "-."),
+    *_floor("lsa50", "latent semantic analysis, 50 numbers", "LSA-50", "#999999", ":"),
+    *_floor("lsa256", "latent semantic analysis, 256 numbers", "LSA-256", "#b3b3b3", (0, (3, 1, 1, 1))),
     Method(
         "stats_knn", "1-NN on mean and spread of each band", "floor: 1-NN, mean and spread", "#777777", "-.", "^",
         floor=True, must_be_beaten=True,
@@ -127,6 +156,8 @@ class Protocol:
         penalties: of the linear probe, softmax regression: the inverse of scikit-learn's C. The middle one is the
             default.
         probe_iterations: of L-BFGS, at most.
+        self_training_rounds: in each, of the training samples without a label in this draw, the surer half of each
+            class as the linear probe sees them joins the labelled ones.
         pca_values: PCA is fitted to all training samples, without labels, or to a draw of as many as have this many
             numbers together.
         raw_size: raw images larger than this are averaged down to it, in pixels.
@@ -150,6 +181,7 @@ class Protocol:
     reference_samples: int = 10_000
     penalties: tuple[float, ...] = (0.1, 1.0, 10.0)
     probe_iterations: int = 200
+    self_training_rounds: int = 3
     pca_values: int = 200_000_000
     raw_size: int = 64
     learning_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3)

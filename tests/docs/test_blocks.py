@@ -18,6 +18,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from hub.server import HubServer, Repository
+from texts import little_corpus
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -101,6 +102,8 @@ def ran(tmp_path_factory) -> tuple[Path, HubServer]:
     rows = photographs(folder / "photos_in_a_table", labelled=False)
     with (folder / "photos_in_a_table" / "metadata.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("file_name", "species"), *rows])
+    with (folder / "notes.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *zip(*little_corpus(60), strict=True)])
     todo = []
     for page in PAGES:
         for kind, text in blocks(page):

@@ -11,8 +11,9 @@ from hub.server import HubServer
 import pretune
 from pretune.training.card import run as render_card
 from pretune.training.command.arguments.card import CardArguments
-from pretune.training.evaluation.embedders import kind_of
-from pretune.training.protocol import FLOORS, METHODS, TRAINED
+from pretune.training.evaluation.embedders import methods_for
+from pretune.training.modalities.listing import MODALITIES
+from pretune.training.protocol import TRAINED
 
 QUICK = {"disable_tqdm": True, "max_steps": 60, "per_device_train_batch_size": 16, "learning_rate": 1e-2}
 
@@ -49,7 +50,7 @@ def test_every_verb_takes_rows_and_says_rows(rows, tmp_path, caplog):
     assert (table.num_samples, table.latent_size) == (90, 3)
     report = pretune.evaluate(
         model=str(base.output_dir), dataset=data, labels_per_class=["5"], draws=2, update_card=True, disable_tqdm=True,
-        methods=[m for m in METHODS + FLOORS if m not in TRAINED and kind_of(m) in ("", "raw", "pca", "untrained")],
+        methods=[m for m in methods_for(MODALITIES["row"], np.zeros((1, 10))) if m not in TRAINED],
     ).report  # fmt: skip
     assert {row["words"] for row in report["models"][str(base.output_dir)]["table"]} > {"floor: 1-NN on raw numbers"}
     render_card(CardArguments(run_dir=str(base.output_dir)))

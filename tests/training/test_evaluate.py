@@ -158,7 +158,7 @@ def test_a_model_of_transformers_beside_ours_with_whole_networks(untrained, tmp_
     )
     for model in models:
         rows = [row for row in result.report["results"] if row["model"] == model]
-        assert {row["method"] for row in rows} == set(EVERY) and len(rows) == 20
+        assert {row["method"] for row in rows} == set(EVERY) and len(rows) == 2 * len(EVERY)
         assert all(row["accuracy"] > 5 for row in rows)
     assert result.report["models"][models[1]]["latent_size"] == 16
 
@@ -427,7 +427,7 @@ def test_the_report_says_what_it_is_of(untrained, npz, tmp_path, caplog):
     assert "3 draws say little of chance" in text and "3 draws say little of chance" in caplog.text
     assert "all labels" not in text and "has a new head" in text and "- n: {'1': 3, '5': 3}" in text
     assert "![confusion matrix: knn, 5 labels per class, draw 0](confusion.png)" in text
-    assert "Rule of the verdict, version 6: Pretraining helped if" in text
+    assert "Rule of the verdict, version 7: Pretraining helped if" in text
     tested = report["dataset"]["test"]["samples"]
     shown = report["confusion"]
     assert (shown["method"], shown["labels_per_class"], shown["draw"]) == ("knn", 5, 0)

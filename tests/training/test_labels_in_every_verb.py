@@ -259,7 +259,8 @@ def test_whole_networks_with_several_labels(tagged, encoder, tmp_path):
         model=encoder, dataset=tagged, label_column="tags", labels_per_class=["2", "4"], draws=2, disable_tqdm=True,
         output_dir=tmp_path / "r",
     ).report  # fmt: skip
-    assert {row["method"] for row in report["results"]} == set(methods_for(IMAGE, np.zeros((1, 1, 8, 8), np.uint8)))
+    of_images = methods_for(IMAGE, np.zeros((1, 1, 8, 8), np.uint8))
+    assert {row["method"] for row in report["results"]} == set(of_images) - {"self_training"}  # that guesses one class
     trained = [r["mean_average_precision"] for r in report["results"] if r["method"] == "scratch"]
     assert len(trained) == 4 and min(trained) > 50
 

@@ -18,12 +18,14 @@ RULES = {
     4: "3b7fec8f947bd043",
     5: "dc225d7a6f0b0150",
     6: "4a963b6c6a0a0186",
+    7: "ead6e7d26a70e52b",
 }  # the same of the verdict's rule, which has a version of its own
 
 
 def test_changed_constants_change_the_version():
     record = PROTOCOL.record()
     record["reference_images"] = record.pop("reference_samples")  # what it was called when images were all there was
+    del record["self_training_rounds"]  # of a method that came later: no older number depends on it
     record["test_split"] = OLD_TEST_SPLIT  # the held-out part has a version of its own since its second
     constants = json.dumps(record, sort_keys=True).encode()
     assert hashlib.sha256(constants).hexdigest()[:16] == VERSIONS[PROTOCOL.version]

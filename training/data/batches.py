@@ -10,6 +10,7 @@ from ..modalities.modality import Inputs
 from ..randomness import generator
 from .samples import Samples
 
+TOGETHER = 16  # steps whose samples are sorted by their length
 AHEAD_BYTES = 4 << 20  # of samples gathered at once: small against any model, large against the cost of a call
 
 
@@ -26,6 +27,7 @@ class Columns:
         to_model: stored rows on the device -> the model's arguments; see `Modality`.
         device: where batches are wanted. Data go there whole if they fill at most half of its free memory.
         labels: (N,) or (N, L), if they belong into the batch, under "labels".
+        lengths: (N,) of samples that are cut to the longest of their batch; None where all are of one shape.
     """
 
     def __init__(
@@ -34,7 +36,9 @@ class Columns:
         to_model: Callable[[torch.Tensor], Inputs],
         device: torch.device,
         labels: np.ndarray | None = None,
+        lengths: np.ndarray | None = None,
     ):
+        self.lengths = None if lengths is None else torch.from_numpy(lengths)
         self.values, self.to_model, self.device = torch.from_numpy(values), to_model, device
         self.labels = None if labels is None else torch.from_numpy(labels)
         if device.type == "cuda" and self.values.nbytes <= torch.cuda.mem_get_info(device)[0] // 2:
@@ -44,7 +48,11 @@ class Columns:
     @classmethod
     def of(cls, samples: Samples, device: torch.device, with_labels: bool = False) -> "Columns":
         """Those of `samples`."""
-        return cls(samples.values, samples.modality.to_model, device, samples.labels if with_labels else None)
+        lengths = samples.modality.lengths
+        return cls(
+            samples.values, samples.modality.to_model, device, samples.labels if with_labels else None,
+            None if lengths is None else lengths(samples.values),
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.values)
@@ -76,8 +84,10 @@ class Columns:
 class Batches:
     """Shuffled training batches, a function of the seed and the step alone.
 
-    Every epoch has an order of its own. Batches are all of one size; up to one batch of samples, other ones in each
-    epoch, is left over. With fewer samples than a batch, every step takes them all.
+    Every epoch has an order of its own. Samples of different lengths are sorted within `TOGETHER` steps, so that a
+    batch holds some of about one length, and these steps come in a random order. Batches are all of one size; up to
+    one batch of samples, other ones in each epoch, is left over. With fewer samples than a batch, every step takes
+    them all.
 
     Args:
         columns: the samples.
@@ -85,6 +95,9 @@ class Batches:
         accumulation: forward passes in one optimizer step.
         processes, rank: how many processes share a step, and which one this is.
         seed: of the order.
+
+    Attributes:
+        parts_per_sample: what samples of different lengths have on average, such as tokens; None where all have one.
 
     Raises:
         InputError: fewer samples than forward passes in a step.
@@ -115,6 +128,8 @@ class Batches:
             )
         self.samples_per_step = self.micro_batch * parts
         self.steps_per_epoch = len(columns) // self.samples_per_step
+        lengths = columns.lengths
+        self.parts_per_sample = None if lengths is None else float(lengths.double().mean())
         self._epoch, self._order = None, None
         self._first, self._ahead, self._gathered = 0, 0, {}
         one = columns[slice(0, 1)]
@@ -134,9 +149,21 @@ class Batches:
         if epoch != self._epoch:
             order = torch.randperm(len(self.columns), generator=generator(self.seed, "order", epoch))
             order = order[: self.steps_per_epoch * self.samples_per_step]
+            if self.columns.lengths is not None:
+                order = self._by_length(order, epoch)
             # (steps, accumulation, processes, samples): what one process sees is the same however many share a step
             order = order.view(self.steps_per_epoch, self.accumulation, self.processes, self.micro_batch)
             self._epoch, self._order = epoch, order[:, :, self.rank].flatten(1)
         self._first, self._gathered = step, {}  # the old samples go before the new ones come
-        self._ahead = max(1, min(AHEAD_BYTES // self._bytes_per_step, self.steps_per_epoch - index))
+        few = self.columns.lengths is not None  # what is fetched together is cut to one length
+        self._ahead = 1 if few else max(1, min(AHEAD_BYTES // self._bytes_per_step, self.steps_per_epoch - index))
         self._gathered = self.columns[self._order[index : index + self._ahead].flatten()]
+
+    def _by_length(self, order: torch.Tensor, epoch: int) -> torch.Tensor:
+        """Sample numbers (steps * samples) in a random order -> the same, those of each step of about one length."""
+        parts = []
+        for some in order.split(self.samples_per_step * TOGETHER):
+            some = some[self.columns.lengths[some].argsort(stable=True)]
+            parts += some.split(self.samples_per_step)
+        shuffled = torch.randperm(len(parts), generator=generator(self.seed, "lengths", epoch))
+        return torch.cat([parts[k] for k in shuffled.tolist()])

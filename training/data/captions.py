@@ -1,7 +1,9 @@
 """What stands above a sample in a picture."""
 
 import numpy as np
+import torch
 
+from .batches import Columns
 from .labels import SEVERAL, SINGLE
 from .samples import Samples
 
@@ -22,3 +24,12 @@ def captions(data: Samples, rows: np.ndarray) -> list[str]:
         else:
             found.append(" ".join(f"{value:.3g}" for value in np.atleast_1d(data.labels[row])))
     return found
+
+
+def as_drawn(data: Samples, rows: np.ndarray) -> np.ndarray:
+    """The samples at `rows` (N,) for a picture: (N, ...) as a model is given them, or as they stand where they are no
+    numbers."""
+    samples = data.values[rows]
+    if not np.issubdtype(samples.dtype, np.number):
+        return samples
+    return Columns.of(data, torch.device("cpu"))[torch.from_numpy(rows)][data.modality.input_name].numpy()

@@ -2,7 +2,8 @@
 
 import dataclasses
 import logging
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from ...modeling.families import FAMILIES, PREFIX
 from ..command.arguments.data import DataArguments
@@ -12,22 +13,23 @@ from ..modalities.listing import MODALITIES
 from ..modalities.modality import Modality
 from ..sources.dataset import raw_splits
 from ..sources.found import Found
-from .columns import find_column
 from .sample_column import with_sample_column
 
+STRINGS, LOOKED = "UTO", 50  # kinds of arrays of texts, and how many of these are looked at
 logger = logging.getLogger(__name__)
 Arguments = TypeVar("Arguments", bound=TrainingArguments)
 
 
 def with_family_of_data(args: Arguments) -> Arguments:
     """`args` with the twin of `model_type` that takes what the dataset holds: "conv_autoencoder" is for images, and of
-    a dataset of sound means "speech_conv_autoencoder".
+    a dataset of sound means "speech_conv_autoencoder". A modality may name another one, see `Modality.twins`.
 
     Raises:
         InputError: there is no such dataset.
     """
     name = args.model_type.removeprefix(PREFIX)
-    twins = {kind: twin for kind in MODALITIES if (twin := f"{kind}_{name}") in FAMILIES}
+    named = {kind: row.twins.get(name, f"{kind}_{name}") for kind, row in MODALITIES.items()}
+    twins = {kind: twin for kind, twin in named.items() if twin in FAMILIES}
     if not twins or name in FAMILIES and _holds(args, MODALITIES[FAMILIES[name].modality]):
         return args
     for kind, twin in twins.items():
@@ -40,17 +42,32 @@ def with_family_of_data(args: Arguments) -> Arguments:
 def _holds(args: TrainingArguments, modality: Modality) -> bool:
     """Whether the dataset has samples of this kind, as far as can be seen before any is decoded."""
     try:
-        found = raw_splits(args, modality)
-        for split in found.splits.values():
-            if split.rows is None or split.column is not None:
-                return True
-            features = split.rows.features
-            if find_column(features, args.input_column, modality.fits, "input", "dataset") is not None:
-                column = args.input_column
-                return column is None or modality.may_hold(features[column])
+        return has_samples(raw_splits(args, modality), args, modality)
     except InputError:
         return False
+
+
+def has_samples(found: Found, args: DataArguments, modality: Modality) -> bool:
+    """Whether what was found are samples of this kind; names of files that are not there are no texts.
+
+    Raises:
+        InputError: it has no column of such samples.
+    """
+    for name, split in found.splits.items():
+        if split.rows is None:
+            texts = split.values.dtype.kind in STRINGS
+            return texts == modality.in_cells and (not texts or _are_sentences(split.values[:LOOKED].tolist()))
+        if len(split):
+            whole = with_sample_column(split, args, modality, name)
+            if not modality.in_cells or whole.files is not None or args.input_column is not None:
+                return True
+            return _are_sentences(whole.rows.select_columns([whole.column])[:LOOKED][whole.column])
     return False
+
+
+def _are_sentences(cells: Sequence[Any]) -> bool:
+    """Whether some of them have several words."""
+    return any(isinstance(cell, str) and len(cell.split()) > 1 for cell in cells)
 
 
 def kind_and_found(args: DataArguments) -> tuple[Modality, Found]:
@@ -63,10 +80,8 @@ def kind_and_found(args: DataArguments) -> tuple[Modality, Found]:
     for modality in MODALITIES.values():
         try:
             found = raw_splits(args, modality)
-            for name, split in found.splits.items():
-                if split.values is None and len(split):
-                    with_sample_column(split, args, modality, name)
-            return modality, found
+            if has_samples(found, args, modality):
+                return modality, found
         except InputError as error:
             first = first or error
-    raise first
+    raise first or InputError(f"dataset {args.dataset} is empty: expected at least one sample.")

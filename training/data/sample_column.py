@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..files.path_cells import InFolder
 from ..modalities.modality import Modality
 from ..sources.found import RawSplit
-from .columns import find_column
+from .columns import LABEL_NAMES, find_column
 
 AT_ONCE = 1000  # rows looked at together
 
@@ -29,9 +29,12 @@ def with_sample_column(raw: RawSplit, args: DataArguments, modality: Modality, n
             find_column(raw.rows.features, args.input_column, modality.fits, "input", name)
             raise _no_samples(raw, args.input_column, modality, name)
         return raw
+    raw = _joined(raw, args, modality)
     features = raw.rows.features
     column = args.input_column
-    if column is None:
+    if column is None and modality.in_cells:
+        column = _usual(features, raw, args, modality) or find_column(features, None, modality.fits, "input", name)
+    elif column is None:
         column = find_column(features, None, modality.fits, "input", name) or _stored(features, modality)
     else:
         find_column(features, column, modality.fits, "input", name)
@@ -40,12 +43,36 @@ def with_sample_column(raw: RawSplit, args: DataArguments, modality: Modality, n
     rows = raw.rows
     if not modality.may_hold(features[column]):
         raise _no_samples(raw, column, modality, name)
-    if modality.feature is None:
+    if modality.feature is None or modality.in_cells:
         return replace(raw, column=column)
     rows = rows if modality.fits(features[column]) else rows.cast_column(column, modality.feature())
     if not isinstance(args.dataset, InMemory):
         rows = _checked(rows, column, args, modality, name)
     return replace(raw, rows=rows, column=column, files=_names(rows, column))
+
+
+def _joined(raw: RawSplit, args: DataArguments, modality: Modality) -> RawSplit:
+    """A split with one more column where `input_column` names several, "title,text": what stands in them, a line each.
+
+    What is missing in one of them is left out.
+    """
+    names = [name.strip() for name in (args.input_column or "").split(",")]
+    features = raw.rows.features
+    if not modality.in_cells or len(names) < 2 or args.input_column in features or not set(names) <= set(features):
+        return raw
+    cells = [raw.rows.with_format("arrow")[:][name].to_pylist() for name in names]
+    whole = ["\n".join(str(c) for c in row if c is not None) for row in zip(*cells, strict=True)]
+    return replace(raw, rows=raw.rows.add_column(args.input_column, whole))
+
+
+def _usual(features: Any, raw: RawSplit, args: DataArguments, modality: Modality) -> str | None:
+    """Of several columns that fit, the one that is called as such columns usually are, or is not the labels'."""
+    fits = [name for name, feature in features.items() if modality.fits(feature)]
+    named = [name for usual in modality.column_names for name in fits if name.lower() == usual]
+    others = [n for n in fits if n not in (args.label_column, raw.label_column, args.group_column)]
+    others = [name for name in others if name.lower() not in LABEL_NAMES]
+    found = named or (others if len(others) == 1 else [])
+    return found[0] if found else None
 
 
 def _stored(features: Any, modality: Modality) -> str | None:

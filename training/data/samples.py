@@ -38,6 +38,7 @@ class Samples:
         groups: (N,) strings, what each sample belongs to (patient, speaker), or None.
         content: (N,) `Modality.digest` of the samples as they were read; None: to be computed from `values`.
         held_out: they were held out of a training split, for want of a split of their own.
+        fields: of the config of a new network, learnt from them; see `Learnt`.
     """
 
     modality: Modality
@@ -58,6 +59,7 @@ class Samples:
     held_out: bool = False
     traits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     damaged: Mapping[int, str] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
         if self.labels is not None and self.problem_type is None:
@@ -93,7 +95,7 @@ class Samples:
     def shape(self) -> dict[str, Any]:
         """Fields of a new network's config that these samples decide, by themselves or by how they were read."""
         read = {name: self.settings[name] for name in self.modality.shape_fields if name in self.settings}
-        return {**self.modality.shape_of(self.values), **read}
+        return {**self.modality.shape_of(self.values), **read, **self.fields}
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -123,6 +125,13 @@ class Samples:
             values = self.again(preprocessing)
         content = self.content if values is self.values else self.digests
         return replace(self, values=values, form=preprocessing.key, again=None, content=content)
+
+    def learnt(self, tokenizer: str, vocab_size: int, revision: str | None) -> "Samples":
+        """With what a new network needs of them; see `Modality.learn`."""
+        if self.modality.learn is None:
+            return self
+        found = self.modality.learn(self.values, tokenizer, vocab_size, revision)
+        return replace(self, settings={**self.settings, **found.settings}, fields=found.fields)
 
     def only_labelled(self) -> "Samples":
         """Those that have a label."""

@@ -73,6 +73,7 @@ class WithUnlabelled:
         self.labelled, self.unlabelled = labelled, unlabelled
         self.accumulation, self.steps_per_epoch = labelled.accumulation, labelled.steps_per_epoch
         self.samples_per_step = labelled.samples_per_step + unlabelled.samples_per_step
+        self.parts_per_sample = labelled.parts_per_sample
 
     def __call__(self, step: int) -> Iterator[dict[str, Any]]:
         """This process's batches for optimizer step `step`: the model's arguments, and those of the unlabelled."""

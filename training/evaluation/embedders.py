@@ -5,7 +5,7 @@ from torch import nn
 
 from ..modalities.modality import Modality
 from ..networks.encoders import Encoder
-from ..protocol import FLOORS, METHODS, PROTOCOL
+from ..protocol import BESIDE, FLOORS, METHODS, PROTOCOL
 from ..randomness import seed_for
 from .probes import principal_components
 
@@ -90,4 +90,5 @@ def methods_for(modality: Modality, values: np.ndarray) -> list[str]:
     """The methods of the report that there are for this kind of input and these stored rows (N, ...)."""
     there = ["", "untrained"] + ["raw", "pca"] * (modality.raw is not None)
     there += [name for name in modality.floors if modality.floor_fits(name, values)]
-    return [method for method in METHODS + FLOORS if kind_of(method) in there]
+    found = [method for method in METHODS + FLOORS if kind_of(method) in there]
+    return [method for method in found if method != BESIDE or modality.beside is not None]

@@ -36,6 +36,7 @@ class FloorFeatures:
         self.modality, self.train, self.test = train.modality, train.values, test.values
         self.reference = reference_rows(train)
         self._held: dict[tuple[str, int], Features] = {}
+        self._beside: dict[str, Features] = {}  # by fingerprint
 
     def __call__(self, kind: str, width: int) -> Features:
         """("raw", "pca" or a floor of the modality, components of "pca") -> features of all training and of the test
@@ -45,6 +46,12 @@ class FloorFeatures:
             train, test = self._raw(kind, width) if kind in ("raw", "pca") else self._of_modality(kind)
             self._held[key] = train, test, Standardiser(train[self.reference])
         return self._held[key]
+
+    def beside(self, fingerprint: str, vectors: Features) -> Features:
+        """Vectors of a model beside those of the floor that its kind of input names; held for one model at a time."""
+        if fingerprint not in self._beside:
+            self._beside = {fingerprint: side_by_side(vectors, self(self.modality.beside, 0))}
+        return self._beside[fingerprint]
 
     def _raw(self, kind: str, width: int) -> tuple[np.ndarray, np.ndarray]:
         if kind == "raw":
@@ -59,6 +66,20 @@ class FloorFeatures:
         floor = self.modality.floors[kind]()
         floor.fit(self.train)
         return floor.embed(self.train), floor.embed(self.test)
+
+
+def side_by_side(one: Features, other: Features) -> Features:
+    """Vectors of the same samples beside each other: each centred as its scale says, and of length 1."""
+    pairs = []
+    for k in (0, 1):  # training samples, test samples
+        halves = [of_length_one(part[k] - part[2].mean) for part in (one, other)]
+        pairs.append(np.concatenate(halves, axis=1))
+    return pairs[0], pairs[1], Standardiser(pairs[0])
+
+
+def of_length_one(rows: np.ndarray) -> np.ndarray:
+    """(N, D) -> the same directions."""
+    return (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)).astype(np.float32)
 
 
 class EncoderFeatures:

@@ -222,6 +222,8 @@ def _metric(args: EvaluateArguments, splits: LabelledSplits) -> str:
 def _methods(args: EvaluateArguments, train: Samples) -> list[str]:
     """Those asked for, of those that there are for these samples; all of them by default."""
     there = methods_for(train.modality, train.values)
+    if train.labels.ndim == 2:
+        there.remove("self_training")  # guesses one class for each sample
     lacking = [name for name in args.methods or () if name not in there]
     if lacking:
         raise InputError(

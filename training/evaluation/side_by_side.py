@@ -41,7 +41,7 @@ def can_stack(model: nn.Module) -> bool:
 
 def fit(jobs: list[Job], learning_rate: float, number: int) -> None:
     """Train every job's model for that many steps of Adam, the learning rate falling linearly to 0."""
-    if can_stack(jobs[0].model):
+    if jobs[0].batches.columns.lengths is None and can_stack(jobs[0].model):
         together = Together([job.model.train() for job in jobs])
         _fit(together, TogetherBatches([job.batches for job in jobs]), learning_rate, number)
         together.give_back()

@@ -21,7 +21,11 @@ Chosen = dict[Network, float]  # learning rates
 
 def groups_of(encoder: Encoder, draws: range) -> list[range]:
     """Which draws are trained together: all where networks can be stacked, else one after another."""
-    return [draws] if can_stack(encoder.classifier(True, 0)) else [range(draw, draw + 1) for draw in draws]
+    return [draws] if _stacked(encoder) else [range(draw, draw + 1) for draw in draws]
+
+
+def _stacked(encoder: Encoder) -> bool:
+    return encoder.modality.lengths is None and can_stack(encoder.classifier(True, 0))
 
 
 def predictions_of_networks(
@@ -87,9 +91,10 @@ def _choose_rates(
 
 def _train(encoder: Encoder, drawn: dict[int, tuple], count: int | str, rates: Chosen) -> dict[Network, object]:
     size = PROTOCOL.batch_size_all if count == "all" else PROTOCOL.batch_size
+    lengths = encoder.modality.lengths
     batches = {
         draw: Batches(
-            Columns(values, encoder.modality.to_model, encoder.device, labels),
+            Columns(values, encoder.modality.to_model, encoder.device, labels, lengths and lengths(values)),
             size,
             seed=seed_for(PROTOCOL.seed, draw),
         )

@@ -10,14 +10,14 @@ from ..data.samples import Samples
 from ..learning.health import embedding_health
 from ..learning.scores import class_scores, label_scores
 from ..networks.encoders import Encoder
-from ..protocol import TRAINED
+from ..protocol import BESIDE, TRAINED
 from .candidates import Candidate, VectorFeatures, methods_of
 from .cells import FEATURES, Cell, Cells
 from .draws import draw_rows
 from .embedders import kind_of
 from .evidence.intervals import Hits
 from .features import EncoderFeatures, FloorFeatures
-from .probes import linear_probe, nearest_neighbour
+from .probes import linear_probe, nearest_neighbour, self_training
 from .tuned_networks import groups_of, predictions_of_networks
 
 
@@ -69,7 +69,7 @@ class Work:
         for (method, count, draw), cell in self.cells_of(candidate).items():
             if method not in TRAINED:
                 if cell not in self.cells.scores:
-                    self._add(cell, self._probe(method, count, draw, features, width))
+                    self._add(cell, self._probe(method, count, draw, candidate, features, width))
                 bar.update()
         return {
             "fingerprint": candidate.fingerprint,
@@ -100,19 +100,26 @@ class Work:
         ]
 
     def _probe(
-        self, method: str, count: int | str, draw: int, features: EncoderFeatures | VectorFeatures, width: int
-    ) -> np.ndarray:
+        self, method: str, count: int | str, draw: int, candidate: Candidate,
+        features: EncoderFeatures | VectorFeatures, width: int,
+    ) -> np.ndarray:  # fmt: skip
         """What a nearest neighbour or a linear probe says of the test samples: (M,) classes or (M, L) scores."""
         kind, probe = kind_of(method), method.rpartition("_")[2]
         rows = self._rows(count, draw)
         if kind == "untrained":
             drawn = [self._rows(c, draw) for c in self.draws if draw in self.draws[c]]
             train, test, scale = features.untrained(draw, np.unique(np.concatenate(drawn)))
+        elif method == BESIDE:
+            train, test, scale = self.floors.beside(candidate.fingerprint, features.pretrained())
         else:
             train, test, scale = self.floors(kind, width) if kind else features.pretrained()
         if probe == "knn":
             return nearest_neighbour(train[rows], self.train.labels[rows], test)
         groups = None if self.train.groups is None else self.train.groups[rows]
+        if probe == "training":
+            others = np.setdiff1d(np.arange(len(train)), rows)
+            seen = scale(train[rows]), self.train.labels[rows], scale(train[others]), scale(test)
+            return self_training(*seen, draw, groups)
         return linear_probe(scale(train[rows]), self.train.labels[rows], scale(test), draw, groups)
 
     def _rows(self, count: int | str, draw: int) -> np.ndarray:

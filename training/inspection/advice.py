@@ -14,11 +14,12 @@ from ..command.recipes import command_of, recipe_names
 from ..data.labels import REAL
 from ..data.samples import Samples
 from ..errors import InputError, one_line
+from ..evaluation.embedders import methods_for
+from ..protocol import BESIDE, TRAINED
 from .trial import Trial, measured
 
 LONGEST = 2 * 3600.0  # seconds that a first run should take at most
 OF_LABELS = ("label_column", "group_column", "input_column", "train_split")  # what later verbs need too
-QUICK = ("linear", "untrained_linear", "raw_knn", "raw_linear", "pca_knn", "pca_linear")  # of no trained networks
 FEWEST = 200  # steps, below which a run learns nothing to speak of
 
 
@@ -98,7 +99,13 @@ def _following(args: DataArguments, data: Samples, folder: str, recipe: str | No
     found = [f"pretune finetune{own} --model {folder} {rest} --output_dir {folder}_classifier"]
     if data.problem_type == REAL:
         return found
-    return [f"pretune evaluate --model {folder} {rest} --methods {' '.join(QUICK)}", *found]
+    return [f"pretune evaluate --model {folder} {rest} --methods {' '.join(_quick(data))}", *found]
+
+
+def _quick(data: Samples) -> list[str]:
+    """Methods that train no network, and that there are for these samples."""
+    there = methods_for(data.modality, data.values)
+    return [name for name in there if name not in (*TRAINED, "knn", "self_training", BESIDE, "untrained_knn")]
 
 
 def duration(seconds: float) -> str:

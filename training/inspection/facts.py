@@ -92,6 +92,8 @@ def duplicates(data: Samples) -> dict[str, int]:
 def values_of(data: Samples) -> dict[str, Any] | None:
     """The numbers that a model is given, of samples spread over the split; None where these are no measurements."""
     name = data.modality.input_name
+    if not np.issubdtype(data.values.dtype, np.number):
+        return None
     counts, lowest, highest, total, blank, seen = np.zeros(PARTS, dtype=np.int64), np.inf, -np.inf, 0.0, 0, 0
     columns, rows = Columns.of(data, CPU), spread(len(data), LOOKED)
     for batch in columns.at(rows, 256):

@@ -16,7 +16,7 @@ from ..learning.memory import STATES, batch_that_fits, bytes_for_a_sample
 from ..learning.optimizer import make_optimizer, make_scheduler
 from ..learning.steps import steps
 from ..modalities.modality import Inputs
-from ..networks.building import build_new, new_config
+from ..networks.building import build_new, new_config, tokenizer_of
 from ..randomness import generator, seed_for, seed_step
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ def measured(args: PretrainArguments, data: Samples) -> Trial:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed_for(args.seed, "weights"))
+        data = data.learnt(*tokenizer_of(args))
         config = new_config(args.model_type, args.config, data)
         data.modality.advise(config)
         model = build_new(config, None, None)

@@ -115,7 +115,7 @@ class Classifying(nn.Module):
         """Loss, a scalar, against smoothed and mixed targets, and (B, L) logits."""
         config, smoothing = self.model.config, self.args.label_smoothing
         several, real = labels.dim() == 2, self.mean is not None
-        kind = next(value.dtype for value in inputs.values() if value.is_floating_point())
+        kind = next((v.dtype for v in inputs.values() if v.is_floating_point()), torch.get_default_dtype())
         if real:
             targets = labels.reshape(len(labels), -1).to(kind)
         else:

@@ -63,7 +63,7 @@ def train(run: Run, model: torch.nn.Module, optimizer: torch.optim.Optimizer, ba
     total_steps = run.total_steps(per_epoch)
     scheduler = make_scheduler(optimizer, args.lr_scheduler_type, args.warmup_steps, total_steps, run.start_step)
     checkpoint_every = _checkpoint_every(args.checkpointing_steps, per_epoch)
-    meter = Meter(run, batches.samples_per_step)
+    meter = Meter(run, batches.samples_per_step, batches.parts_per_sample)
     look_every = _look_every(0 if watch.every_epoch else args.logging_steps or USUAL, per_epoch)
     log_every = args.logging_steps or min(USUAL, max(1, total_steps // LINES))
     set_train_mode(run.trained, optimizer)

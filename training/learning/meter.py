@@ -15,9 +15,11 @@ class Meter:
     Args:
         run: whose record is kept; `run.trained` says which outputs are logged.
         samples_per_step: of all processes together.
+        parts_per_sample: what samples of different lengths have on average; None where all have one.
     """
 
-    def __init__(self, run: Run, samples_per_step: int):
+    def __init__(self, run: Run, samples_per_step: int, parts_per_sample: float | None = None):
+        self.parts_per_sample = parts_per_sample
         self.run, self.samples_per_step = run, samples_per_step
         self.fields = ("loss", *run.trained.logged_outputs)
         self.values: dict[str, list[torch.Tensor]] = {name: [] for name in self.fields}
@@ -58,7 +60,11 @@ class Meter:
         rate = (step - self.timed_from) * self.samples_per_step / (now - self.last_time)
         self.last_time, self.last_step, self.timed_from = now, step, step
         line = {"step": step, **epoch, **means}
-        self.run.log({**line, "learning_rate": learning_rate, "samples_per_second": round(rate, 1)})
+        rates = {"samples_per_second": round(rate, 1)}
+        if self.parts_per_sample is not None:
+            parts = self.run.record["modality"]["words"]["parts"]
+            rates[f"{parts}_per_second"] = round(rate * self.parts_per_sample)
+        self.run.log({**line, "learning_rate": learning_rate, **rates})
         return {"loss": f"{means['loss']:.4g}"}
 
     def unlogged(self) -> dict[str, torch.Tensor]:

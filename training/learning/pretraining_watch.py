@@ -108,9 +108,8 @@ class PretrainingWatch:
 
     def encode(self, columns: Columns, rows: np.ndarray) -> np.ndarray:
         """The embeddings (N, D) of the samples at `rows` (N,)."""
-        name = self.modality.input_name
         with evaluating(self.this.model):
-            parts = [self.this.model.encode(b[name]).float().cpu().numpy() for b in columns.at(rows, self.eval_size)]
+            parts = [self.this.model.encode(**b).float().cpu().numpy() for b in columns.at(rows, self.eval_size)]
         return np.concatenate(parts)
 
     def knn_accuracy(self, embedding: np.ndarray) -> float:

@@ -17,11 +17,13 @@ class Batches(Protocol):
         accumulation: forward passes in one optimizer step.
         samples_per_step: of all processes together.
         steps_per_epoch: None where nobody knows, as of a stream.
+        parts_per_sample: what samples of different lengths have on average; None where all have one.
     """
 
     accumulation: int
     samples_per_step: int
     steps_per_epoch: int | None
+    parts_per_sample: float | None
 
     def __call__(self, step: int) -> Iterator[Inputs]:
         """This process's batches for optimizer step `step`, counted from 0: one for each forward pass."""

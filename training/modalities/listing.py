@@ -8,8 +8,9 @@ from ...modeling.families import family_of
 from .image import IMAGE
 from .modality import Modality
 from .speech import SPEECH
+from .text import TEXT
 
-MODALITIES: dict[str, Modality] = {"image": IMAGE, "speech": SPEECH}
+MODALITIES: dict[str, Modality] = {"image": IMAGE, "speech": SPEECH, "text": TEXT}
 
 
 def modality_of(config: Any) -> Modality | None:

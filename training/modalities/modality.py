@@ -76,6 +76,19 @@ class Read:
     damaged: Mapping[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """What has to be learnt from training samples before there can be a new network.
+
+    Args:
+        settings: more of `Read.settings`.
+        fields: of the network's config.
+    """
+
+    settings: Mapping[str, Any]
+    fields: Mapping[str, Any]
+
+
 class Reader(Protocol):
     """Decodes every split of a dataset to rows of one shape, each sample once. Raises InputError."""
 
@@ -164,6 +177,8 @@ class Modality:
             taken of; None for a kind whose samples are no vectors.
         floors: more of them by the name that methods of the report begin with: "stats" serves "stats_knn" and
             "stats_linear", which stand in the protocol's table.
+        beside: the one of `floors` that knows what an embedding leaves out, so that both together are a method of the
+            report; None for none.
         floor_fits: (name, stored rows) -> whether that floor is one for samples like these.
         show: draws originals over reconstructions (path, originals, reconstructions, hidden), both as the model has
             them; hidden, True for parts that the model did not see, is broadcast to them, or None.
@@ -187,6 +202,17 @@ class Modality:
             `goes_on` is one more where there is a published model, with each `config` of the routes of its family.
         first_run: (shape of a stored row, samples) -> arguments of `pretrain` for a first run on data of one's own,
             `recipe` and `config` among them; what is left out is the family's default.
+        in_cells: a column holds samples themselves, never names of their files; tables of them are datasets.
+        many: (file of a kind in `endings`, options) -> the samples in it, one a line; None where a file is always one.
+        twins: {family of another kind of input: the family that is meant where samples are of this kind}; else the one
+            that is called KIND_FAMILY.
+        column_names: the usual ones of columns of samples, the first that is there is taken where several fit.
+        learn: (plain training rows, tokenizer, size of its vocabulary, revision) -> what a new network needs of them;
+            None where there is nothing to learn.
+        lengths: stored rows as a model takes them -> (N,) `words.parts` of each, by which batches are put together;
+            None where all have the same.
+        processor_files: what `processor.save_pretrained` writes.
+        features: what a classifier's head is given -> (B, D).
     """
 
     name: str
@@ -221,6 +247,15 @@ class Modality:
     routes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     first_run: Callable[[tuple[int, ...], int], Mapping[str, Any]] | None = None
     other_inputs: tuple[str, ...] = ()
+    beside: str | None = None
+    in_cells: bool = False
+    many: Callable[[Path, DataArguments], list[Any]] | None = None
+    column_names: tuple[str, ...] = ()
+    twins: Mapping[str, str] = field(default_factory=dict)
+    learn: Callable[[np.ndarray, str, int, str | None], Learnt] | None = None
+    lengths: Callable[[np.ndarray], np.ndarray] | None = None
+    processor_files: tuple[str, ...] = ("preprocessor_config.json",)
+    features: Callable[[Tensor], Tensor] = lambda given: given.flatten(1)
 
     def record(self) -> dict[str, Any]:
         """What run.json keeps of it, for the card."""

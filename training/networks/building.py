@@ -13,6 +13,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from ...modeling.families import FAMILIES, PREFIX, Family
 from ...modeling.shared.loading import LoadReport
+from ..command.arguments.training import TrainingArguments
 from ..data.labels import REAL
 from ..data.samples import Samples
 from ..errors import InputError, one_line
@@ -38,6 +39,13 @@ def named_family(model_type: str) -> Family:
     if family is None:
         raise InputError(f"unknown model_type {model_type!r}: expected one of {', '.join(FAMILIES)}.")
     return family
+
+
+def tokenizer_of(args: TrainingArguments, backbone: str | None = None) -> tuple[str, int, str | None]:
+    """(tokenizer, size of its vocabulary, revision) of a new network: as the user says, else the published one's."""
+    if args.tokenizer is None and backbone is not None:
+        return backbone, args.tokenizer_size, args.revision
+    return args.tokenizer or "bpe", args.tokenizer_size, None
 
 
 def new_config(model_type: str, values: Mapping[str, Any], data: Samples) -> PreTrainedConfig:

@@ -105,7 +105,9 @@ class Encoder:
         self.pretrained = (load_bare if self.bare else load_classifier)(name, revision, self.config).eval()
         state = self.pretrained.state_dict()
         head = head_prefixes(self.pretrained)
-        settings = [_identity(self.config.to_dict()), _identity(self.preprocessing.processor.to_dict())]
+        processor = self.preprocessing.processor
+        processor = processor.to_dict() if hasattr(processor, "to_dict") else self.preprocessing.key
+        settings = [_identity(self.config.to_dict()), _identity(processor)]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
         for key in sorted(key for key in state if not key.startswith(head)):
             digest.update(key.encode() + state[key].reshape(-1).view(torch.uint8).numpy().tobytes())
@@ -158,27 +160,31 @@ class Encoder:
     def iter_features(self, model: nn.Module, values: Rows) -> Iterator[np.ndarray]:
         """`features` (N, D), a part of the samples at a time."""
         seen: list[torch.Tensor] = []
-        bare = model.model if isinstance(model, Prepared) else model
-        handle = head_of(bare).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].flatten(1)))
+        bare, features = model.model if isinstance(model, Prepared) else model, self.modality.features
+        handle = head_of(bare).register_forward_pre_hook(lambda module, inputs: seen.append(features(inputs[0])))
         try:
-            for _ in self._outputs(model, values):
-                yield torch.cat(seen).float().cpu().numpy()
+            for _, places in self._outputs(model, values):
+                yield torch.cat(seen).float().cpu().numpy()[places]
                 seen.clear()
         finally:
             handle.remove()
 
     def logits(self, model: nn.Module, values: Rows) -> np.ndarray:
         """(N, ...) rows as this model takes them -> (N, L) float32 that `model` gives them."""
-        return np.concatenate([logits.float().cpu().numpy() for logits in self._outputs(model, values)])
+        found = self._outputs(model, values)
+        return np.concatenate([logits.float().cpu().numpy()[places] for logits, places in found])
 
-    def _outputs(self, model: nn.Module, values: Rows) -> Iterator[torch.Tensor]:
-        """Logits of AT_ONCE samples after the other, in bounded memory."""
+    def _outputs(self, model: nn.Module, values: Rows) -> Iterator[tuple[torch.Tensor, np.ndarray | slice]]:
+        """Logits (n, L) of AT_ONCE samples after the other, in bounded memory, and where those of each sample stand
+        (n,): samples of different lengths go through the model by length."""
+        lengths = self.modality.lengths
         for start in range(0, len(values), AT_ONCE):
             part = np.ascontiguousarray(values[start : start + AT_ONCE])
+            order = slice(None) if lengths is None else np.argsort(lengths(part), kind="stable")
             with evaluating(model):
-                batches = Columns(part, self.modality.to_model, self.device).in_order(self.batch_size)
+                batches = Columns(part[order], self.modality.to_model, self.device).in_order(self.batch_size)
                 logits = [model(**batch).logits for batch in batches]
-            yield torch.cat(logits)
+            yield torch.cat(logits), order if lengths is None else np.argsort(order)
 
 
 class Prepared(nn.Module):

@@ -18,6 +18,7 @@ from ..command.paths import missing_here
 from ..errors import InputError, one_line
 from ..modalities.listing import classifiers_of, modality_of
 from ..modalities.modality import Modality
+from .around import around, load_around
 from .heads import head_prefixes
 
 register_families()  # `AutoConfig` and the others are to know ours
@@ -65,6 +66,8 @@ def load_config(name: str, revision: str | None, of_transformers: bool = False) 
     except LOADING_ERRORS as error:
         raise InputError(f"model {name} cannot be loaded: {one_line(error)} {MODEL_HINT}") from None
     mend_timm(config)
+    if of_transformers and not is_ours(config):
+        config = around(config) or config
     if any(kind.endswith("WithTeacher") for kind in getattr(config, "architectures", None) or []):
         config.architectures = []  # two heads and no loss (DeiT, LeViT): the plain classifier on the same encoder
     if hasattr(config, "auto_map"):  # names code files of the repository it came from, which a new run does not have
@@ -130,6 +133,8 @@ def load_classifier(name: str, revision: str | None, config: PreTrainedConfig) -
         InputError: it cannot be loaded, takes another kind of input, or lacks part of its network.
     """
     modality = modality_of(config)
+    if is_ours(config) and not is_ours(read_config(name, revision)):
+        return load_around(name, revision, config)
     options = {"ignore_mismatched_sizes": True, "output_loading_info": True}
     _widen_projector(config)
     model, info = load_quietly(auto_classifier(modality), name, revision, config, **options)

@@ -9,14 +9,48 @@ from transformers import AutoImageProcessor, PreTrainedConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
 
 from ...configuration.backbones import WORKING, channels_of
+from ...configuration.text.backbones import positions_of
+from ...modeling.families import Family
 from ..errors import InputError, one_line
-from .loading import LOADING_ERRORS, is_ours, load_config, mend_timm, read_config
+from .loading import LOADING_ERRORS, is_ours, load_config, mend_timm, read_config, require_not_missing
 
 logger = logging.getLogger(__name__)
+USUAL_LENGTH = 256  # tokens of a text
+OF_TEXTS = "Expected a folder with the config.json of an encoder of texts of transformers, or a Hub id."
 
 
-def published_shape(name: str, revision: str | None) -> dict[str, Any]:
+def published_fields(family: Family, name: str, revision: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the config of a network of that family around the published encoder `name`; `given` comes first."""
+    if family.modality == "image":
+        return published_values(name, revision, given)
+    backbone = published_text_config(name, revision)
+    length = positions_of(backbone) or given.get("max_length", USUAL_LENGTH)
+    own = {key: value for key, value in given.items() if key != "vocab_size"}
+    return {"max_length": min(length, USUAL_LENGTH), **own, "backbone_config": backbone}
+
+
+def published_text_config(name: str, revision: str | None) -> PreTrainedConfig:
+    """The config of an encoder of texts of transformers, a folder or Hub id.
+
+    Raises:
+        InputError: there is none, or it is one of pretune.
+    """
+    require_not_missing(name)
+    try:
+        config = read_config(name, revision)
+    except LOADING_ERRORS as error:
+        raise InputError(f"backbone {name} cannot be loaded: {one_line(error)} {OF_TEXTS}") from None
+    if is_ours(config):
+        raise InputError(f"backbone {name} is a model of pretune. Pass --backbone {name}/backbone, or --init_from.")
+    if getattr(config, "vocab_size", None) is None or config.is_encoder_decoder:
+        raise InputError(f"backbone {name} is of type {config.model_type!r}. {OF_TEXTS}")
+    return config
+
+
+def published_shape(modality: str, name: str, revision: str | None) -> dict[str, Any]:
     """Fields of a config that the published encoder `name` decides, whatever the data are."""
+    if modality != "image":
+        return {}
     return {"num_channels": channels_of(published_config(name, revision))}
 
 

@@ -24,7 +24,7 @@ from ..command.arguments.training import TrainingArguments
 from ..errors import InputError, PushFailed, checked_token, one_line
 from ..runs.folder import finished_record
 from .hub_checkpoints import HubCheckpoints
-from .repository_files import MANIFEST, plain_files, repository_files
+from .repository_files import MANIFEST, plain_files, processor_files_of, repository_files
 
 logger = logging.getLogger(__name__)
 SHADOWING = ("*.safetensors", "*.index.json", "pytorch_model*", "last-checkpoint/*")
@@ -77,7 +77,7 @@ def push(
     """
     folder = Path(run_dir)
     record, hub_token = finished_record(folder), checked_token(hub_token)
-    plain_files(folder)
+    plain_files(folder, processor_files_of(record))
     try:
         validate_repo_id(hub_model_id)
     except HFValidationError as error:

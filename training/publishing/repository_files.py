@@ -12,25 +12,26 @@ from typing import Any
 from ...model_cards.card import PICTURES, render_card
 from ...modeling.families import FAMILIES, PREFIX
 from ..errors import InputError, one_line
+from ..modalities.listing import MODALITIES
 from ..runs.card_file import card_bytes
 from ..runs.folder import card_was_edited
 from ..runs.local_paths import paths_in, without_local_paths
-from .code_export import export_code
+from .code_export import PACKAGE, export_code
 
 MANIFEST = ".pretune.json"  # what a push wrote, so that the next one can delete what it no longer writes
-CONFIGS = ("config.json", "preprocessor_config.json")
-NEEDED = ("model.safetensors", "run.json", *CONFIGS)
-SENT = (*NEEDED, "README.md", "metrics.jsonl", "per_class.csv", "confusion_matrix.csv", *PICTURES)
+NEEDED = ("model.safetensors", "run.json", "config.json")
+FOR_OTHERS = ("modules.json", "sentence_bert_config.json")  # by which sentence-transformers takes a model
+SENT = (*NEEDED, *FOR_OTHERS, "README.md", "metrics.jsonl", "per_class.csv", "confusion_matrix.csv", *PICTURES)
 
 
-def plain_files(folder: Path) -> dict[str, Path]:
-    """{name: path} of what is sent of a run folder as it lies there.
+def plain_files(folder: Path, processor_files: tuple[str, ...] = ("preprocessor_config.json",)) -> dict[str, Path]:
+    """{name: path} of what is sent of a run folder as it lies there, the processor's files included.
 
     Raises:
         InputError: one of them is a link, a folder, a pipe ..., or a file that a model needs is missing.
     """
     found = {}
-    for name in SENT:
+    for name in (*SENT, *processor_files):
         path = folder / name
         try:
             mode = path.lstat().st_mode
@@ -45,7 +46,7 @@ def plain_files(folder: Path) -> dict[str, Path]:
                 f"be public, or remove it."
             )
         found[name] = path
-    missing = [name for name in NEEDED if name not in found]
+    missing = [name for name in (*NEEDED, *processor_files) if name not in found]
     if missing:
         raise InputError(f"{folder} lacks {', '.join(missing)}: expected the folder of a finished run.")
     return found
@@ -57,7 +58,8 @@ def repository_files(folder: Path, record: dict[str, Any], repo_id: str) -> dict
     Raises:
         InputError: see `plain_files`; or a config that is no JSON.
     """
-    files: dict[str, bytes | Path] = dict(plain_files(folder))
+    own = processor_files_of(record)
+    files: dict[str, bytes | Path] = dict(plain_files(folder, own))
     known = [*paths_in(record.get("arguments", {})), str(folder.resolve()), str(folder.absolute())]
     public = without_local_paths(record, known)
     files["run.json"] = _json_bytes(public)
@@ -65,7 +67,7 @@ def repository_files(folder: Path, record: dict[str, Any], repo_id: str) -> dict
     processors = {family.auto_classes[1] for family in FAMILIES.values()}
     processor_map = {k: v for k, v in auto_map.items() if k in processors}
     model_map = {k: v for k, v in auto_map.items() if k not in processors}
-    for name, mapping in zip(CONFIGS, (model_map, processor_map), strict=True):
+    for name, mapping in (("config.json", model_map), (own[-1], processor_map)):
         added = {"auto_map": mapping} if mapping else {}
         files[name] = _json_bytes({**without_local_paths(_read_json(folder / name), known), **added}, sort_keys=True)
     if card_was_edited(folder / "README.md", record):
@@ -76,6 +78,12 @@ def repository_files(folder: Path, record: dict[str, Any], repo_id: str) -> dict
     files |= {name: text.encode() for name, text in code.items()}
     files[MANIFEST] = _json_bytes({"files": sorted(files)})
     return files
+
+
+def processor_files_of(record: dict[str, Any]) -> tuple[str, ...]:
+    """What the run's processor is saved as; the last one is its config."""
+    modality = MODALITIES.get(record.get("modality", {}).get("name", ""))
+    return ("preprocessor_config.json",) if modality is None else modality.processor_files
 
 
 def _json_bytes(value: Any, sort_keys: bool = False) -> bytes:
@@ -103,6 +111,8 @@ def _code_of(model_type: str) -> tuple[dict[str, str], dict[str, str]]:
             ("AutoConfig", family.config), ("AutoModel", family.model), ("AutoModelForPreTraining", family.model),
             (classifier, family.classifier), (processor, family.processor),
         ):  # fmt: skip
+            if not cls.__module__.startswith(f"{PACKAGE}."):
+                continue  # transformers' own
             auto_map[auto], sources = export_code(cls)
             code |= sources
     return code, auto_map

@@ -37,7 +37,7 @@ def rows_of_files(
 
     cells = [_cell(file, modality, skip_damaged) for file in files]
     arrays, features = {}, {column: modality.feature()}
-    arrays[column] = pa.array(cells, features[column].pa_type)
+    arrays[column] = pa.array(cells, datasets.Features(features).arrow_schema.field(column).type)
     for name, values in columns.items():
         if name == column or all(value is None for value in values):
             continue
@@ -46,7 +46,7 @@ def rows_of_files(
             arrays[name] = pa.array([None if value is None else number[value] for value in values], pa.int64())
             features[name] = datasets.ClassLabel(names=list(class_names))
         else:
-            arrays[name] = _plain(values)
+            arrays[name] = plain_array(values)
             features[name] = datasets.features.features.generate_from_arrow_type(arrays[name].type)
     facts = [[file.relative, file.size, file.changed] for file in files]
     digest = hashlib.sha256(json.dumps([facts, list(columns)]).encode("utf-8", "surrogateescape"))
@@ -87,7 +87,7 @@ def _converted(file: File, convert: Any, skip_damaged: bool) -> str:
     return str(target)
 
 
-def _plain(values: Sequence[Any]) -> Any:
+def plain_array(values: Sequence[Any]) -> Any:
     """Values of one kind as an arrow array; of several kinds, as text."""
     import pyarrow as pa
 

@@ -20,6 +20,7 @@ from ..modalities.modality import Modality
 from .arrays import array_splits
 from .cells import rows_of_files
 from .found import Found, RawSplit
+from .in_cells import cell_splits, files_of_cells
 from .saved import embedded_splits, hub_layout, is_saved, saved_splits
 
 
@@ -50,7 +51,10 @@ def read_folder(root: Path, args: DataArguments, modality: Modality) -> Found:
         return found
     tree.samples, tree.tables = without_pointers(tree.samples, tree), without_pointers(tree.tables, tree, needed=False)
     opened = _open_archives(tree, endings)
-    if tree.samples:
+    inside = files_of_cells(tree, args, modality) if modality.in_cells else []
+    if inside:
+        found = cell_splits(inside, args, modality)
+    elif tree.samples:
         found = _files(tree, args, modality)
     elif tree.arrays:
         found = array_splits(without_pointers(tree.arrays, tree), args, modality)

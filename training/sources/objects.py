@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..files.tree import ending_of
 from ..modalities.modality import Modality
 from .found import Found, RawSplit
+from .in_cells import rows_of_columns
 
 EXPECTED = (
     "a datasets.Dataset or DatasetDict, an array, (array, labels), a torch Dataset, a list of samples, a pandas "
@@ -113,7 +114,9 @@ def _samples(values: list[Any], name: str, modality: Modality) -> RawSplit:
 
 
 def _cell(value: Any, modality: Modality) -> dict[str, Any] | None:
-    """A sample as a file's cell; names of files are the caller's own, so they may lie anywhere."""
+    """A sample as a file's cell, or as it is; names of files are the caller's own, so they may lie anywhere."""
+    if modality.in_cells:
+        return modality.cell(value)
     if isinstance(value, (str, os.PathLike)):
         path = os.fspath(value)
         if not (os.path.isfile(path) and stat.S_ISREG(os.stat(path).st_mode)):
@@ -130,15 +133,16 @@ def _of_cells(cells: list[dict[str, Any]], columns: Mapping[str, list[Any]], mod
     import datasets
     import pyarrow as pa
 
-    feature = modality.feature()
-    arrays = {modality.array_name: pa.array(cells, feature.pa_type)}
-    features = {modality.array_name: feature}
+    features = {modality.array_name: datasets.Value("string") if modality.in_cells else modality.feature()}
+    arrays = {modality.array_name: pa.array(cells, datasets.Features(features).arrow_schema.field(0).type)}
     for name, values in columns.items():
         if name != modality.array_name:
             arrays[name] = pa.array(values, from_pandas=True)
             features[name] = datasets.features.features.generate_from_arrow_type(arrays[name].type)
     info = datasets.DatasetInfo(features=datasets.Features(features))
     rows = datasets.Dataset(datasets.table.InMemoryTable(pa.table(arrays)), info=info)
+    if modality.in_cells:
+        return RawSplit(rows=rows, column=modality.array_name)
     names = [cell["path"] and os.path.basename(cell["path"]) for cell in cells]
     return RawSplit(rows=rows, column=modality.array_name, files=names if any(names) else None)
 
@@ -148,6 +152,8 @@ def _frame(frame: Any, name: str, modality: Modality) -> RawSplit:
     columns = {str(column): list(frame[column]) for column in frame.columns}
     if not len(frame):
         raise InputError(f"dataset [{name}] is an empty frame: expected {modality.words.many}.")
+    if modality.in_cells:
+        return RawSplit(rows=rows_of_columns(columns, modality))
     for column, values in columns.items():
         first = next((value for value in values if value is not None), None)
         is_file = isinstance(first, (str, os.PathLike)) and ending_of(os.fspath(first)) in modality.endings

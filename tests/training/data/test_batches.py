@@ -5,6 +5,7 @@ import torch
 from pretune.training.data.batches import Batches, Columns
 from pretune.training.errors import InputError
 from pretune.training.modalities.image import to_pixels
+from pretune.training.modalities.text import TEXT
 
 CPU = torch.device("cpu")
 
@@ -50,3 +51,24 @@ def test_eight_bit_columns_come_out_as_floats_in_zero_to_one():
     assert batch["pixel_values"].dtype == torch.float32 and batch["labels"].dtype == torch.int64
     assert (batch["pixel_values"].min(), batch["pixel_values"].max()) == (0, 1)
     assert torch.equal(batch["pixel_values"][:, 0], torch.arange(256) / 255)
+
+
+def test_samples_of_different_lengths_are_put_together_by_length():
+    lengths = np.random.default_rng(0).integers(1, 60, 300)
+    rows = np.zeros((300, 60), np.uint16)
+    for row, length in enumerate(lengths):
+        rows[row, :length] = row + 1
+    columns = Columns(rows, TEXT.to_model, torch.device("cpu"), lengths=TEXT.lengths(rows))
+    batches = Batches(columns, 10, seed=3)
+    assert batches.parts_per_sample == pytest.approx(lengths.mean())
+    for epoch in range(2):
+        seen, wide, needed = [], 0, 0
+        for step in range(30 * epoch, 30 * epoch + 30):
+            (batch,) = batches(step)
+            seen += batch["input_ids"][:, 0].tolist()
+            wide, needed = wide + batch["attention_mask"].numel(), needed + int(batch["attention_mask"].sum())
+        assert sorted(seen) == list(range(300)) and needed / wide > 0.85
+    again = [b["input_ids"][:, 0].tolist() for b in Batches(columns, 10, seed=3)(7)]
+    assert again == [b["input_ids"][:, 0].tolist() for b in batches(7)]
+    halves = [[b["input_ids"][:, 0].tolist() for b in Batches(columns, 5, 1, 2, rank, 3)(7)][0] for rank in (0, 1)]
+    assert sorted(sum(halves, [])) == sorted(again[0])

@@ -10,8 +10,8 @@ from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.data import loading
 from pretune.training.data.samples import subset
 from pretune.training.errors import InputError
+from pretune.training.modalities.cache import cache_folder
 from pretune.training.modalities.image import IMAGE
-from pretune.training.modalities.images.decoding import cache_folder
 
 SHARED_MNIST = __import__("pathlib").Path(__file__).resolve().parents[3].parent / "shared/data/mnist"
 

@@ -8,8 +8,11 @@ import pytest
 
 from pretune import InputError, pretrain, push
 from pretune.training.publishing import commit
-from pretune.training.publishing.repository_files import SENT, plain_files, repository_files
+from pretune.training.publishing.repository_files import SENT as OF_ALL
+from pretune.training.publishing.repository_files import plain_files, repository_files
 from pretune.training.runs.folder import finished_record
+
+SENT = (*OF_ALL, "preprocessor_config.json")
 
 
 @pytest.fixture(scope="module")

@@ -93,6 +93,13 @@ class DataArguments:
         "no longer needed: images of another size are brought to the model's",
         group="seldom needed",
     )
+    encoding: str | None = argument(None, "how .txt files are written (default: UTF-8)", group="seldom needed")
+    txt: str | None = argument(
+        None,
+        "what a sample is in .txt files (default: a line of one given alone or called as a split is, else the file)",
+        choices=("line", "file"),
+        group="seldom needed",
+    )
     skip_damaged: bool = argument(
         False, "leave out samples that cannot be decoded, and count them", group="seldom needed"
     )

@@ -60,7 +60,8 @@ class FinetuneArguments(TrainingArguments):
         "change training samples at random; of images some of\ncrop: shift by up to an eighth of the side\n"
         "flip: left to right\naffine: rotate up to 30 degrees, shift, scale, shear\nelastic: bend smoothly\n"
         "of sound some of\nwarp: speed, pitch, place\nmicrophone: its curve, and the level\n"
-        "noise: louder or softer\nmasks: spans of time and of bands are silent",
+        "noise: louder or softer\nmasks: spans of time and of bands are silent\n"
+        "of texts\ndelete: leave out 3 of 10 tokens",
         group="fine-tuning",
     )
     label_smoothing: float = argument(0.0, "share of the target that is spread over all classes", group="fine-tuning")

@@ -31,6 +31,13 @@ class TrainingArguments(DataArguments):
         "fields of a new network's config, also as --config.FIELD VALUE; 'pretune config FAMILY' lists them",
         group="network",
     )
+    tokenizer: str | None = argument(
+        None,
+        "of a new network of texts: bpe (pieces of words, learned from the training texts; default), words, or the "
+        "folder or Hub id of a published one",
+        group="network",
+    )
+    tokenizer_size: int = argument(8000, "tokens that bpe or words has at most", group="network")
     num_train_epochs: float = argument(100, "passes over the training samples", group="optimisation")
     max_steps: int | None = argument(
         None, "number of optimizer steps, instead of num_train_epochs", group="optimisation"

@@ -1,0 +1,1 @@
+"""Configurations of families that read text."""

@@ -1,0 +1,73 @@
+"""What all families that read text do with a batch of token ids."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from ..shared.classification import classification_loss
+
+
+def whole(
+    input_ids: torch.Tensor, attention_mask: torch.Tensor | None, config: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask of a batch as a model takes them: cut to `config.max_length`, since pipelines cut nothing off.
+
+    Args:
+        input_ids: (B, L) token ids.
+        attention_mask: (B, L), 0 where a text has ended; None: where the padding token stands.
+        config: with `max_length`, `vocab_size` and `pad_token_id`.
+
+    Returns:
+        (ids, mask), both (B, at most max_length); the padding token stands wherever the mask is 0.
+
+    Raises:
+        ValueError: of another shape or type, or without a token.
+    """
+    if input_ids.dim() != 2 or input_ids.is_floating_point() or input_ids.shape[1] == 0:
+        raise ValueError(
+            f"input_ids have shape {tuple(input_ids.shape)} and type {input_ids.dtype}, expected whole numbers of "
+            f"shape (batch, tokens), at least one token. Use the model's tokenizer, with padding=True and "
+            f"return_tensors='pt'."
+        )
+    input_ids = input_ids[:, : config.max_length].long()
+    padding = config.pad_token_id
+    if attention_mask is None:
+        mask = torch.ones_like(input_ids) if padding is None else (input_ids != padding).long()
+    else:
+        mask = attention_mask[:, : config.max_length].long()
+    return torch.where(mask > 0, input_ids, 0 if padding is None else padding), mask
+
+
+def mean_of_tokens(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """(B, L, D) vectors of tokens and (B, L) mask -> (B, D), the mean over the tokens of each text."""
+    weights = mask[..., None].to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def classify_texts(
+    base: nn.Module,
+    classifier: nn.Module,
+    input_ids: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    labels: torch.Tensor | None,
+) -> SequenceClassifierOutput:
+    """Encode, classify, compare: see `classification_loss` for what labels may be.
+
+    Args:
+        base: the family's model.
+        classifier: from the (B, D) embedding to (B, L) logits.
+        input_ids, attention_mask: (B, tokens).
+        labels: (B,) or (B, L), or None.
+
+    Returns:
+        `logits` (B, L) and, with labels, `loss`; with `reconstruction_weight` above 0 the loss of pretraining, times
+        that weight, is added.
+    """
+    logits, loss = classifier(base.encode(input_ids, attention_mask)), None
+    if labels is not None:
+        loss = classification_loss(logits, labels, base.config.problem_type)
+        if base.config.reconstruction_weight > 0:
+            loss = loss + base.config.reconstruction_weight * base(input_ids, attention_mask).loss
+    return SequenceClassifierOutput(loss=loss, logits=logits)

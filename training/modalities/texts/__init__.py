@@ -1,0 +1,1 @@
+"""Texts: read, tokenized, prepared for a model, and embedded without one."""

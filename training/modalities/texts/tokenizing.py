@@ -1,0 +1,99 @@
+"""Tokenizers: trained on the texts of a new network, or taken from a published one."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from ...command.paths import missing_here
+from ...errors import InputError, one_line
+
+KINDS = ("bpe", "words")  # both give the same tokenizer for the same texts, which training WordPiece does not
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]  # ids 0 to 4
+FEWEST = 2  # times that a token must occur in the training texts
+LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError)
+
+
+def trained_tokenizer(texts: Iterable[str], kind: str, size: int) -> PreTrainedTokenizerFast:
+    """A tokenizer of at most `size` tokens, in lower case: as many as the texts support, and no more.
+
+    Args:
+        texts: of the training split.
+        kind: "bpe" (pieces of words down to single bytes, so that every text can be written) or "words" (whole words;
+            those that occur once or are too many are all the same one).
+
+    Raises:
+        InputError: too few tokens are asked for.
+    """
+    least = len(SPECIAL) + (256 if kind == "bpe" else 1)
+    if size < least:
+        raise InputError(f"tokenizer_size is {size}, expected at least {least} for tokenizer {kind}.")
+    tokenizer = _byte_pairs(texts, size) if kind == "bpe" else _words(texts, size)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", SPECIAL.index("[CLS]")), ("[SEP]", SPECIAL.index("[SEP]"))],
+    )
+    pad, unknown, first, last, mask = SPECIAL
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, split_special_tokens=True, clean_up_tokenization_spaces=False,
+        pad_token=pad, unk_token=unknown, cls_token=first, sep_token=last, mask_token=mask,
+    )  # fmt: skip
+
+
+def _byte_pairs(texts: Iterable[str], size: int) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, min_frequency=FEWEST, special_tokens=SPECIAL, show_progress=False,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+    )  # fmt: skip
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def _words(texts: Iterable[str], size: int) -> Tokenizer:
+    """Counted here, since the trainer of `tokenizers` orders words of one count by chance."""
+    tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()  # letters and digits, or other marks
+    counts: Counter[str] = Counter()
+    for text in texts:
+        normal = tokenizer.normalizer.normalize_str(text)
+        counts.update(word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal))
+    frequent = sorted(
+        (word for word, count in counts.items() if count >= FEWEST), key=lambda word: (-counts[word], word)
+    )
+    kept = [*SPECIAL, *(word for word in frequent if word not in SPECIAL)][:size]
+    tokenizer.model = models.WordLevel({word: number for number, word in enumerate(kept)}, unk_token="[UNK]")
+    tokenizer.add_special_tokens(SPECIAL)
+    return tokenizer
+
+
+def published_tokenizer(name: str, revision: str | None) -> Any:
+    """The tokenizer of a folder or Hub id.
+
+    Raises:
+        InputError: there is none, or only foreign code knows it.
+    """
+    missing = missing_here(name, "tokenizer")
+    if missing is not None:
+        raise InputError(f"{missing} Expected bpe, words, or a folder or Hub id with a tokenizer.")
+    try:
+        return AutoTokenizer.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
+    except LOADING_ERRORS as error:
+        raise InputError(
+            f"{name} has no tokenizer that can be loaded: {one_line(error)} Save one beside the model "
+            f"(AutoTokenizer.save_pretrained)."
+        ) from None
+
+
+def in_parts(values: np.ndarray, size: int) -> Iterator[list[str]]:
+    """(N,) texts as lists of `size` of them."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size].tolist()
