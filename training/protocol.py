@@ -156,7 +156,7 @@ class Protocol:
         penalties: of the linear probe, softmax regression: the inverse of scikit-learn's C. The middle one is the
             default.
         probe_iterations: of L-BFGS, at most.
-        self_training_rounds: in each, of the training samples without a label in this draw, the surer half of each
+        self_training_rounds: in each, of the reference samples without a label in this draw, the surer half of each
             class as the linear probe sees them joins the labelled ones.
         pca_values: PCA is fitted to all training samples, without labels, or to a draw of as many as have this many
             numbers together.

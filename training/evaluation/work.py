@@ -117,7 +117,7 @@ class Work:
             return nearest_neighbour(train[rows], self.train.labels[rows], test)
         groups = None if self.train.groups is None else self.train.groups[rows]
         if probe == "training":
-            others = np.setdiff1d(np.arange(len(train)), rows)
+            others = np.setdiff1d(features.reference, rows)
             seen = scale(train[rows]), self.train.labels[rows], scale(train[others]), scale(test)
             return self_training(*seen, draw, groups)
         return linear_probe(scale(train[rows]), self.train.labels[rows], scale(test), draw, groups)
