@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+from clips_of_all_kinds import save_digits
 from hub.server import HubServer, Repository
 from texts import little_corpus
 
@@ -104,6 +105,7 @@ def ran(tmp_path_factory) -> tuple[Path, HubServer]:
         csv.writer(file).writerows([("file_name", "species"), *rows])
     with (folder / "notes.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *zip(*little_corpus(60), strict=True)])
+    save_digits(folder / "clips", 20)
     todo = []
     for page in PAGES:
         for kind, text in blocks(page):
