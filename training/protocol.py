@@ -162,7 +162,7 @@ class Protocol:
             numbers together.
         raw_size: raw images larger than this are averaged down to it, in pixels.
         learning_rates: of fine-tuning and from scratch alike (Adam); the middle one is the default.
-        schedule: of the learning rate, and weight decay and augmentation.
+        schedule: of the learning rate, and weight decay and augmentation; the report names the kinds that were used.
         steps, epochs: a network is trained for the larger of both, in batches of batch_size; all labels at once in
             batches of batch_size_all.
         held_out: share of the labelled samples by which hyper-parameters are chosen.
@@ -185,7 +185,7 @@ class Protocol:
     pca_values: int = 200_000_000
     raw_size: int = 64
     learning_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3)
-    schedule: str = "linear to 0 without warm-up; no weight decay; no augmentation"
+    schedule: str = "linear to 0 without warm-up; no weight decay; augmentation for sound, and for nothing else"
     steps: int = 1000
     epochs: int = 10
     batch_size: int = 32

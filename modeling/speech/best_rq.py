@@ -131,7 +131,7 @@ class BestRqModel(OnClips, Pretrainable, BestRqPreTrainedModel):
         Raises:
             ValueError: frames of another shape, or of integers.
         """
-        check_frames(input_features, self.config)
+        check_frames(input_features, self.config, self.training)
         if self.predictor is None or not return_loss:
             return BestRqOutput(latents=self.encode(input_features, attention_mask))
         if not self.training:

@@ -73,7 +73,7 @@ class SpeechConvAutoencoderModel(OnClips, Pretrainable, SpeechConvAutoencoderPre
         Raises:
             ValueError: frames of another shape, or of integers.
         """
-        check_frames(input_features, self.config)
+        check_frames(input_features, self.config, self.training)
         length = self.config.num_frames
         if self.training and self.config.denoising and self.decoder is not None:
             latents = self.embed(views(input_features, 1, length, STRONG, generator))
@@ -84,7 +84,8 @@ class SpeechConvAutoencoderModel(OnClips, Pretrainable, SpeechConvAutoencoderPre
         reconstruction = self.decode(latents)  # (B, T, M)
         if not return_loss:
             return PretrainingOutput(latents=latents, reconstruction=reconstruction)
-        squared_error = (reconstruction - input_features[:, :length]).square().flatten(1).sum(1)  # (B,)
+        whole = nn.functional.pad(input_features, (0, 0, 0, max(0, length - input_features.shape[1])), value=-1.0)
+        squared_error = (reconstruction - whole[:, :length]).square().flatten(1).sum(1)  # (B,)
         return PretrainingOutput(
             latents, reconstruction, squared_error.mean() / reconstruction[0].numel(), squared_error
         )

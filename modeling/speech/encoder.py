@@ -96,7 +96,7 @@ class OnClips:
         Raises:
             ValueError: frames of another shape, or of integers.
         """
-        check_frames(input_features, self.config)
+        check_frames(input_features, self.config, self.training)
         return over_windows(self.embed, input_features, attention_mask, self.config.num_frames)
 
 

@@ -56,7 +56,7 @@ class SpeechJointEmbeddingModel(OnClips, JointEmbedding, SpeechJointEmbeddingPre
         Raises:
             ValueError: frames of another shape, or of integers.
         """
-        check_frames(input_features, self.config)
+        check_frames(input_features, self.config, self.training)
         if self.projector is None or not return_loss:
             return JointEmbeddingOutput(latents=self.encode(input_features, attention_mask))
         return self.join(input_features, self.embed, return_loss, generator)

@@ -8,10 +8,12 @@ import torch
 AT_ONCE = 256  # windows encoded together
 
 
-def check_frames(input_features: torch.Tensor, config: Any) -> None:
-    """Raise ValueError unless `input_features` are float (B, T, M) of at least one window of `config`."""
+def check_frames(input_features: torch.Tensor, config: Any, training: bool = False) -> None:
+    """Raise ValueError unless `input_features` are float (B, T, M) of at least one window of `config`; while training
+    views of clips may be shorter."""
     frames, bands = config.num_frames, config.num_mel_bins
-    fits = input_features.dim() == 3 and input_features.shape[2] == bands and input_features.shape[1] >= frames
+    fits = input_features.dim() == 3 and input_features.shape[2] == bands
+    fits = fits and input_features.shape[1] >= (1 if training else frames)
     if not fits:
         raise ValueError(
             f"input_features have shape {tuple(input_features.shape)}, expected (batch, frames, bands) = (B, {frames} "
@@ -33,12 +35,12 @@ def over_windows(
 
     Args:
         encode: (n, length, M) -> (n, D).
-        input_features: in [-1, 1], T at least `length`.
+        input_features: in [-1, 1]; what is no longer than the window is encoded as it is.
         attention_mask: (B, T), 0 where a clip is over and only its batch is longer; None: all are T long.
         length: frames of a window.
     """
     total = input_features.shape[1]
-    if total == length:
+    if total <= length:
         return encode(input_features)
     lengths = [total] * len(input_features) if attention_mask is None else attention_mask.long().sum(1).tolist()
     windows, owner = [], []

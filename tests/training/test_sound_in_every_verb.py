@@ -1,5 +1,6 @@
 """Sound goes through the same verbs as images, from files to cards and pipelines."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -71,6 +72,24 @@ def test_evaluated_beside_the_floors_of_sound(folder, tmp_path):
     assert "mean and spread of each band" in text and "raw log-mel cells" in text
 
 
+def test_the_networks_of_the_report_learn_from_changed_clips(folder, tmp_path, monkeypatch):
+    from pretune.training.evaluation import tuned_networks
+    from pretune.training.modalities.clips import changes
+
+    short = dataclasses.replace(tuned_networks.PROTOCOL, steps=3, epochs=1)
+    monkeypatch.setattr(tuned_networks, "PROTOCOL", short)
+    strengths, real = [], changes.changed
+    monkeypatch.setattr(
+        changes, "changed", lambda inputs, strength: strengths.append(strength) or real(inputs, strength)
+    )
+    report = pretune.evaluate(
+        model=str(folder / "base"), dataset=folder / "clips", labels_per_class=["1"], draws=1, disable_tqdm=True,
+        output_dir=tmp_path / "report", methods=["finetune", "scratch"],
+    ).report  # fmt: skip
+    assert len(strengths) == 6 and set(strengths) == {changes.STRONG}
+    assert report["protocol"]["augmentation"] == ["warp", "microphone", "noise", "masks"]
+
+
 def test_augmentation_of_images_is_none_of_sound(folder, tmp_path):
     with pytest.raises(InputError, match="unknown for clips: expected some of warp, microphone, noise"):
         pretune.finetune(
@@ -85,6 +104,7 @@ def test_augmentation_of_images_is_none_of_sound(folder, tmp_path):
 def test_semi_supervised_fine_tuning_and_mixup_run(folder, tmp_path):
     head = pretune.finetune(
         model=folder / "base", dataset=folder / "clips", output_dir=tmp_path / "head", labels_per_class=2,
-        unlabelled_dataset=folder / "clips", unlabelled_batch_size=8, mixup_alpha=0.4, augmentation=["warp"], **QUICK,
+        unlabelled_dataset=folder / "clips", unlabelled_batch_size=8, mixup_alpha=0.4, augmentation=["warp"],
+        reconstruction_weight=0.1, **QUICK,
     )  # fmt: skip
     assert np.isfinite(head.metrics["eval_loss"])

@@ -7,7 +7,7 @@ import torch
 
 from ..errors import InputError
 from ..modalities.modality import Inputs
-from ..randomness import generator
+from ..randomness import generator, seed_for
 from .samples import Samples
 
 TOGETHER = 16  # steps whose samples are sorted by their length
@@ -167,3 +167,27 @@ class Batches:
             parts += some.split(self.samples_per_step)
         shuffled = torch.randperm(len(parts), generator=generator(self.seed, "lengths", epoch))
         return torch.cat([parts[k] for k in shuffled.tolist()])
+
+
+class ChangedBatches:
+    """Batches whose samples are changed at random, a function of the seed and the step as they are.
+
+    Args:
+        batches: what is changed.
+        change: the model's arguments, such as `pixel_values` (B, C, H, W), without labels -> the same, changed.
+    """
+
+    def __init__(self, batches: Batches, change: Callable[[Inputs], Inputs]):
+        self.batches, self.change = batches, change
+        self.columns, self.seed, self.accumulation = batches.columns, batches.seed, batches.accumulation
+        self.samples_per_step, self.steps_per_epoch = batches.samples_per_step, batches.steps_per_epoch
+
+    def __call__(self, step: int) -> Iterator[Inputs]:
+        """The batches for optimizer step `step`: changed samples, and labels as they are."""
+        device = self.columns.device
+        for part, batch in enumerate(self.batches(step)):
+            labels = {name: value for name, value in batch.items() if name == "labels"}
+            with torch.random.fork_rng([device] if device.type == "cuda" else []):
+                torch.manual_seed(seed_for(self.seed, "changes", step, part))
+                changed = self.change({name: value for name, value in batch.items() if name != "labels"})
+            yield {**changed, **labels}

@@ -164,6 +164,7 @@ def _report(plan: Plan, work: Work, facts: dict[str, Any], folder: Path, verb: s
             **PROTOCOL.record(),
             "labels_per_class_used": plan.counts,
             "draws_used": plan.args.draws,
+            "augmentation": list(splits.train.modality.changes.standard),
             "n": {str(count): len(plan.draws[count]) for count in plan.counts},
         },
         "metric": plan.metric,

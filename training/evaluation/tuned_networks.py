@@ -2,11 +2,12 @@
 
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 from torch import nn
 
-from ..data.batches import Batches, Columns
+from ..data.batches import Batches, ChangedBatches, Columns
 from ..data.samples import Samples
 from ..networks.encoders import Encoder, Rows
 from ..protocol import PROTOCOL, default_first
@@ -100,6 +101,10 @@ def _train(encoder: Encoder, drawn: dict[int, tuple], count: int | str, rates: C
         )
         for draw, (values, labels) in drawn.items()
     }
+    changes = encoder.modality.changes
+    if changes.standard:
+        change = partial(changes.augment, kinds=changes.standard)
+        batches = {draw: ChangedBatches(own, change) for draw, own in batches.items()}
     models = {
         (method, draw): encoder.classifier(method == "finetune", seed_for(PROTOCOL.seed, "network", draw))
         for method, draw in rates

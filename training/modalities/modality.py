@@ -143,6 +143,7 @@ class Changes:
         augment: as the given kinds say.
         weaken, strengthen: for pseudo-labels: a small change, and a large one.
         mixup: blends samples, and their targets (B, L) alike, with a share drawn from Beta(alpha, alpha).
+        standard: kinds that the networks of the report are trained with, from scratch and fine-tuned alike.
     """
 
     kinds: tuple[str, ...]
@@ -150,6 +151,7 @@ class Changes:
     weaken: Callable[[Inputs, Sequence[str]], Inputs]
     strengthen: Callable[[Inputs, Sequence[str]], Inputs]
     mixup: Callable[[Inputs, Tensor, float], tuple[Inputs, Tensor]]
+    standard: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

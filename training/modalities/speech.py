@@ -69,7 +69,9 @@ SPEECH = Modality(
     to_model=to_frames,
     preprocessing=SpeechPreprocessing,
     advise=say_nothing,
-    changes=Changes(changes.KINDS, changes.augment, changes.weaken, changes.strengthen, changes.mixup),
+    changes=Changes(
+        changes.KINDS, changes.augment, changes.weaken, changes.strengthen, changes.mixup, standard=changes.KINDS
+    ),
     raw=rows_of_frames,
     floors={"stats": partial(Standardised, statistics), "stretched": partial(Standardised, stretched)},
     show=draw_reconstructions,

@@ -44,10 +44,11 @@ def test_a_long_clip_is_the_mean_of_its_windows():
 
 
 def test_frames_of_another_shape_are_refused_with_the_repair():
-    model = tiny_model(SPEECH)
+    model = tiny_model(SPEECH).eval()
     window, bands = model.config.num_frames, model.config.num_mel_bins
     for shape in ((2, window - 1, bands), (2, window, bands + 1), (2, bands)):
         with pytest.raises(ValueError, match=r"expected \(batch, frames, bands\).*feature extractor"):
             model.encode(torch.zeros(shape))
+    assert model.train().encode(torch.zeros(2, window - 1, bands)).shape == (2, model.config.latent_size)  # a view
     with pytest.raises(ValueError, match="expected float in"):
         model.encode(torch.zeros(2, window, bands, dtype=torch.int64))

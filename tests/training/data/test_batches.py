@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from pretune.training.data.batches import Batches, Columns
+from pretune.training.data.batches import Batches, ChangedBatches, Columns
 from pretune.training.errors import InputError
 from pretune.training.modalities.image import to_pixels
 from pretune.training.modalities.text import TEXT
@@ -72,3 +72,18 @@ def test_samples_of_different_lengths_are_put_together_by_length():
     assert again == [b["input_ids"][:, 0].tolist() for b in batches(7)]
     halves = [[b["input_ids"][:, 0].tolist() for b in Batches(columns, 5, 1, 2, rank, 3)(7)][0] for rank in (0, 1)]
     assert sorted(sum(halves, [])) == sorted(again[0])
+
+
+def test_changed_batches_are_a_function_of_the_seed_and_the_step():
+    columns = Columns(np.zeros((8, 3), np.float32), lambda rows: {"x": rows}, torch.device("cpu"), np.arange(8))
+
+    def changed(seed):
+        return ChangedBatches(Batches(columns, 4, seed=seed), lambda inputs: {"x": inputs["x"] + torch.rand(4, 3)})
+
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first = [next(changed(1)(step)) for step in (0, 1, 0)]
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.equal(first[0]["x"], first[2]["x"]) and not torch.equal(first[0]["x"], first[1]["x"])
+    assert torch.equal(first[0]["labels"], next(Batches(columns, 4, seed=1)(0))["labels"])
+    assert not torch.equal(first[0]["x"], next(changed(2)(0))["x"])
