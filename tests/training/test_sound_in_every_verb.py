@@ -48,7 +48,7 @@ def test_the_embedding_of_the_card_is_that_of_embed(folder, tmp_path):
 def test_fine_tuned_and_classified_by_a_pipeline(folder, tmp_path):
     head = pretune.finetune(
         model=folder / "base", dataset=folder / "clips", output_dir=tmp_path / "head", labels_per_class=4,
-        augmentation=["warp", "microphone", "noise", "masks"], **{**QUICK, "max_steps": 40, "learning_rate": 1e-2},
+        augmentation=["warp", "microphone"], **{**QUICK, "max_steps": 60, "learning_rate": 1e-2},
     )  # fmt: skip
     assert head.metrics["eval_accuracy"] == 100
     classify = pipeline("audio-classification", model=str(tmp_path / "head"))
