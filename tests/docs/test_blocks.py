@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TOKEN, CLASSES = "hf_write_secret_0123456789", ("birch", "elm", "oak")
 SHORTER = {"pretrain": "--max_steps 4", "finetune": "--max_steps 4", "evaluate": "--draws 2 --disable_tqdm"}
+SHORTER["compare"] = SHORTER["evaluate"]
 RUNNER = """
 import json, sys
 from pretune.cli import main
@@ -138,9 +139,10 @@ def test_every_block_says_whether_it_runs(page):
 def test_every_block_runs_and_leaves_what_the_text_says(ran):
     folder, hub = ran
     for name in (
-        "photos/evaluation/report.md", "photos/evaluation/few_labels.png", "photos/reconstructions.png",
+        "photos/evaluation/report.md", "photos/evaluation/few_labels.png", "denoising/reconstructions.png",
         "photos/latents.png", "photos/loss.png", "classifier/confusion_matrix.png", "embeddings.parquet",
-        "masked/backbone/config.json", "resumable/model.safetensors",
+        "masked/backbone/config.json", "resumable/model.safetensors", "beside/report.html",
+        "compared_photos/report.html",
     ):  # fmt: skip
         assert (folder / "runs" / name).is_file(), name
     assert {"model.safetensors", "confusion_matrix.png", "README.md"} <= set(hub.files("me/photos"))
