@@ -21,7 +21,15 @@ from ..protocol import PROTOCOL
 
 MADE = "continued"  # folder of models that a comparison makes beside its report
 WORKING_FILE, FEATURES = "cells.jsonl", "features"
-REPORT_FILES = ("report.json", "report.md", "report.html", "few_labels.png", "confusion.png", WORKING_FILE)
+REPORT_FILES = (
+    "report.json",
+    "report.md",
+    "report.html",
+    "few_labels.png",
+    "confusion.png",
+    "most_wrong.png",
+    WORKING_FILE,
+)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from .draws import draws_of
 from .embedders import methods_for
 from .labelled_splits import LabelledSplits, counts_of, load_splits
 from .reporting.into_card import add_to_card, check_card
+from .reporting.most_wrong import draw_most_wrong
 from .reporting.report import chance_of, write_report
 from .work import Work
 
@@ -178,7 +179,10 @@ def _report(plan: Plan, work: Work, facts: dict[str, Any], folder: Path, verb: s
     }
     there = methods_for(splits.train.modality, splits.train.values)
     needed = [name for name in there if name in MUST_BE_BEATEN]
-    hits = work.hits(candidates) if plan.metric == "accuracy" else {}
+    hits = work.hits(candidates)
+    first = next(iter(hits.values()), {})
+    report["most_wrong"] = draw_most_wrong(folder, splits.test, first, *plan.shown)
+    hits = hits if plan.metric == "accuracy" else {}
     return write_report(folder, report, chance_of(plan.metric, splits.test.labels), needed, hits)
 
 

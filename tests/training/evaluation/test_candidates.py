@@ -39,7 +39,9 @@ def test_a_table_has_the_numbers_of_the_model_that_made_it(model, tables, tmp_pa
     text = (tmp_path / "r/report.md").read_text()
     assert "Everything beside each other" in text and "What each costs" in text and "paid: a linear probe" in text
     assert text.count("| floor: 1-NN on raw pixels |") == 4  # once beside all, once with each
-    assert (tmp_path / "r/report.html").read_text().count("data:image/png;base64") == 2
+    assert (tmp_path / "r/report.html").read_text().count(
+        "data:image/png;base64"
+    ) == 3  # figure, confusion, most wrong
 
 
 @pytest.mark.parametrize(

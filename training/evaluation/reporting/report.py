@@ -19,6 +19,7 @@ from ..evidence.verdict import NOT_MEASURED, verdict
 from ..evidence.worth import worth_in_labels
 from .costs_table import costs_table
 from .figure import draw_few_labels
+from .most_wrong import MOST_WRONG
 from .page import as_page
 
 FIGURE, CONFUSION = "few_labels.png", "confusion.png"
@@ -281,6 +282,9 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
     if report["confusion"] is not None:
         shown = _confusion_in_words(report["confusion"])
         lines += ["", f"![confusion matrix: {shown}]({CONFUSION})", "", f"Confusion matrix: {shown}."]
+    if report.get("most_wrong"):
+        shown = f"most often wrong: {report['most_wrong']} test {many}"
+        lines += ["", f"![{shown}]({MOST_WRONG})", "", f"The {shown}, with their labels."]
     protocol = {k: v for k, v in report["protocol"].items() if k != "version"}
     lines += ["", f"## Protocol, version {report['protocol']['version']}", ""]
     lines += [f"Rule of the verdict, version {report['verdict']['rule_version']}: {report['verdict']['rule']}", ""]
