@@ -23,7 +23,7 @@ from pretune.training.command.parsing import build_arguments
 from pretune.training.command.paths import require_folders
 from pretune.training.command.running import run_command
 from pretune.training.comparing.continued import data_words
-from pretune.training.comparing.halving import FOR_THE_REPORT, Route, halve, time_steps
+from pretune.training.comparing.halving import FOR_THE_REPORT, Route, halve, rounds_of, time_steps
 from pretune.training.comparing.scoring import Judge
 from pretune.training.data.kinds import kind_and_found
 from pretune.training.data.loading import load_data
@@ -80,8 +80,9 @@ def run(args: TryArguments) -> TryResult:
     def make(given: dict[str, Any]) -> PretrainArguments:
         return build_arguments(PretrainArguments, None, {**data, **given, "output_dir": str(folder / "unused")})
 
-    time_steps(routes, make, train)
-    seconds = 60 * args.minutes * (1 - FOR_THE_REPORT) - (time.monotonic() - began)
+    all_in_all = 60 * args.minutes * (1 - FOR_THE_REPORT)
+    time_steps(routes, make, train, all_in_all / max(1, len(rounds_of(len(routes)))) / max(1, len(routes)))
+    seconds = max(0.0, all_in_all - (time.monotonic() - began))
     for route in routes:
         route.given = {**data, **route.given, "eval_split": "none", "checkpointing_steps": "no", "seed": args.seed}
     tried = halve(routes, seconds, folder, judge)

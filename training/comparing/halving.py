@@ -20,7 +20,7 @@ from .scoring import Judge
 logger = logging.getLogger(__name__)
 FOR_THE_REPORT = 0.25  # share of the time that is kept for it
 OVERHEAD = 30.0  # seconds that a run takes beside its steps (imports, data, pictures), until one was made
-FEWEST_STEPS = 20
+FEWEST_STEPS, ENOUGH_STEPS = 20, 60
 
 
 @dataclass
@@ -65,11 +65,26 @@ class Route:
         }  # fmt: skip
 
 
-def time_steps(routes: Sequence[Route], make: Callable[[Mapping[str, Any]], PretrainArguments], data: Samples) -> None:
-    """Measure what a step of each takes here; a route that cannot be built says why."""
+def time_steps(
+    routes: Sequence[Route], make: Callable[[Mapping[str, Any]], PretrainArguments], data: Samples, seconds: float
+) -> None:
+    """Measure what a step of each takes here; a route that cannot be built says why.
+
+    Args:
+        routes: to measure.
+        make: their arguments.
+        data: training samples.
+        seconds: that each will have at first. Where too few steps fit into them, the network's input is made smaller.
+    """
     for route in routes:
         try:
             trial: Trial = measured(make(route.given), data)
+            while trial.seconds_a_step * ENOUGH_STEPS > seconds:
+                less = data.modality.smaller(data.values.shape[1:], route.given.get("config", {}))
+                if less is None:
+                    break
+                route.given = {**route.given, "config": {**route.given.get("config", {}), **less}}
+                trial = measured(make(route.given), data)
             route.seconds_a_step = trial.seconds_a_step
         except InputError as error:
             route.note = f"could not be tried: {one_line(error)}"

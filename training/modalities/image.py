@@ -1,7 +1,7 @@
 """Images: (C, H, W) rows of 8 or 16 bits, decoded from pictures of any kind; models take float pixels in [0, 1]."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from .images.volumes import dicom_to_tiff, nifti_to_tiff
 from .modality import Changes, Inputs, Modality, Words
 
 logger = logging.getLogger(__name__)
+SMALL = 32  # pixels a side, below which photographs lose too much
 COMMON = {
     "optim": "adamw", "weight_decay": 0.05, "lr_scheduler_type": "cosine", "warmup_steps": 0.1,
     "mixed_precision": "auto",
@@ -103,6 +104,12 @@ def advise(config: Any) -> None:
     logger.warning("warning: %s: for photographs take --model_type conv_autoencoder", told)
 
 
+def smaller(shape: tuple[int, ...], config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Half the side of (C, H, W) images, down to SMALL."""
+    size = config.get("image_size", shape[1])
+    return {"image_size": max(SMALL, size // 2)} if size > SMALL else None
+
+
 def first_run(shape: tuple[int, ...], samples: int) -> dict[str, Any]:
     """A small dense network for tiny images, else the recipe for photographs, sized for these (C, H, W)."""
     channels, size, _ = shape
@@ -182,4 +189,5 @@ IMAGE = Modality(
     floor_fits=patches_fit,
     goes_on=GOES_ON,
     routes=ROUTES,
+    smaller=smaller,
 )

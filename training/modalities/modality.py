@@ -202,6 +202,8 @@ class Modality:
             family does.
         routes: ways to an encoder that `try` holds against each other, by name: arguments of `pretrain`, of which
             `goes_on` is one more where there is a published model, with each `config` of the routes of its family.
+        smaller: (shape of a stored row, fields of a config) -> fields that make a network's input half as large, which
+            is quicker; None where it should be no smaller.
         first_run: (shape of a stored row, samples) -> arguments of `pretrain` for a first run on data of one's own,
             `recipe` and `config` among them; what is left out is the family's default.
         in_cells: a column holds samples themselves, never names of their files; tables of them are datasets.
@@ -247,6 +249,7 @@ class Modality:
     floor_fits: Callable[[str, np.ndarray], bool] = lambda name, values: True
     goes_on: Mapping[str, Any] | None = None
     routes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    smaller: Callable[[tuple[int, ...], Mapping[str, Any]], dict[str, Any] | None] = lambda shape, config: None
     first_run: Callable[[tuple[int, ...], int], Mapping[str, Any]] | None = None
     other_inputs: tuple[str, ...] = ()
     beside: str | None = None

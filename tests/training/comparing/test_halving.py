@@ -1,10 +1,15 @@
 """Which routes get how much time, with a clock and runs that are made up."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from pretune.training.comparing import halving
 from pretune.training.comparing.halving import FEWEST_STEPS, OVERHEAD, Route, halve, rounds_of
 from pretune.training.errors import InputError
+from pretune.training.inspection.trial import Trial
+from pretune.training.modalities.image import IMAGE
 
 
 class Clock:
@@ -73,6 +78,23 @@ def test_what_fails_says_why_and_the_others_go_on(tmp_path):
     tried = halve(routes, 1000, tmp_path, Judge(worth), run, clock)
     assert [route.name for route in tried] == ["a"] and routes[1].note == "stopped: no memory"
     assert routes[1].record()["scores"] == [] and np.isneginf(routes[1].score)
+
+
+@pytest.mark.parametrize(("seconds", "size"), [(1e9, None), (100.0, 32), (0.0, 32)])
+def test_the_input_shrinks_until_enough_steps_fit(monkeypatch, seconds, size):
+    asked = []
+
+    def measured(given, data):
+        asked.append(given.get("config", {}).get("image_size", 100))
+        return Trial(10, 8, 1, asked[-1] ** 2 / 1000, 8, 0, "cpu")
+
+    monkeypatch.setattr(halving, "measured", measured)
+    data = SimpleNamespace(modality=IMAGE, values=np.zeros((5, 3, 100, 100), np.uint8))
+    route = Route("a", {"model_type": "a", "config": {"views": "grey"}})
+    halving.time_steps([route], dict, data, seconds)
+    expected = {"views": "grey"} if size is None else {"views": "grey", "image_size": size}
+    assert route.given["config"] == expected and route.seconds_a_step == asked[-1] ** 2 / 1000
+    assert asked == ([100] if size is None else [100, 50, 32])
 
 
 def test_a_time_too_short_for_anything_still_tries_each_once(tmp_path):
