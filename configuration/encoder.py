@@ -1,6 +1,6 @@
 """What the config of every family has."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -31,6 +31,11 @@ class EncoderConfig(PreTrainedConfig):
         reconstruction_weight: weight of the pretraining loss beside the classifier's own; above 0 the classifier
             keeps the decoder.
     """
+
+    # scalars of a batch, beside arrays of a row a sample: `Trainer.predict` leaves them out
+    keys_to_ignore_at_inference: ClassVar[list[str]] = [
+        "penalty", "discriminator_loss", "generator_loss", "diversity", "distance", "apart", "spread",
+    ]  # fmt: skip
 
     has_decoder: bool = True
     reconstruction_weight: float | int = 0.0

@@ -6,6 +6,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.autoencoder import AutoencoderConfig
+from .shared.answering import answers_in_full
 from .shared.autoencoding import Reconstructing, autoencode
 from .shared.bottleneck import Bottleneck
 from .shared.classification import classifier_config, classify
@@ -22,11 +23,15 @@ class AutoencoderPreTrainedModel(CompleteLoading, PreTrainedModel):
     base_model_prefix = "autoencoder"
     main_input_name = "pixel_values"
     # A bare encoder does without the checkpoint's decoder, an autoencoder without a classifier's head.
-    _keys_to_ignore_on_load_unexpected = [r"^(autoencoder\.)?decoder\.", r"^classifier\."]
+    _keys_to_ignore_on_load_unexpected = [
+        r"^(autoencoder\.)?decoder\.", r"^classifier\.", r"bottleneck\.steps$"
+    ]  # fmt: skip
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, DenseLayer):
             looks_linear_(module)
+        elif isinstance(module, Bottleneck):
+            module.reset()
         elif isinstance(module, nn.Linear):
             module.reset_parameters()
 
@@ -48,6 +53,7 @@ class AutoencoderModel(Reconstructing, AutoencoderPreTrainedModel):
             self.output_activation = ACTIVATIONS[config.output_activation]()
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         pixel_values: torch.FloatTensor,
@@ -108,6 +114,7 @@ class AutoencoderForImageClassification(AutoencoderPreTrainedModel):
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
 
+    @answers_in_full
     def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
         """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
         return classify(self.autoencoder, self.classifier, pixel_values, labels)

@@ -12,6 +12,8 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.bigan import BiGANConfig
+from .shared.answering import answers_in_full
+from .shared.chance import drawn_by
 from .shared.classification import classifier_config, classify
 from .shared.evaluating import wants_loss
 from .shared.inputs import check_pixel_values, require_decoder
@@ -202,6 +204,7 @@ class BiGANModel(Pretrainable, BiGANPreTrainedModel):
             self.discriminator = Discriminator(config)
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         pixel_values: torch.FloatTensor,
@@ -246,16 +249,24 @@ class BiGANModel(Pretrainable, BiGANPreTrainedModel):
             self.config.r1_weight if self.training and torch.is_grad_enabled() else 0.0,
         )
         loss, diversity = discriminator_loss + generator_loss + penalty, relative_spread(made, pixel_values)
-        parts = (part.detach() for part in (penalty, discriminator_loss, generator_loss))
-        return BiGANOutput(latents, reconstruction, loss, squared_error, *parts, diversity)
+        return BiGANOutput(
+            latents,
+            reconstruction,
+            loss,
+            squared_error,
+            penalty.detach(),
+            discriminator_loss=discriminator_loss.detach(),
+            generator_loss=generator_loss.detach(),
+            diversity=diversity,
+        )
 
     def draw_codes(self, num_codes: int, generator: torch.Generator | None = None) -> torch.FloatTensor:
         """(N, D) codes from the prior, on the model's device; `generator` may be on another one."""
         shape, where = (num_codes, self.config.latent_size), self.device if generator is None else generator.device
         if self.config.prior == "normal":
-            codes = torch.randn(shape, generator=generator, device=where)
+            codes = torch.randn(shape, device=where, **drawn_by(generator))
         else:
-            codes = 2 * torch.rand(shape, generator=generator, device=where) - 1
+            codes = 2 * torch.rand(shape, device=where, **drawn_by(generator)) - 1
         return codes.to(self.device, self.dtype)
 
     def encode(self, pixel_values: torch.FloatTensor) -> torch.FloatTensor:
@@ -322,6 +333,7 @@ class BiGANForImageClassification(BiGANPreTrainedModel):
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
 
+    @answers_in_full
     def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
         """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
         return classify(self.bigan, self.classifier, pixel_values, labels)

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.conv_autoencoder import ConvAutoencoderConfig
+from .shared.answering import answers_in_full
 from .shared.autoencoding import Reconstructing, autoencode
 from .shared.bottleneck import Bottleneck
 from .shared.classification import classifier_config, classify
@@ -76,9 +77,13 @@ class ConvAutoencoderPreTrainedModel(CompleteLoading, PreTrainedModel):
     base_model_prefix = "conv_autoencoder"
     main_input_name = "pixel_values"
     # A bare encoder does without the checkpoint's decoder, an autoencoder without a classifier's head.
-    _keys_to_ignore_on_load_unexpected = [r"^(conv_autoencoder\.)?decoder\.", r"^classifier\."]
+    _keys_to_ignore_on_load_unexpected = [
+        r"^(conv_autoencoder\.)?decoder\.", r"^classifier\.", r"bottleneck\.steps$"
+    ]  # fmt: skip
 
     def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, Bottleneck):
+            module.reset()
         init_convolutions(module)
 
 
@@ -113,6 +118,7 @@ class ConvAutoencoderModel(Reconstructing, ConvAutoencoderPreTrainedModel):
             conv.weight.copy_(weight)
             conv.bias.copy_(bias)
 
+    @answers_in_full
     def forward(
         self,
         pixel_values: torch.FloatTensor,
@@ -171,6 +177,7 @@ class ConvAutoencoderForImageClassification(ConvAutoencoderPreTrainedModel):
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
 
+    @answers_in_full
     def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
         """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
         return classify(self.conv_autoencoder, self.classifier, pixel_values, labels)

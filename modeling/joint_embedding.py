@@ -9,6 +9,8 @@ from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.backbones import build_backbone
 from ..configuration.joint_embedding import JointEmbeddingConfig
+from .shared.answering import answers_in_full
+from .shared.chance import drawn_by
 from .shared.classification import classifier_config, classify
 from .shared.images.conv_encoder import ConvEncoder, init_convolutions
 from .shared.images.over_backbone import OverBackbone
@@ -52,6 +54,7 @@ class JointEmbeddingModel(OverBackbone, JointEmbedding, JointEmbeddingPreTrained
             self.freeze_idle()
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         pixel_values: torch.FloatTensor,
@@ -75,7 +78,7 @@ class JointEmbeddingModel(OverBackbone, JointEmbedding, JointEmbeddingPreTrained
     def views(self, pixel_values: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
         """(B, C, H, W) pixels in [0, 1] -> (V * B, C, view_size, view_size), the first view of each image first."""
         size, device = (len(pixel_values), self.config.num_views, CHANCES), pixel_values.device
-        chances = torch.rand(size, generator=generator, device=device)
+        chances = torch.rand(size, device=device, **drawn_by(generator))
         return torch.cat([view(pixel_values, self.config, chances[:, v]) for v in range(self.config.num_views)])
 
     def embed(self, pixel_values: torch.Tensor) -> torch.Tensor:
@@ -134,6 +137,7 @@ class JointEmbeddingForImageClassification(JointEmbeddingPreTrainedModel):
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
 
+    @answers_in_full
     def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
         """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
         return classify(self.joint_embedding, self.classifier, pixel_values, labels)

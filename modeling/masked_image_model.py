@@ -11,6 +11,8 @@ from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.backbones import build_backbone
 from ..configuration.masked_image_model import MaskedImageModelConfig
+from .shared.answering import answers_in_full
+from .shared.chance import drawn_by
 from .shared.classification import classifier_config, classify
 from .shared.evaluating import wants_loss
 from .shared.images.corruption import hide_patches, patches_to_pixels
@@ -95,6 +97,7 @@ class MaskedImageModel(OverBackbone, Pretrainable, MaskedImageModelPreTrainedMod
         self.fixed_noise = torch.rand(squares, generator=torch.Generator().manual_seed(0), device="cpu").tolist()
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         pixel_values: torch.FloatTensor,
@@ -132,7 +135,7 @@ class MaskedImageModel(OverBackbone, Pretrainable, MaskedImageModelPreTrainedMod
         hidden_error = (predicted - pixel_values).square() * mask
         loss = hidden_error.sum() / (mask.sum() * pixel_values.shape[1])
         squared_error = (reconstruction - pixel_values).square().flatten(1).sum(1) / mask.flatten(1).float().mean(1)
-        return MaskedImageModelOutput(latents, reconstruction, loss, squared_error, torch.zeros_like(loss), mask)
+        return MaskedImageModelOutput(latents, reconstruction, loss, squared_error, torch.zeros_like(loss), mask=mask)
 
     def mask(
         self, pixel_values: torch.Tensor, noise: torch.Tensor | None, generator: torch.Generator | None
@@ -140,7 +143,7 @@ class MaskedImageModel(OverBackbone, Pretrainable, MaskedImageModelPreTrainedMod
         """(B, 1, H, W), True where pixels are hidden."""
         side = self.config.image_size // self.config.mask_patch_size
         if noise is None and self.training:
-            noise = torch.rand(len(pixel_values), side**2, generator=generator, device=pixel_values.device)
+            noise = torch.rand(len(pixel_values), side**2, device=pixel_values.device, **drawn_by(generator))
         elif noise is None:
             noise = self._fixed_noise(pixel_values)
         return patches_to_pixels(hide_patches(noise, self.config.mask_ratio), side, self.config.mask_patch_size)
@@ -195,6 +198,7 @@ class MaskedImageModelForImageClassification(MaskedImageModelPreTrainedModel):
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
 
+    @answers_in_full
     def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
         """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
         return classify(self.masked_image_model, self.classifier, pixel_values, labels)

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import initialization as init
 
 from .penalties import contractive, keep_top_k, l1, normal_kl, rademacher, sample_normal, sparsity_kl
 
@@ -21,6 +22,11 @@ class Bottleneck(nn.Module):
         self.config = config
         if config.variational and config.kl_warmup_steps:
             self.register_buffer("steps", torch.zeros((), dtype=torch.int64))  # training steps seen, for the warm-up
+
+    def reset(self) -> None:
+        """Count the steps of the warm-up from the first, unless a checkpoint said where."""
+        if hasattr(self, "steps"):
+            init.zeros_(self.steps)
 
     @staticmethod
     def encoder_width(config: Any) -> int:

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers.utils import ModelOutput
 
+from .chance import drawn_by
 from .evaluating import wants_loss
+from .outputs import RowsAndScalars
 from .pretrainable import Pretrainable
 
 COLLAPSED = 0.05  # spread of a unit of the projection, as a share of what VICReg asks for, that says nothing is left
@@ -18,7 +19,7 @@ KNOTS = 17  # points between 0 and 3 at which SIGReg compares characteristic fun
 
 
 @dataclass
-class JointEmbeddingOutput(ModelOutput):
+class JointEmbeddingOutput(RowsAndScalars):
     """
     Args:
         latents: (B, D), the embedding of each sample as it is, in training mode of its first view.
@@ -26,6 +27,8 @@ class JointEmbeddingOutput(ModelOutput):
         distance: scalar, the part of the loss that draws the views of a sample together.
         apart: scalar, the part that keeps samples apart.
         spread: scalar, standard deviation of a unit of the projection over the batch, mean over units.
+        hidden_states: with `output_hidden_states`, what the encoder's layers give, (B, ...) each.
+        attentions: with `output_attentions`, (B, heads, N, N) of each layer of a backbone that attends.
     """
 
     latents: torch.FloatTensor | None = None
@@ -33,6 +36,8 @@ class JointEmbeddingOutput(ModelOutput):
     distance: torch.FloatTensor | None = None
     apart: torch.FloatTensor | None = None
     spread: torch.FloatTensor | None = None
+    hidden_states: tuple[torch.FloatTensor, ...] | None = None
+    attentions: tuple[torch.FloatTensor, ...] | None = None
 
 
 class Projector(nn.Sequential):
@@ -128,7 +133,7 @@ def objective(
         return simclr(projections, config.temperature)
     if config.objective == "sigreg":
         along = torch.randn(
-            projections.shape[2], config.sigreg_directions, generator=generator, device=projections.device
+            projections.shape[2], config.sigreg_directions, device=projections.device, **drawn_by(generator)
         )
         from_mean = (projections - projections.mean(0)).square().mean()
         return (1 - config.sigreg_weight) * from_mean, config.sigreg_weight * sigreg(projections, along)

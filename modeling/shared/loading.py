@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitInfo
-from transformers.utils import cached_file, logging
+from transformers.utils import cached_file, is_peft_available, logging
 
 from .pushing import push_saved
 
@@ -37,6 +37,9 @@ class LoadReport:
         return f"{self.loaded} of {self.loaded} encoder tensors loaded from {self.source}{news}"
 
 
+ADAPTER = "adapter_config.json"  # of a folder that PEFT wrote: weights beside those of another checkpoint
+
+
 class CompleteLoading:
     """`from_pretrained` that refuses a checkpoint which lacks part of the network. Put it left of `PreTrainedModel`.
 
@@ -48,6 +51,12 @@ class CompleteLoading:
     load_report = LoadReport()  # of a network that was not loaded
     hub_tasks = {"encoder": "image-feature-extraction", "classifier": "image-classification"}  # of a minimal card
     _may_be_new: tuple[str, ...] = ()  # parameter prefixes a checkpoint may lack: the head, when fine-tuning starts
+    _counters: tuple[str, ...] = ("bottleneck.steps",)  # ends of names of buffers that begin at 0 if a file lacks them
+
+    @property
+    def supports_gradient_checkpointing(self) -> bool:
+        """Where a part of the network does, as most backbones of tokens."""
+        return any(hasattr(module, "gradient_checkpointing") for module in self.modules())
 
     @classmethod
     def from_pretrained(
@@ -125,24 +134,26 @@ class CompleteLoading:
 
 def require_config(name: Any, model_type: str, kwargs: dict[str, Any]) -> None:
     """Raise unless checkpoint `name` has a config.json (transformers would use the defaults in silence) of its family.
+    Of an adapter that PEFT wrote, the checkpoint that it was learnt on must have it.
 
     Raises:
         OSError: there is no config.json.
         ValueError: it is of another `model_type`.
+        ImportError: it is an adapter, and PEFT is not installed.
     """
-    hub_arguments = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
-    found = cached_file(
-        name,
-        "config.json",
-        _raise_exceptions_for_missing_entries=False,
-        **{key: kwargs[key] for key in hub_arguments if kwargs.get(key) is not None},
-    )
-    if found is None or not Path(found).is_file():
+    found = _file_of(name, "config.json", kwargs)
+    if found is None:
+        adapter = _file_of(name, ADAPTER, kwargs)
+        base = None if adapter is None else json.loads(adapter.read_text()).get("base_model_name_or_path")
+        if base is not None and not is_peft_available():
+            raise ImportError(f'{name} is an adapter, which PEFT loads: pip install "pretune[lora]".')
+        found = None if base is None else _file_of(base, "config.json", {**kwargs, "revision": None})
+    if found is None:
         raise OSError(
             f"{name} holds no config.json, so the network's sizes are unknown. Expected a folder written by "
             f"save_pretrained or by a pretune run, or the id of such a repository on the Hub."
         )
-    saved = json.loads(Path(found).read_text()).get("model_type")
+    saved = json.loads(found.read_text()).get("model_type")
     if saved != model_type:
         raise ValueError(
             f"{name} is a checkpoint of type {saved!r}, expected {model_type!r}. Load it with AutoModel, or with the "
@@ -150,10 +161,19 @@ def require_config(name: Any, model_type: str, kwargs: dict[str, Any]) -> None:
         )
 
 
+def _file_of(name: Any, file: str, kwargs: dict[str, Any]) -> Path | None:
+    """A file of a checkpoint, here or on the Hub; None if it has none of this name."""
+    hub_arguments = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
+    options = {key: kwargs[key] for key in hub_arguments if kwargs.get(key) is not None}
+    found = cached_file(name, file, _raise_exceptions_for_missing_entries=False, **options)
+    return Path(found) if found is not None and Path(found).is_file() else None
+
+
 def check_complete(model: Any, info: dict[str, Any], name: Any, new_head_size: bool) -> None:
     """Raise ValueError unless every tensor of `model`, but a new head's, came finite from checkpoint `name`."""
     saved_by_same_class = type(model).__name__ in (model.config.architectures or [])
-    lost = set(info["missing_keys"]) if saved_by_same_class else _without(info["missing_keys"], model._may_be_new)
+    missing = {key for key in info["missing_keys"] if not key.endswith(model._counters)}
+    lost = missing if saved_by_same_class else _without(missing, model._may_be_new)
     reshaped = {key for key, *_ in info["mismatched_keys"]}
     lost |= _without(reshaped, model._may_be_new) if new_head_size else reshaped
     if lost:
@@ -176,7 +196,7 @@ def check_complete(model: Any, info: dict[str, Any], name: Any, new_head_size: b
         )
     prefix = "" if type(model).base_model_prefix not in dict(model.named_children()) else model.base_model_prefix + "."
     encoder = [key for key in model.state_dict() if key.startswith(f"{prefix}encoder.")]
-    new = sorted({key.split(".")[0] for key in {*info["missing_keys"], *reshaped}})
+    new = sorted({key.split(".")[0] for key in {*missing, *reshaped}})
     model.load_report = LoadReport(len(encoder), str(name), tuple(new))
     logger.info("%s", model.load_report)
 

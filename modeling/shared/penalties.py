@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import torch
 
+from .chance import drawn_by
+
 
 def keep_top_k(latents: torch.Tensor, k: int) -> torch.Tensor:
     """Set all but the k largest units of each row of (B, D) to 0 (Makhzani and Frey 2013, k-Sparse Autoencoders)."""
@@ -65,11 +67,11 @@ def sample_normal(
     mean: torch.Tensor, log_variance: torch.Tensor, generator: torch.Generator | None = None
 ) -> torch.Tensor:
     """One draw from N(mean, variance), both (B, D), through which gradients reach them."""
-    noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+    noise = torch.randn(mean.shape, device=mean.device, dtype=mean.dtype, **drawn_by(generator))
     return mean + (0.5 * log_variance).exp() * noise
 
 
 def rademacher(like: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
     """Signs, +1 or -1 with equal chance, in the shape of `like`."""
-    bits = torch.randint(0, 2, like.shape, generator=generator, device=like.device, dtype=like.dtype)
+    bits = torch.randint(0, 2, like.shape, device=like.device, dtype=like.dtype, **drawn_by(generator))
     return 2 * bits - 1

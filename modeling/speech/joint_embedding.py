@@ -4,6 +4,7 @@ import torch
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.speech.joint_embedding import SpeechJointEmbeddingConfig
+from ..shared.answering import answers_in_full
 from ..shared.classification import classifier_config
 from ..shared.joint_embedding import JointEmbedding, JointEmbeddingOutput, Projector
 from .encoder import ClipEncoder, OnClips, SpeechPreTrainedModel, StandardisedLinear, classify_clips
@@ -38,6 +39,7 @@ class SpeechJointEmbeddingModel(OnClips, JointEmbedding, SpeechJointEmbeddingPre
         self.projector = Projector(config.latent_size, config.projector_sizes) if config.has_decoder else None
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         input_features: torch.FloatTensor,
@@ -86,6 +88,7 @@ class SpeechJointEmbeddingForAudioClassification(SpeechJointEmbeddingPreTrainedM
         self.classifier = StandardisedLinear(config.latent_size, config.num_labels)
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         input_features: torch.FloatTensor,

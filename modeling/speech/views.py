@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from ..shared.chance import drawn_by
+
 NUMBERS = 21  # random numbers that a view is made of, beside its noise
 
 
@@ -55,8 +57,8 @@ def views(
         generator: of one table of numbers, a row for each clip; None for the default one.
     """
     size, device = len(frames), frames.device
-    u = torch.rand((size, count, NUMBERS), generator=generator, device=device)
-    noise = torch.rand((size, count, length, frames.shape[2]), generator=generator, device=device)
+    u = torch.rand((size, count, NUMBERS), device=device, **drawn_by(generator))
+    noise = torch.rand((size, count, length, frames.shape[2]), device=device, **drawn_by(generator))
     return torch.cat([view(frames, strength, u[:, k], noise[:, k]) for k in range(count)])
 
 

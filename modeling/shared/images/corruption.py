@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from ..chance import drawn_by
+
 ELASTIC_GRID = (5, 5)  # points that are moved on their own; what lies between them follows smoothly
 
 
@@ -24,7 +26,7 @@ def corrupt(pixel_values: torch.Tensor, config: Any, generator: torch.Generator 
     x, size = pixel_values, pixel_values.shape
 
     def uniform(*shape: int) -> torch.Tensor:
-        return torch.rand(shape, generator=generator, device=x.device, dtype=x.dtype)
+        return torch.rand(shape, device=x.device, dtype=x.dtype, **drawn_by(generator))
 
     if "turn" in config.corruption:
         x = quarter_turns(x, (4 * uniform(size[0])).long())
@@ -37,7 +39,7 @@ def corrupt(pixel_values: torch.Tensor, config: Any, generator: torch.Generator 
         hidden = hide_patches(uniform(size[0], patches), config.mask_ratio)
         x = x.masked_fill(patches_to_pixels(hidden, size[2] // config.mask_patch_size, config.mask_patch_size), 0.0)
     if "gaussian" in config.corruption:
-        x = x + config.noise_std * torch.randn(size, generator=generator, device=x.device, dtype=x.dtype)
+        x = x + config.noise_std * torch.randn(size, device=x.device, dtype=x.dtype, **drawn_by(generator))
     if "salt_and_pepper" in config.corruption:
         x = salt_and_pepper(x, config.salt_and_pepper_ratio, uniform(size[0], 1, *size[2:]))
     return x

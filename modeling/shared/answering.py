@@ -1,0 +1,113 @@
+"""What a forward of transformers answers beside its own outputs: a tuple, hidden states, attentions."""
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from .layers import ACTIVATIONS
+
+PLAIN = (None, "eager")  # attention that keeps what it attended to
+
+
+def answers_in_full(forward: Callable) -> Callable:
+    """A model's `forward` that takes `return_dict`, `output_hidden_states` and `output_attentions` as well, each by
+    argument or, where it is None, by the config.
+
+    `hidden_states` is a tuple, of a backbone what it gives itself, else (B, ...) after each layer of the encoder;
+    `attentions` a tuple of (B, heads, N, N), None of a network that does not attend. Both are of the encoder's last
+    pass: of what `latents` are of.
+    """
+
+    @functools.wraps(forward)
+    def answer(
+        self: Any,
+        *args: Any,
+        return_dict: bool | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        config = self.config
+        wanted = {
+            "hidden_states": config.output_hidden_states if output_hidden_states is None else output_hidden_states,
+            "attentions": config.output_attentions if output_attentions is None else output_attentions,
+        }
+        encoder = getattr(self, self.base_model_prefix, self).encoder
+        if any(wanted.values()):
+            with _recorded(encoder, **wanted) as found:
+                output = forward(self, *args, **kwargs)
+            for name in wanted:
+                if found.get(name):
+                    output[name] = tuple(found[name])
+        else:
+            output = forward(self, *args, **kwargs)
+        as_dict = config.return_dict if return_dict is None else return_dict
+        return output if as_dict else output.to_tuple()
+
+    return answer
+
+
+@contextlib.contextmanager
+def _recorded(encoder: nn.Module, hidden_states: bool, attentions: bool) -> Iterator[dict[str, Any]]:
+    """What passes through `encoder` meanwhile: {"hidden_states", "attentions"} of its last pass."""
+    found: dict[str, Any] = {}
+    if isinstance(encoder, PreTrainedModel):
+        with _told(encoder, hidden_states, attentions, found):
+            yield found
+        return
+    layers = _layers(encoder) if hidden_states else []
+
+    def begin(module: nn.Module, inputs: tuple) -> None:
+        found["hidden_states"] = []
+
+    def keep(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        found["hidden_states"].append(output)
+
+    hooks = [encoder.register_forward_pre_hook(begin), *(layer.register_forward_hook(keep) for layer in layers)]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextlib.contextmanager
+def _told(backbone: PreTrainedModel, hidden_states: bool, attentions: bool, found: dict[str, Any]) -> Iterator[None]:
+    """Ask a network of transformers for them at each of its calls."""
+    takes = inspect.signature(backbone.forward).parameters
+    any_name = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
+    asked = {"output_hidden_states": hidden_states, "output_attentions": attentions}
+    asked = {name: True for name, value in asked.items() if value and (any_name or name in takes)}
+    attention = backbone.config._attn_implementation
+
+    def ask(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        return args, {**kwargs, **asked}
+
+    def keep(module: nn.Module, args: tuple, output: Any) -> None:
+        found.update({name: getattr(output, name, None) for name in ("hidden_states", "attentions")})
+
+    hooks = [backbone.register_forward_pre_hook(ask, with_kwargs=True), backbone.register_forward_hook(keep)]
+    try:
+        if attentions and attention not in PLAIN:
+            backbone.set_attn_implementation("eager")
+        yield
+    finally:
+        if attentions and attention not in PLAIN:
+            backbone.set_attn_implementation(attention)
+        for hook in hooks:
+            hook.remove()
+
+
+def _layers(encoder: nn.Module) -> list[nn.Module]:
+    """Those whose output is a hidden state: stages of convolutions, or activations and the last linear layer."""
+    stages = getattr(encoder, "stages", None)
+    if stages is not None:
+        return list(stages)
+    children = list(encoder.children())
+    return [child for child in children[:-1] if isinstance(child, tuple(ACTIVATIONS.values()))] + children[-1:]
