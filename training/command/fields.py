@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 from ..errors import InputError
 from .config_fields import own_fields
+from .yaml_text import shown
 
 # The headings of `--help`, in its order. The last holds what nobody needs in the first hour.
 GROUPS = (
@@ -25,6 +27,7 @@ GROUPS = (
     "Hub",
     "seldom needed",
 )
+LARGEST = 2**63  # an integer that no array or counter holds
 SLIP = 0.9  # likeness of a name with a slip of the finger to what it was to be
 
 
@@ -86,19 +89,26 @@ def coerce(name: str, value: Any, kind: Any, choices: tuple[str, ...] | None = N
                 raise ValueError
             value = int(number)
         elif kind is float:
-            if isinstance(value, bool):
+            if isinstance(value, bool) or math.isnan(float(value)):
                 raise ValueError
             value = float(value)
         elif kind is str:
             value = str(value.lower() if isinstance(value, str) and choices else value)
             value = "no" if value == "False" else value  # YAML reads a bare `no` as False
-        elif kind is dict and not isinstance(value, Mapping):
+        elif kind is dict and not is_config(value):
             raise ValueError
-    except (KeyError, ValueError, TypeError, OverflowError):
-        raise InputError(f"{name} must be of type {kind.__name__}, got {value!r}.") from None
+        if kind is int and abs(value) >= LARGEST:
+            raise ValueError
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
+        raise InputError(f"{name} must be of type {kind.__name__}, got {shown(value)}.") from None
     if choices and value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")
+        raise InputError(f"{name} must be one of {', '.join(choices)}, got {shown(value)}.")
     return dict(value) if kind is dict else value
+
+
+def is_config(value: Any) -> bool:
+    """Whether it is a mapping of names to values."""
+    return isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
 
 
 def check_positive(arguments: Any, *names: str) -> None:

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from ..errors import InputError
 from .fields import check_names, coerce
 from .help_text import (
@@ -27,6 +25,7 @@ from .help_text import (
     usage,
 )
 from .recipes import read_recipe
+from .yaml_text import read_yaml
 
 A = TypeVar("A")
 NAMED, HELP = "first word by name", "help asked for"  # names that no argument can have
@@ -124,10 +123,7 @@ def _model_type(cls: type, given: Mapping[str, Any]) -> Any:
 
 
 def _yaml(text: str, name: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"--{name} is not valid YAML: {text!r} ({' '.join(str(error).split())}).") from None
+    return read_yaml(text, f"--{name}", quoted=True)
 
 
 def _split_config(argv: list[str]) -> tuple[dict[str, Any], list[str]]:

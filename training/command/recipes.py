@@ -1,5 +1,6 @@
 """Recipes: YAML files of arguments. Reads them, says what one changes, and writes the command that repeats a run."""
 
+import contextlib
 import dataclasses
 import re
 import shlex
@@ -7,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ..errors import InputError
-from .fields import check_names, coerce, default_of
+from ..errors import InputError, one_line
+from .fields import check_names, coerce, default_of, is_config
+from .yaml_text import read_yaml, shown
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 NOT_REPEATED = ("recipe", "hub_token", "config", "overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm")
@@ -28,12 +28,12 @@ def recipe_path(recipe: str | Path) -> Path:
     Raises:
         InputError: there is none.
     """
-    path = Path(recipe)
-    path = path if path.is_file() else RECIPES / f"{recipe}.yaml"
-    if not path.is_file():
-        known = ", ".join(recipe_names())
-        raise InputError(f"no recipe {str(recipe)!r}: expected a YAML file, or one of {known}.")
-    return path
+    for path in (Path(recipe), RECIPES / f"{recipe}.yaml"):
+        with contextlib.suppress(OSError):  # a name longer than names can be
+            if path.is_file():
+                return path
+    known = ", ".join(recipe_names())
+    raise InputError(f"no recipe {shown(str(recipe))}: expected a YAML file, or one of {known}.")
 
 
 def read_recipe(recipe: str | Path, cls: type) -> dict[str, Any]:
@@ -44,13 +44,20 @@ def read_recipe(recipe: str | Path, cls: type) -> dict[str, Any]:
     """
     path = recipe_path(recipe)
     try:
-        values = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"recipe {path} is not valid YAML: {' '.join(str(error).split())}") from None
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"recipe {path} cannot be read as text: {one_line(error)}") from None
+    values = read_yaml(text, f"recipe {path}")
     if not isinstance(values, dict):
         raise InputError(f"recipe {path} must be a mapping of arguments to values, got {type(values).__name__}.")
     where = str(path).replace("{", "{{").replace("}", "}}")  # it becomes part of a format
-    check_names(values, cls, f"key {{}} in recipe {where}", values.get("model_type"), "put {} under config:")
+    family = values.get("model_type")
+    family = family if isinstance(family, str) else None
+    check_names(values, cls, f"key {{}} in recipe {where}", family, "put {} under config:")
+    if values.get("config") is not None and not is_config(values["config"]):
+        raise InputError(
+            f"config in recipe {path} is {shown(values['config'])}, expected a mapping of fields to values."
+        )
     return values
 
 

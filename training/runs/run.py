@@ -33,6 +33,7 @@ from .restoring import broken_tensors, find_checkpoint, restore
 from .resuming import finished_before, leave_other_attempts, require_within
 
 logger = logging.getLogger(__name__)
+MOST_STEPS = 1e15  # more take a thousand years at 30,000 a second
 
 
 @dataclass
@@ -180,7 +181,12 @@ class Run:
         """
         if self.args.max_steps is None and steps_per_epoch is None:
             raise InputError("how many samples there are nobody knows here: pass --max_steps.")
-        total = self.args.max_steps or max(1, round(self.args.num_train_epochs * steps_per_epoch))
+        asked = self.args.max_steps or self.args.num_train_epochs * steps_per_epoch
+        if not asked < MOST_STEPS:
+            raise InputError(
+                f"the run would have {asked:.3g} steps. Pass a smaller --max_steps or --num_train_epochs."
+            )
+        total = max(1, round(asked))
         require_within(self.start_step, total, self.folder)
         return total
 

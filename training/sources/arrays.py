@@ -2,8 +2,10 @@
 
 import contextlib
 import gzip
+import math
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -23,7 +25,10 @@ LABELS = frozenset("label labels y target targets class classes".split())
 SAMPLES = frozenset("x data sample samples input inputs".split())
 IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-UNREADABLE = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, struct.error, TypeError)
+UNREADABLE = (  # SyntaxError, TokenError: of a header that is cut off or flipped
+    ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, struct.error, TypeError, MemoryError,
+    OverflowError, NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError, RecursionError,
+)  # fmt: skip
 
 
 def array_splits(files: Sequence[File], args: DataArguments, modality: Modality) -> Found:
@@ -127,7 +132,7 @@ def read_arrays(path: str, ending: str) -> dict[str, np.ndarray]:
     """
     try:
         if ending == ".npy":
-            return {"": np.load(path, mmap_mode="c", allow_pickle=False)}
+            return {"": _npy(path)}
         if ending == ".npz":
             return _npz(path)
         if ending in (".h5", ".hdf5"):
@@ -140,6 +145,15 @@ def read_arrays(path: str, ending: str) -> dict[str, np.ndarray]:
         if any(word in cause for word in ("allow_pickle", "Object arrays", "Python objects")):
             cause = "pickled objects are refused, since they could run code"
         raise InputError(f"{path} cannot be read as arrays: {cause}.") from None
+
+
+def _npy(path: str) -> np.ndarray:
+    if zipfile.is_zipfile(path):
+        raise ValueError("it is a .npz archive by another name: call it so")
+    found = np.load(path, mmap_mode="c", allow_pickle=False)
+    if not isinstance(found, np.ndarray):
+        raise ValueError("it is no .npy array")
+    return found
 
 
 def _npz(path: str) -> dict[str, np.ndarray]:
@@ -165,7 +179,14 @@ def _mapped(path: str, info: zipfile.ZipInfo) -> np.ndarray | None:
         shape, fortran, dtype = read(file)
         if dtype.hasobject or not shape or 0 in shape:
             return None
+        _require_inside(shape, dtype, info.file_size)
         return np.memmap(path, dtype, "c", file.tell(), shape, "F" if fortran else "C")
+
+
+def _require_inside(shape: Sequence[int], dtype: np.dtype, size: int) -> None:
+    """Raise ValueError if an array is larger than the `size` bytes that hold it."""
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > size:
+        raise ValueError(f"its header promises {'x'.join(map(str, shape))} numbers, more than there are")
 
 
 def _idx(path: str) -> np.ndarray:
@@ -177,10 +198,10 @@ def _idx(path: str) -> np.ndarray:
         shape = struct.unpack(f">{magic[3]}I", file.read(4 * magic[3]))
         dtype = np.dtype(IDX_TYPES[magic[2]])
         if packed:
-            values = np.frombuffer(file.read(), dtype)
+            values = np.frombuffer(file.read(math.prod(shape) * dtype.itemsize + 1), dtype)
         else:
             values = np.memmap(path, dtype, "c", file.tell())
-    if values.size != np.prod(shape):
+    if values.size != math.prod(shape):
         raise ValueError(f"it is cut off: {values.size} numbers, expected {'x'.join(map(str, shape))}")
     values = values.reshape(shape)
     return values if dtype.itemsize == 1 else values.astype(dtype.newbyteorder("="))

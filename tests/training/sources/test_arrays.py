@@ -3,6 +3,7 @@
 import gzip
 import json
 import struct
+import zipfile
 
 import numpy as np
 import PIL.Image
@@ -278,3 +279,63 @@ def test_a_run_on_an_object_records_that_it_was_in_memory(tiny, blobs):
     record = json.loads((result.output_dir / "run.json").read_text())
     assert record["dataset"]["source"] == "memory" and record["dataset"]["name"] == "(tuple in memory, 60 long)"
     assert "digits" not in record["command"] and source_of(DataArguments(dataset=IMAGES).dataset) == "memory"
+
+
+TERABYTES = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 8, 8), }"
+
+
+def _npy_of(header: bytes, data: bytes = bytes(1000)) -> bytes:
+    header += b" " * (117 - len(header)) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+def _archive(change):
+    """A .npz, its bytes changed."""
+
+    def make(path):
+        np.savez_compressed(path, image=IMAGES, label=LABELS)
+        path.write_bytes(change(path.read_bytes()))
+
+    return make
+
+
+def _huge_member(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "image.npy", _npy_of(b"{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 8, 8), }")
+        )
+
+
+DAMAGED = {
+    "cut.npz": _archive(lambda data: data[: len(data) // 2]),
+    "flipped.npz": _archive(lambda data: data[:60] + bytes([data[60] ^ 255]) + data[61:]),
+    "empty.npz": lambda path: path.write_bytes(b""),
+    "npy.npz": lambda path: np.save(path.open("wb"), IMAGES),
+    "npz.npy": lambda path: np.savez(path.open("wb"), image=IMAGES),
+    "member.npz": lambda path: zipfile.ZipFile(path, "w").writestr("image", b"raw"),
+    "huge.npz": _huge_member,
+    "huge.npy": lambda path: path.write_bytes(_npy_of(TERABYTES)),
+    "negative.npy": lambda path: path.write_bytes(
+        _npy_of(b"{'descr': '|u1', 'fortran_order': False, 'shape': (-1, 8, 8), }")
+    ),
+    "header.npy": lambda path: path.write_bytes(_npy_of(b"{'descr': '|u1', 'shape': (1,\n", b"")),
+    "deep.npy": lambda path: path.write_bytes(_npy_of(b"(" * 110, b"")),
+    "cut.npy": lambda path: path.write_bytes(_npy_of(b"{'descr': '|u1', 'shape': (9, 9), }")[:40]),
+    "empty.npy": lambda path: path.write_bytes(b""),
+    "nolabels.npz": lambda path: np.savez(path, image=IMAGES, label=np.zeros(0, int)),
+    "scalar.npz": lambda path: np.savez(path, image=np.uint8(3)),
+    "wide-idx3-ubyte": lambda path: path.write_bytes(b"\0\0\x08\x03" + b"\xff" * 12 + bytes(50)),
+    "cut-images-idx3-ubyte.gz": lambda path: path.write_bytes(gzip.compress(b"\0\0\x08\x03" + b"\xff" * 12)[:25]),
+    "bomb-images-idx3-ubyte.gz": lambda path: path.write_bytes(
+        gzip.compress(b"\0\0\x08\x03" + struct.pack(">3I", 1, 2, 2) + bytes(50))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(DAMAGED))
+def test_damaged_arrays_are_one_line_that_names_the_file(tmp_path, name):
+    path = tmp_path / name
+    DAMAGED[name](path)
+    with pytest.raises(InputError) as caught:
+        load_data(DataArguments(dataset=str(path), eval_split="none"), IMAGE)
+    assert name in str(caught.value) and "\n" not in str(caught.value)

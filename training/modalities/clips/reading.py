@@ -1,5 +1,6 @@
 """Clips of any kind -> stored rows (N, samples) int16: looked over, decoded once, cached on disk."""
 
+import functools
 import hashlib
 import json
 import logging
@@ -12,7 +13,7 @@ import numpy as np
 from ....modeling.processors.speech import as_stored, in_window
 from ...command.arguments.data import DataArguments
 from ...errors import InputError, one_line
-from ..cache import cached_path, remembered, whole_file
+from ..cache import cached_path, kept_facts, kept_rows, remembered
 from ..file_cells import Cell, cells_of
 from ..modality import Preprocessing, Read
 from .decoding import UNREADABLE, Piece, Plan, pieces_of
@@ -21,7 +22,7 @@ from .floors import Waves
 from .survey import Survey, require, survey_of
 
 logger = logging.getLogger(__name__)
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 NAMED = 3  # files of which something is said
 
 
@@ -82,12 +83,9 @@ class ClipReader:
             seconds = self.seconds or survey.window
             self.plan = Plan(int(self.rate or survey.rate), seconds, self.args.frames == "all")
         path = cached_path([*self._identity(rows, column), vars(self.plan), self.args.skip_damaged], ".npy")
-        if not path.is_file():
-            with whole_file(path) as part:
-                found = self._fill(rows, column, name, survey, part)
-                path.with_suffix(".json").write_text(json.dumps(found))
-        found = json.loads(path.with_suffix(".json").read_text())
-        stored = Waves.of(np.load(path, mmap_mode="c"), self.plan.rate)
+        fill = functools.partial(self._fill, rows, column, name, survey)
+        stored, found = kept_rows(path, (self.plan.samples,), np.int16, fill, self._survey_path(rows, column))
+        stored = Waves.of(stored, self.plan.rate)
         _warn(found, name)
         again = remembered(lambda other: other.fitted(self._for(other).from_column(rows, column, name).values))
         content = np.asarray(found["content"], dtype=np.uint64)
@@ -110,12 +108,13 @@ class ClipReader:
     def _identity(self, rows: Any, column: str) -> list[Any]:
         return ["clips", rows._fingerprint, column, len(rows), CACHE_VERSION]
 
+    def _survey_path(self, rows: Any, column: str) -> Path:
+        return cached_path(["survey", *self._identity(rows, column)], ".json")
+
     def _survey(self, rows: Any, column: str, name: str) -> Survey:
-        path = cached_path(["survey", *self._identity(rows, column)], ".json")
-        if not path.is_file():
-            with whole_file(path) as part:
-                survey_of(cells_of(rows, column)).write(part)
-        survey = Survey.read(path)
+        survey = Survey.of(
+            kept_facts(self._survey_path(rows, column), lambda: survey_of(cells_of(rows, column)).facts())
+        )
         if survey.bad and not self.args.skip_damaged:
             row = next(iter(survey.bad))
             cell = next(cells_of(rows.select([row]), column))

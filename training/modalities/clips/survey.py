@@ -1,10 +1,9 @@
 """What clips are like before they are decoded: rates, channels and lengths, read from headers once and kept."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,15 +53,14 @@ class Survey:
         kinds = ", ".join(f"{kind}" + f" ({n})" * (len(self.kinds) > 1) for kind, n in self.kinds.most_common(4))
         return f"{low:.2f} to {high:.2f} seconds long, half of them up to {middle:.2f}; {rates}; {kinds}"
 
-    def write(self, path: Path) -> None:
-        """Keep it as JSON."""
+    def facts(self) -> dict[str, Any]:
+        """All of it, as JSON holds it."""
         facts = {name: list(getattr(self, name).items()) for name in ("rates", "channels", "kinds", "bad")}
-        path.write_text(json.dumps({**facts, "seconds": self.seconds}))
+        return {**facts, "seconds": self.seconds}
 
     @classmethod
-    def read(cls, path: Path) -> "Survey":
-        """What `write` kept."""
-        facts = json.loads(path.read_text())
+    def of(cls, facts: dict[str, Any]) -> "Survey":
+        """From its facts."""
         counters = {name: Counter(dict(facts[name])) for name in ("rates", "channels", "kinds")}
         return cls(**counters, seconds=facts["seconds"], bad=dict(facts["bad"]))
 

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from numpy.lib.format import open_memmap
 from ....modeling.processors.opening import Picture, Refused, is_wide, open_picture
 from ...command.arguments.data import DataArguments
 from ...errors import InputError, one_line
-from ..cache import cached_path, remembered, whole_file
+from ..cache import allocate, cached_path, fingerprint_of, kept_facts, kept_rows, remembered
 from ..file_cells import Cell, cells_of
 from ..modality import Preprocessing, Read
 from . import arrays as image_arrays
@@ -24,7 +23,7 @@ from .plan import Plan, Planner
 from .survey import UNREADABLE, Survey, require, survey_of
 from .values import Extent, extent_of, warn_of_cut, warn_of_stored
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 LARGE = 200 * 200  # pixels, from which threads decode faster than one
 THREADS = min(8, os.cpu_count() or 1)
 
@@ -67,12 +66,8 @@ class ImageReader:
         plan, facts = self.planner.plan(survey, wide, name)
         key = [self._identity(rows, column), plan.key, self.args.skip_damaged, self.args.frames]
         path = cached_path(key, ".npy")
-        if not path.is_file():
-            with whole_file(path) as part:
-                found = self._fill(rows, column, name, survey, plan, part)
-                path.with_suffix(".json").write_text(json.dumps(found))
-        found = json.loads(path.with_suffix(".json").read_text())
-        stored = np.load(path, mmap_mode="c")
+        fill = functools.partial(self._fill, rows, column, name, survey, plan)
+        stored, found = kept_rows(path, plan.shape, plan.dtype, fill, self._survey_path(rows, column))
         warn_of_stored(stored, name)
         warn_of_cut(found["cut"], plan.reading.value_range, name)
         again = remembered(lambda other: self._for(other).from_column(rows, column, name).values)
@@ -91,12 +86,13 @@ class ImageReader:
     def _identity(self, rows: Any, column: str) -> list[Any]:
         return [rows._fingerprint, column, len(rows), CACHE_VERSION]
 
+    def _survey_path(self, rows: Any, column: str) -> Path:
+        return cached_path(["survey", *self._identity(rows, column)], ".json")
+
     def _survey(self, rows: Any, column: str, name: str) -> Survey:
-        path = cached_path(["survey", *self._identity(rows, column)], ".json")
-        if not path.is_file():
-            with whole_file(path) as part:
-                survey_of(cells_of(rows, column)).write(part)
-        survey = Survey.read(path)
+        survey = Survey.of(
+            kept_facts(self._survey_path(rows, column), lambda: survey_of(cells_of(rows, column)).facts())
+        )
         if survey.bad and not self.args.skip_damaged:
             row = next(iter(survey.bad))
             cell = next(cells_of(rows.select([row]), column))
@@ -123,6 +119,7 @@ class ImageReader:
         frames = survey.frames if self.args.frames == "all" else {}
         most = len(rows) + sum(frames.values()) - len(frames)
         out, kept = open_memmap(path, mode="w+", dtype=plan.dtype, shape=(most, *plan.shape)), []
+        allocate(path)
         content: list[int] = []
         large = max(h * w for h, w in survey.shapes) >= LARGE
         wanted = (cell for cell in cells_of(rows, column, 64 if large else 1024) if cell.row not in survey.bad)
@@ -138,7 +135,7 @@ class ImageReader:
         if not kept:
             raise InputError(f"{name} is empty: none of its {len(rows)} images could be decoded.")
         values = out[: len(kept)]
-        fingerprint = hashlib.sha256(values).hexdigest()[:16]
+        fingerprint = fingerprint_of(values)
         if len(kept) < most:  # the file must hold exactly the images that are left
             values = np.array(values)
             with open(path, "wb") as file:

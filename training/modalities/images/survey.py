@@ -1,10 +1,9 @@
 """What pictures are like before they are decoded: sizes, modes and pages, read from headers once and kept."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -93,16 +92,15 @@ class Survey:
         found["more"] = {name: count for name, count in found["more"].items() if count}
         return {name: counts for name, counts in found.items() if counts}
 
-    def write(self, path: Path) -> None:
-        """Keep it as JSON."""
+    def facts(self) -> dict[str, Any]:
+        """All of it, as JSON holds it."""
         facts = {**vars(self), "shapes": [[*shape, count] for shape, count in self.shapes.items()]}
-        facts |= {name: list(facts[name].items()) for name in ("channels", "frames", "bad")}
-        path.write_text(json.dumps(facts))
+        return facts | {name: list(facts[name].items()) for name in ("channels", "frames", "bad")}
 
     @classmethod
-    def read(cls, path: Path) -> "Survey":
-        """What `write` kept."""
-        facts = json.loads(path.read_text())
+    def of(cls, facts: dict[str, Any]) -> "Survey":
+        """From its facts."""
+        facts = dict(facts)
         shapes = Counter({(height, width): count for height, width, count in facts.pop("shapes")})
         counters = {"kinds": Counter(facts.pop("kinds")), "channels": Counter(dict(facts.pop("channels")))}
         return cls(shapes, **counters, frames=dict(facts.pop("frames")), bad=dict(facts.pop("bad")), **facts)
