@@ -51,7 +51,7 @@ def array_splits(files: Sequence[File], args: DataArguments, modality: Modality)
         role = "samples" if alone and role is None else role
         split = (split_in_name(key) if key else None) or split_in_name(stem)
         split = split or next((name for folder in file.folders if (name := split_in_name(folder))), None)
-        if role is None:
+        if role is None or array.ndim == 0:  # a single number is a note of somebody's
             unknown.append(inside if key == "" else key)
             continue
         splits.setdefault(split, {}).setdefault(role, []).append((f"{file.relative} {key}".strip(), key, array))
