@@ -34,7 +34,7 @@ class EncoderConfig(PreTrainedConfig):
 
     # scalars of a batch, beside arrays of a row a sample: `Trainer.predict` leaves them out
     keys_to_ignore_at_inference: ClassVar[list[str]] = [
-        "penalty", "discriminator_loss", "generator_loss", "diversity", "distance", "apart", "spread",
+        "penalty", "discriminator_loss", "generator_loss", "diversity", "distance", "apart", "spread", "hits",
     ]  # fmt: skip
 
     has_decoder: bool = True

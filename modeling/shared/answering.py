@@ -105,9 +105,9 @@ def _told(backbone: PreTrainedModel, hidden_states: bool, attentions: bool, foun
 
 
 def _layers(encoder: nn.Module) -> list[nn.Module]:
-    """Those whose output is a hidden state: stages of convolutions, or activations and the last linear layer."""
-    stages = getattr(encoder, "stages", None)
-    if stages is not None:
-        return list(stages)
+    """Those whose output is a hidden state: stages or layers, or activations and the last linear layer."""
+    for name in ("stages", "layers"):
+        if hasattr(encoder, name):
+            return list(getattr(encoder, name))
     children = list(encoder.children())
     return [child for child in children[:-1] if isinstance(child, tuple(ACTIVATIONS.values()))] + children[-1:]

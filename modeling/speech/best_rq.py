@@ -7,10 +7,12 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
-from transformers.utils import ModelOutput
 
 from ...configuration.speech.best_rq import BestRqConfig
+from ..shared.answering import answers_in_full
+from ..shared.chance import drawn_by
 from ..shared.classification import classifier_config
+from ..shared.outputs import RowsAndScalars
 from ..shared.pretrainable import Pretrainable
 from .encoder import OnClips, SpeechPreTrainedModel, StandardisedLinear, classify_clips
 from .transformer import Layer, positions
@@ -18,17 +20,21 @@ from .windows import check_frames
 
 
 @dataclass
-class BestRqOutput(ModelOutput):
+class BestRqOutput(RowsAndScalars):
     """
     Args:
         latents: (B, D), the embedding of each clip, in training mode with some of it hidden.
         loss: what pretraining minimises, a scalar; None with `return_loss=False` or without a predictor.
         hits: scalar, the share of hidden tokens whose codes are named rightly.
+        hidden_states: with `output_hidden_states`, what the encoder's layers give, (B, N, D) each.
+        attentions: None.
     """
 
     latents: torch.FloatTensor | None = None
     loss: torch.FloatTensor | None = None
     hits: torch.FloatTensor | None = None
+    hidden_states: tuple[torch.FloatTensor, ...] | None = None
+    attentions: tuple[torch.FloatTensor, ...] | None = None
 
 
 class TokenEncoder(nn.Module):
@@ -112,6 +118,7 @@ class BestRqModel(OnClips, Pretrainable, BestRqPreTrainedModel):
         self.predictor = Predictor(config) if config.has_decoder else None
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         input_features: torch.FloatTensor,
@@ -138,7 +145,7 @@ class BestRqModel(OnClips, Pretrainable, BestRqPreTrainedModel):
             generator = torch.Generator(input_features.device).manual_seed(0)
         tokens = self.tokens(input_features[:, : self.config.num_frames])
         hidden = hidden_spans(*tokens.shape[:2], self.config, tokens.device, generator)  # (B, N)
-        noise = torch.randn(tokens.shape, generator=generator, device=tokens.device).to(tokens.dtype)
+        noise = torch.randn(tokens.shape, device=tokens.device, **drawn_by(generator)).to(tokens.dtype)
         seen = torch.where(hidden[..., None], 0.1 * noise, tokens)
         encoded = self.encoder(seen)
         logits, codes = self.predictor(encoded)[hidden], self.predictor.codes(tokens)[hidden]  # (H, K, C), (H, K)
@@ -164,11 +171,11 @@ def hidden_spans(
     """(B, N) bool for B = `count` clips of N = `tokens`: True for what is hidden, spans of `mask_span`, at least one
     in each clip, and never all of it."""
     span = min(config.mask_span, tokens - 1)
-    starts = torch.rand(count, tokens - span + 1, generator=generator, device=device)
+    starts = torch.rand(count, tokens - span + 1, device=device, **drawn_by(generator))
     chosen = starts < config.mask_ratio / span
     chosen |= starts == starts.amin(1, keepdim=True)
     hidden = F.max_pool1d(F.pad(chosen.float(), (span - 1, span - 1))[:, None], span, 1)[:, 0] > 0
-    kept = torch.rand(count, tokens, generator=generator, device=device)
+    kept = torch.rand(count, tokens, device=device, **drawn_by(generator))
     return hidden & ~((kept == kept.amax(1, keepdim=True)) & hidden.all(1, keepdim=True))
 
 
@@ -188,6 +195,7 @@ class BestRqForAudioClassification(BestRqPreTrainedModel):
         self.classifier = StandardisedLinear(config.latent_size, config.num_labels)
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         input_features: torch.FloatTensor,

@@ -5,6 +5,7 @@ from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.speech.conv_autoencoder import SpeechConvAutoencoderConfig
+from ..shared.answering import answers_in_full
 from ..shared.classification import classifier_config
 from ..shared.inputs import require_decoder
 from ..shared.outputs import PretrainingOutput
@@ -54,6 +55,7 @@ class SpeechConvAutoencoderModel(OnClips, Pretrainable, SpeechConvAutoencoderPre
         self.decoder = FramesDecoder(config) if config.has_decoder else None
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         input_features: torch.FloatTensor,
@@ -124,6 +126,7 @@ class SpeechConvAutoencoderForAudioClassification(SpeechConvAutoencoderPreTraine
         self.classifier = StandardisedLinear(config.latent_size, config.num_labels)
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         input_features: torch.FloatTensor,

@@ -12,6 +12,8 @@ from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.text.bag_autoencoder import BagAutoencoderConfig
+from ..shared.answering import answers_in_full
+from ..shared.chance import drawn_by
 from ..shared.classification import classifier_config
 from ..shared.loading import CompleteLoading
 from ..shared.outputs import PretrainingOutput
@@ -84,6 +86,7 @@ class BagAutoencoderModel(Pretrainable, BagAutoencoderPreTrainedModel):
         self.decoder = nn.Linear(config.latent_size, config.vocab_size) if config.has_decoder else None
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         input_ids: torch.LongTensor,
@@ -107,7 +110,7 @@ class BagAutoencoderModel(Pretrainable, BagAutoencoderPreTrainedModel):
         counts = self.encoder.counts(*whole(input_ids, attention_mask, self.config))
         seen = counts
         if self.training and self.config.drop_ratio > 0:
-            drawn = torch.rand(counts.shape, generator=generator, device=counts.device)
+            drawn = torch.rand(counts.shape, device=counts.device, **drawn_by(generator))
             seen = counts * (drawn >= self.config.drop_ratio)
         code = self.encoder(seen)
         latents = of_one_length(code)
@@ -187,6 +190,7 @@ class BagAutoencoderForSequenceClassification(BagAutoencoderPreTrainedModel):
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         input_ids: torch.LongTensor,

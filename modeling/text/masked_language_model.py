@@ -8,6 +8,8 @@ from torch.nn import functional as F
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.text.masked_language_model import MaskedLanguageModelConfig
+from ..shared.answering import answers_in_full
+from ..shared.chance import drawn_by
 from ..shared.classification import classifier_config
 from ..shared.outputs import PretrainingOutput
 from .backbone import TextEncoding, TextPreTrainedModel, build_text_backbone
@@ -56,6 +58,7 @@ class MaskedLanguageModel(TextEncoding, MaskedLanguageModelPreTrainedModel):
         self.decoder = MaskedTokenHead(config, self.word_vectors().shape[1]) if config.has_decoder else None
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         input_ids: torch.LongTensor,
@@ -96,7 +99,7 @@ class MaskedLanguageModel(TextEncoding, MaskedLanguageModelPreTrainedModel):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, L) ids and mask -> (what the encoder sees, which tokens are predicted); never the first and the last."""
         if self.training:
-            drawn = torch.rand(3, *ids.shape, generator=generator, device=ids.device)
+            drawn = torch.rand(3, *ids.shape, device=ids.device, **drawn_by(generator))
         else:
             drawn = torch.rand(3, 1, ids.shape[1], generator=torch.Generator().manual_seed(0)).to(ids.device)
             drawn = drawn.expand(3, *ids.shape)
@@ -126,6 +129,7 @@ class MaskedLanguageModelForSequenceClassification(MaskedLanguageModelPreTrained
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         input_ids: torch.LongTensor,

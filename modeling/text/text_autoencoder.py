@@ -8,6 +8,8 @@ from torch.nn import functional as F
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.text.text_autoencoder import TextAutoencoderConfig
+from ..shared.answering import answers_in_full
+from ..shared.chance import drawn_by
 from ..shared.classification import classifier_config
 from ..shared.outputs import PretrainingOutput
 from .backbone import TextEncoding, TextPreTrainedModel, build_text_backbone
@@ -65,6 +67,7 @@ class TextAutoencoderModel(TextEncoding, TextAutoencoderPreTrainedModel):
         self.decoder = TextDecoder(config, self.word_vectors().shape[1]) if config.has_decoder else None
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         input_ids: torch.LongTensor,
@@ -111,7 +114,7 @@ class TextAutoencoderModel(TextEncoding, TextAutoencoderPreTrainedModel):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, L) ids and mask -> those of the tokens that are left, moved together; the first one always is."""
         if self.training:
-            drawn = torch.rand(ids.shape, generator=generator, device=ids.device)
+            drawn = torch.rand(ids.shape, device=ids.device, **drawn_by(generator))
         else:
             drawn = torch.rand(1, ids.shape[1], generator=torch.Generator().manual_seed(0)).to(ids.device)
             drawn = drawn.expand(len(ids), -1)
@@ -139,6 +142,7 @@ class TextAutoencoderForSequenceClassification(TextAutoencoderPreTrainedModel):
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
 
+    @answers_in_full
     def forward(
         self,
         input_ids: torch.LongTensor,
