@@ -44,9 +44,7 @@ def test_a_folder_that_is_removed_meanwhile_is_one_line(tmp_path, monkeypatch):
         write(where, line)
 
     monkeypatch.setattr(runs, "add_line", remove)
-    with pytest.raises(
-        pretune.InputError, match="cannot be written: .*metrics.jsonl.*no checkpoint was there"
-    ) as it:
+    with pytest.raises(pretune.InputError, match="cannot be written: .*metrics.jsonl.*no checkpoint was there") as it:
         pretune.pretrain(output_dir=str(folder), **TINY)
     assert "\n" not in str(it.value)
 
