@@ -2,6 +2,7 @@
 better half more, and so on."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -134,7 +135,7 @@ def halve(
                     continue  # no longer than it was: nothing new
                 steps = FEWEST_STEPS
             began = clock()
-            _try(route, steps, folder / f"{route.name.replace(' ', '_')}_{number + 1}", judge, run)
+            _try(route, steps, folder / f"{re.sub(r'[^a-z0-9]+', '_', route.name)}_{number + 1}", judge, run)
             beside = max(1.0, clock() - began - steps * route.seconds_a_step)
     tried = [route for route in routes if route.scores]
     for route in tried:
