@@ -17,6 +17,7 @@ parts = ("LinearConfig", "LinearModel", "LinearForImageClassification")
 FAMILIES["linear"] = Family("principal components", "image", *(f"example.{name}" for name in parts), IMAGE_PROCESSOR)
 register_families()
 families.ROWS = {"pretune_linear": FAMILIES["linear"]}
+families.RECONSTRUCTING, families.OF_IMAGES = ["pretune_linear"], ["pretune_linear"]
 families.TINY_CONFIGS["pretune_linear"] = {"image_size": 8, "latent_size": 4}
 families.OTHER_SIZES["pretune_linear"] = {"latent_size": 5}
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/contract/test_every_family.py"]))

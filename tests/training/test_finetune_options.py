@@ -280,7 +280,6 @@ def test_lora_trains_little_and_leaves_a_plain_checkpoint(quick, resnet, tmp_pat
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"augmentation": ["swirl"]}, "augmentation 'swirl' is unknown"),
         ({"label_smoothing": 1.5}, "label_smoothing must lie between 0 and 0.999"),
         ({"layerwise_lr_decay": 2}, "layerwise_lr_decay must be larger than 0 and at most 1, got 2"),
         (
@@ -312,6 +311,11 @@ def test_what_would_be_ignored_is_refused(options, words):
     with pytest.raises(InputError, match=words):
         FinetuneArguments(model="x", dataset="digits", output_dir="unused", **options)
     FinetuneArguments(model="x", dataset="digits", output_dir="unused", freeze_encoder=True, reconstruction_weight=0)
+
+
+def test_a_change_that_there_is_none_of_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(InputError, match="augmentation 'swirl' is unknown for images: expected some of .*crop"):
+        pretune.finetune(from_scratch=True, dataset="nowhere.npz", augmentation=["swirl"], output_dir=tmp_path / "run")
 
 
 def test_a_missing_peft_names_the_extra(monkeypatch, quick, resnet):

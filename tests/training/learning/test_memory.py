@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from families import ROWS, tiny_model
+from families import OF_IMAGES, tiny_model
 
 from pretune.training.data.batches import Columns
 from pretune.training.errors import InputError
@@ -62,7 +62,7 @@ def test_small_samples_are_not_looked_at(monkeypatch):
     assert memory.batch_that_fits(Layers(), columns(28), 128, 1) == (128, 1)
 
 
-@pytest.mark.parametrize("family", list(ROWS))
+@pytest.mark.parametrize("family", OF_IMAGES)
 def test_looking_changes_neither_weights_nor_random_numbers(family):
     model = tiny_model(family)
     before, draw = {k: v.clone() for k, v in model.state_dict().items()}, torch.get_rng_state()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from families import ROWS, tiny_model
+from families import OF_IMAGES, tiny_model
 from safetensors.torch import load_file, save_file
 from transformers import (
     ConvNextConfig,
@@ -82,11 +82,11 @@ def test_a_missing_processor_and_models_of_other_kinds_are_one_line_errors(forei
     (foreign[0] / "preprocessor_config.json").unlink()
     with pytest.raises(InputError, match="has no image processor"):
         Encoder(str(foreign[0]), None, 3, CPU, 2)
-    from transformers import BertConfig
+    from transformers import VitsConfig
 
-    BertConfig().save_pretrained(tmp_path / "bert")
-    with pytest.raises(InputError, match="of type 'bert', which is no encoder with a classifier"):
-        Encoder(str(tmp_path / "bert"), None, 3, CPU, 2)
+    VitsConfig().save_pretrained(tmp_path / "vits")
+    with pytest.raises(InputError, match="of type 'vits', which is no encoder with a classifier"):
+        Encoder(str(tmp_path / "vits"), None, 3, CPU, 2)
     with pytest.raises(InputError, match="was not found: there is no such file or folder"):
         Encoder(str(tmp_path / "nothing"), None, 3, CPU, 2)
 
@@ -110,7 +110,7 @@ def test_loading_a_processor_says_nothing_of_deprecations(foreign, caplog):
     assert "deprecated" not in caplog.text
 
 
-@pytest.mark.parametrize("family", list(ROWS))
+@pytest.mark.parametrize("family", OF_IMAGES)
 def test_ours_give_their_code_and_take_other_sizes(family, tmp_path):
     model = tiny_model(family).eval()
     model.save_pretrained(tmp_path)

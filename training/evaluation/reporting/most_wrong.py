@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from ...data.batches import Columns
-from ...data.captions import captions
+from ...data.captions import as_drawn, captions
 from ...data.samples import Samples
 from ..evidence.intervals import Hits
 
@@ -32,6 +30,5 @@ def draw_most_wrong(folder: Path, test: Samples, hits: Hits, method: str, count:
     rows = rows[wrong[rows] > 0]
     if len(rows) == 0:
         return 0
-    samples = Columns.of(test, torch.device("cpu"))[torch.from_numpy(rows)][test.modality.input_name].numpy()
-    test.modality.show_samples(folder / MOST_WRONG, samples, captions(test, rows), COLUMNS)
+    test.modality.show_samples(folder / MOST_WRONG, as_drawn(test, rows), captions(test, rows), COLUMNS)
     return len(rows)
