@@ -27,11 +27,12 @@ from pretune.training.comparing.halving import FOR_THE_REPORT, Route, halve, rou
 from pretune.training.comparing.scoring import Judge
 from pretune.training.data.kinds import kind_and_found
 from pretune.training.data.loading import load_data
+from pretune.training.data.samples import Samples
 from pretune.training.errors import InputError
-from pretune.training.evaluation.embedders import kind_of
+from pretune.training.evaluation.embedders import kind_of, methods_for
 from pretune.training.evaluation.running import EvaluationResult, run_evaluation
 from pretune.training.modalities.modality import Modality
-from pretune.training.protocol import FLOORS, METHODS, TRAINED
+from pretune.training.protocol import TRAINED
 
 logger = logging.getLogger("pretune.training.try_routes")
 CONTINUED, RECORD = "continued", "try.json"
@@ -92,7 +93,7 @@ def run(args: TryArguments) -> TryResult:
     folder.mkdir(parents=True, exist_ok=True)
     record = {"routes": [r.record() for r in routes], "best": tried[0].name, "raw": judge.of_raw(), "command": command}
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
-    evaluation = _report(args, tried, data, folder) if test is not None else None
+    evaluation = _report(args, tried, data, folder, train) if test is not None else None
     _tell(routes, tried, record["raw"], command)
     return TryResult(folder, [route.record() for route in tried], evaluation, command)
 
@@ -111,11 +112,14 @@ def _routes(args: TryArguments, modality: Modality) -> list[Route]:
     return [Route(name, given) for name, given in found.items() if args.routes is None or name in args.routes]
 
 
-def _report(args: TryArguments, tried: list[Route], data: dict[str, Any], folder: Path) -> EvaluationResult:
+def _report(
+    args: TryArguments, tried: list[Route], data: dict[str, Any], folder: Path, train: Samples
+) -> EvaluationResult:
     """The comparison on the test split, by methods that train no network."""
     models = [route.folder for route in tried[:3]] + [args.backbone] * (args.backbone is not None)
     usual = ("", "untrained", "raw", "pca")
-    there = [name for name in METHODS + FLOORS if name not in TRAINED and kind_of(name) in usual]
+    every = methods_for(train.modality, train.values)
+    there = [name for name in every if name not in TRAINED and kind_of(name) in usual]
     return run_evaluation(
         CompareArguments(model=models, output_dir=str(folder / "report"), methods=there, disable_tqdm=True, **data),
         "compare",
