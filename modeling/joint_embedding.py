@@ -1,5 +1,6 @@
 """Joint embedding of images: two random views of an image get one embedding, and different images different ones."""
 
+import functools
 from pathlib import Path
 
 import torch
@@ -73,7 +74,7 @@ class JointEmbeddingModel(OverBackbone, JointEmbedding, JointEmbeddingPreTrained
             ValueError: images of another size or number of channels than the config's, or integer pixels.
         """
         check_pixel_values(pixel_values, self.config)
-        return self.join(pixel_values, self.embed, return_loss, generator)
+        return self.join(pixel_values, functools.partial(self.encode, pixel_values), return_loss, generator)
 
     def views(self, pixel_values: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
         """(B, C, H, W) pixels in [0, 1] -> (V * B, C, view_size, view_size), the first view of each image first."""

@@ -60,8 +60,8 @@ class Projector(nn.Sequential):
 class JointEmbedding(Pretrainable):
     """The answers of a joint embedding of any kind of input, and its forward.
 
-    A family has `encoder`, `projector` (None in a bare encoder) and `encode(inputs) -> (B, D)`, and makes views in
-    `views(inputs, generator) -> (V * B, ...)`, the first B of them the first view of each sample.
+    A family has `projector` (None in a bare encoder), makes views in `views(inputs, generator) -> (V * B, ...)`, the
+    first B of them the first view of each sample, and embeds them in `embed(views) -> (V * B, D)`.
     """
 
     logged_outputs = ("distance", "apart", "spread")
@@ -76,7 +76,7 @@ class JointEmbedding(Pretrainable):
     def join(
         self,
         inputs: torch.Tensor,
-        encode: Callable[[torch.Tensor], torch.Tensor],
+        whole: Callable[[], torch.Tensor],
         return_loss: bool,
         generator: torch.Generator | None,
     ) -> JointEmbeddingOutput:
@@ -84,21 +84,21 @@ class JointEmbedding(Pretrainable):
 
         Args:
             inputs: (B, ...), samples as they are.
-            encode: views -> (V * B, D).
+            whole: gives the (B, D) embeddings of the samples as they are, no views.
             return_loss: False leaves the loss out, and the views.
             generator: of the views and SIGReg's directions; None for the default one. In eval mode there is no
                 chance: views and directions are the same each time.
         """
         if self.projector is None or not wants_loss(return_loss):
-            return JointEmbeddingOutput(latents=self.encode(inputs))
+            return JointEmbeddingOutput(latents=whole())
         if not self.training:
             generator = torch.Generator(inputs.device).manual_seed(0)
-        embeddings = encode(self.views(inputs, generator))  # (V * B, D)
+        embeddings = self.embed(self.views(inputs, generator))  # (V * B, D)
         projections = self.projector(embeddings).unflatten(0, (self.config.num_views, len(inputs)))  # (V, B, P)
         with torch.autocast(projections.device.type, enabled=False):  # variances of few bits are none
             distance, apart = objective(projections.float(), self.config, generator)
             spread = projections.detach().float().std(1, correction=0).mean()
-        latents = embeddings[: len(inputs)] if self.training else self.encode(inputs)
+        latents = embeddings[: len(inputs)] if self.training else whole()
         return JointEmbeddingOutput(latents, distance + apart, distance.detach(), apart.detach(), spread)
 
     def warnings(self, output: JointEmbeddingOutput) -> list[str]:

@@ -1,5 +1,7 @@
 """Joint embedding for speech: views of a clip get one embedding, and the classifier that its encoder becomes."""
 
+import functools
+
 import torch
 from transformers.modeling_outputs import SequenceClassifierOutput
 
@@ -59,9 +61,8 @@ class SpeechJointEmbeddingModel(OnClips, JointEmbedding, SpeechJointEmbeddingPre
             ValueError: frames of another shape, or of integers.
         """
         check_frames(input_features, self.config, self.training)
-        if self.projector is None or not return_loss:
-            return JointEmbeddingOutput(latents=self.encode(input_features, attention_mask))
-        return self.join(input_features, self.embed, return_loss, generator)
+        whole = functools.partial(self.encode, input_features, attention_mask)
+        return self.join(input_features, whole, return_loss, generator)
 
     def views(self, input_features: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
         """(B, T, M) -> (V * B, t, M), the first view of each clip, then the second of each, and so on."""
