@@ -3,13 +3,12 @@
 import torch
 from torch import nn
 from transformers import PreTrainedModel
-from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.autoencoder import AutoencoderConfig
 from .shared.answering import answers_in_full
 from .shared.autoencoding import Reconstructing, autoencode
 from .shared.bottleneck import Bottleneck
-from .shared.classification import classifier_config, classify
+from .shared.classification import ClassifiesImages, classifier_config
 from .shared.inputs import check_pixel_values, require_decoder
 from .shared.layers import ACTIVATIONS, DenseLayer, dense_stack, looks_linear_
 from .shared.loading import CompleteLoading
@@ -98,14 +97,12 @@ class AutoencoderModel(Reconstructing, AutoencoderPreTrainedModel):
         return self.decode(self.encode(pixel_values))
 
 
-class AutoencoderForImageClassification(AutoencoderPreTrainedModel):
+class AutoencoderForImageClassification(ClassifiesImages, AutoencoderPreTrainedModel):
     """The encoder and one linear layer from the code to the classes.
 
     `from_pretrained` takes an `AutoencoderModel` checkpoint (the classifier is then new) or its own. With
     `reconstruction_weight` above 0 the decoder stays and its loss, times that weight, is added.
     """
-
-    _may_be_new = ("classifier.",)
 
     def __init__(self, config: AutoencoderConfig):
         config = classifier_config(config)
@@ -113,8 +110,3 @@ class AutoencoderForImageClassification(AutoencoderPreTrainedModel):
         self.autoencoder = AutoencoderModel(config)
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
-
-    @answers_in_full
-    def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
-        """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
-        return classify(self.autoencoder, self.classifier, pixel_values, labels)

@@ -9,12 +9,11 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.bigan import BiGANConfig
 from .shared.answering import answers_in_full
 from .shared.chance import drawn_by
-from .shared.classification import classifier_config, classify
+from .shared.classification import ClassifiesImages, classifier_config
 from .shared.evaluating import wants_loss
 from .shared.inputs import check_pixel_values, require_decoder
 from .shared.loading import CompleteLoading
@@ -316,7 +315,7 @@ class BiGANModel(Pretrainable, BiGANPreTrainedModel):
         ]
 
 
-class BiGANForImageClassification(BiGANPreTrainedModel):
+class BiGANForImageClassification(ClassifiesImages, BiGANPreTrainedModel):
     """The encoder and one linear layer from the code to the classes.
 
     `from_pretrained` takes a `BiGANModel` checkpoint (the classifier is then new) or its own. With
@@ -324,16 +323,9 @@ class BiGANForImageClassification(BiGANPreTrainedModel):
     added.
     """
 
-    _may_be_new = ("classifier.",)
-
     def __init__(self, config: BiGANConfig):
         config = classifier_config(config)
         super().__init__(config)
         self.bigan = BiGANModel(config)
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
-
-    @answers_in_full
-    def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
-        """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
-        return classify(self.bigan, self.classifier, pixel_values, labels)

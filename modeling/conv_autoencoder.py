@@ -6,13 +6,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
-from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.conv_autoencoder import ConvAutoencoderConfig
 from .shared.answering import answers_in_full
 from .shared.autoencoding import Reconstructing, autoencode
 from .shared.bottleneck import Bottleneck
-from .shared.classification import classifier_config, classify
+from .shared.classification import ClassifiesImages, classifier_config
 from .shared.images.conv_encoder import ConvEncoder, ResidualBlock, conv_norm, init_convolutions
 from .shared.images.patch_filters import whitened_patches
 from .shared.inputs import check_pixel_values, require_decoder
@@ -161,14 +160,12 @@ class ConvAutoencoderModel(Reconstructing, ConvAutoencoderPreTrainedModel):
         return self.decode(self.encode(pixel_values))
 
 
-class ConvAutoencoderForImageClassification(ConvAutoencoderPreTrainedModel):
+class ConvAutoencoderForImageClassification(ClassifiesImages, ConvAutoencoderPreTrainedModel):
     """The encoder and one linear layer from the code to the classes.
 
     `from_pretrained` takes a `ConvAutoencoderModel` checkpoint (the classifier is then new) or its own. With
     `reconstruction_weight` above 0 the decoder stays and the pretraining loss, times that weight, is added.
     """
-
-    _may_be_new = ("classifier.",)
 
     def __init__(self, config: ConvAutoencoderConfig):
         config = classifier_config(config)
@@ -176,8 +173,3 @@ class ConvAutoencoderForImageClassification(ConvAutoencoderPreTrainedModel):
         self.conv_autoencoder = ConvAutoencoderModel(config)
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
-
-    @answers_in_full
-    def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
-        """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
-        return classify(self.conv_autoencoder, self.classifier, pixel_values, labels)

@@ -6,13 +6,12 @@ from pathlib import Path
 import torch
 from torch import nn
 from transformers import PreTrainedModel
-from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.backbones import build_backbone
 from ..configuration.joint_embedding import JointEmbeddingConfig
 from .shared.answering import answers_in_full
 from .shared.chance import drawn_by
-from .shared.classification import classifier_config, classify
+from .shared.classification import ClassifiesImages, classifier_config
 from .shared.images.conv_encoder import ConvEncoder, init_convolutions
 from .shared.images.over_backbone import OverBackbone
 from .shared.images.views import CHANCES, view
@@ -122,14 +121,12 @@ class JointEmbeddingModel(OverBackbone, JointEmbedding, JointEmbeddingPreTrained
         return self
 
 
-class JointEmbeddingForImageClassification(JointEmbeddingPreTrainedModel):
+class JointEmbeddingForImageClassification(ClassifiesImages, JointEmbeddingPreTrainedModel):
     """The encoder and one linear layer from the embedding to the classes.
 
     `from_pretrained` takes a `JointEmbeddingModel` checkpoint (the classifier is then new) or its own. With
     `reconstruction_weight` above 0 the projector stays and the pretraining loss, times that weight, is added.
     """
-
-    _may_be_new = ("classifier.",)
 
     def __init__(self, config: JointEmbeddingConfig):
         config = classifier_config(config)
@@ -137,8 +134,3 @@ class JointEmbeddingForImageClassification(JointEmbeddingPreTrainedModel):
         self.joint_embedding = JointEmbeddingModel(config)
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
-
-    @answers_in_full
-    def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
-        """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
-        return classify(self.joint_embedding, self.classifier, pixel_values, labels)

@@ -7,13 +7,12 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import ImageClassifierOutput
 
 from ..configuration.backbones import build_backbone
 from ..configuration.masked_image_model import MaskedImageModelConfig
 from .shared.answering import answers_in_full
 from .shared.chance import drawn_by
-from .shared.classification import classifier_config, classify
+from .shared.classification import ClassifiesImages, classifier_config
 from .shared.evaluating import wants_loss
 from .shared.images.corruption import hide_patches, patches_to_pixels
 from .shared.images.over_backbone import OverBackbone
@@ -182,14 +181,12 @@ class MaskedImageModel(OverBackbone, Pretrainable, MaskedImageModelPreTrainedMod
         return self.mask(inputs["pixel_values"], self._fixed_noise(inputs["pixel_values"]), None)[0, 0]
 
 
-class MaskedImageModelForImageClassification(MaskedImageModelPreTrainedModel):
+class MaskedImageModelForImageClassification(ClassifiesImages, MaskedImageModelPreTrainedModel):
     """The backbone, the mean over its last map, and one linear layer to the classes.
 
     `from_pretrained` takes a `MaskedImageModel` checkpoint (the classifier is then new) or its own. With
     `reconstruction_weight` above 0 the decoder stays and the pretraining loss, times that weight, is added.
     """
-
-    _may_be_new = ("classifier.",)
 
     def __init__(self, config: MaskedImageModelConfig):
         config = classifier_config(config)
@@ -197,8 +194,3 @@ class MaskedImageModelForImageClassification(MaskedImageModelPreTrainedModel):
         self.masked_image_model = MaskedImageModel(config)
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
-
-    @answers_in_full
-    def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
-        """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
-        return classify(self.masked_image_model, self.classifier, pixel_values, labels)

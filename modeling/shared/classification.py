@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from transformers.modeling_outputs import ImageClassifierOutput
 
+from .answering import answers_in_full
+
 
 def classifier_config(config: Any) -> Any:
     """A copy of `config` for a classifier: without a decoder, unless its loss is kept. The caller's stays as it is."""
@@ -16,28 +18,42 @@ def classifier_config(config: Any) -> Any:
 
 
 def classify(
-    base: nn.Module, classifier: nn.Module, pixel_values: torch.Tensor, labels: torch.Tensor | None
-) -> ImageClassifierOutput:
+    base: nn.Module,
+    classifier: nn.Module,
+    inputs: tuple[torch.Tensor | None, ...],
+    labels: torch.Tensor | None,
+) -> dict[str, torch.Tensor | None]:
     """Encode, classify, compare.
 
     Args:
         base: the family's model; `base.config` holds `problem_type` and `reconstruction_weight`.
         classifier: from the (B, D) code to (B, L) logits.
-        pixel_values: (B, C, H, W), float in [0, 1].
+        inputs: what `base` and its `encode` take, in their order, such as (B, C, H, W) pixels in [0, 1].
         labels: (B,) class numbers for cross-entropy, (B, L) zeros and ones for binary cross-entropy over several
             labels at once, or (B,) or (B, L) real numbers for the squared error. `config.problem_type` says which;
             where it is None, shape and type do.
 
     Returns:
-        `logits` (B, L) and, with labels, `loss`: a mean over images (and labels). With `reconstruction_weight` above
+        `logits` (B, L) and, with labels, `loss`: a mean over samples (and labels). With `reconstruction_weight` above
         0 the loss that the encoder was pretrained with, times that weight, is added.
     """
-    logits, loss = classifier(base.encode(pixel_values)), None
+    logits, loss = classifier(base.encode(*inputs)), None
     if labels is not None:
         loss = classification_loss(logits, labels, base.config.problem_type)
         if base.config.reconstruction_weight > 0:
-            loss = loss + base.config.reconstruction_weight * base(pixel_values).loss
-    return ImageClassifierOutput(loss=loss, logits=logits)
+            loss = loss + base.config.reconstruction_weight * base(*inputs).loss
+    return {"loss": loss, "logits": logits}
+
+
+class ClassifiesImages:
+    """`forward` of a classifier of images, for a model that has `base_model` and `classifier`."""
+
+    _may_be_new = ("classifier.",)
+
+    @answers_in_full
+    def forward(self, pixel_values: torch.FloatTensor, labels: torch.Tensor | None = None) -> ImageClassifierOutput:
+        """(B, C, H, W) pixels in [0, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
+        return ImageClassifierOutput(**classify(self.base_model, self.classifier, (pixel_values,), labels))
 
 
 def classification_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str | None) -> torch.Tensor:

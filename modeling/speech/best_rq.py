@@ -6,7 +6,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from transformers import initialization as init
-from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.speech.best_rq import BestRqConfig
 from ..shared.answering import answers_in_full
@@ -14,7 +13,7 @@ from ..shared.chance import drawn_by
 from ..shared.classification import classifier_config
 from ..shared.outputs import RowsAndScalars
 from ..shared.pretrainable import Pretrainable
-from .encoder import OnClips, SpeechPreTrainedModel, StandardisedLinear, classify_clips
+from .encoder import ClassifiesClips, OnClips, SpeechPreTrainedModel, StandardisedLinear
 from .transformer import Layer, positions
 from .windows import check_frames
 
@@ -179,14 +178,12 @@ def hidden_spans(
     return hidden & ~((kept == kept.amax(1, keepdim=True)) & hidden.all(1, keepdim=True))
 
 
-class BestRqForAudioClassification(BestRqPreTrainedModel):
+class BestRqForAudioClassification(ClassifiesClips, BestRqPreTrainedModel):
     """The encoder and one linear layer from the standardised embedding to the classes.
 
     `from_pretrained` takes a `BestRqModel` checkpoint (the classifier is then new) or its own. With
     `reconstruction_weight` above 0 the predictor stays and the pretraining loss, times that weight, is added.
     """
-
-    _may_be_new = ("classifier.",)
 
     def __init__(self, config: BestRqConfig):
         config = classifier_config(config)
@@ -194,13 +191,3 @@ class BestRqForAudioClassification(BestRqPreTrainedModel):
         self.speech_best_rq = BestRqModel(config)
         self.classifier = StandardisedLinear(config.latent_size, config.num_labels)
         self.post_init()
-
-    @answers_in_full
-    def forward(
-        self,
-        input_features: torch.FloatTensor,
-        attention_mask: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-    ) -> SequenceClassifierOutput:
-        """(B, T, M) frames in [-1, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify_clips`."""
-        return classify_clips(self.speech_best_rq, self.classifier, input_features, attention_mask, labels)

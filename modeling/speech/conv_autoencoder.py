@@ -2,7 +2,6 @@
 
 import torch
 from torch import nn
-from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.speech.conv_autoencoder import SpeechConvAutoencoderConfig
 from ..shared.answering import answers_in_full
@@ -10,7 +9,7 @@ from ..shared.classification import classifier_config
 from ..shared.inputs import require_decoder
 from ..shared.outputs import PretrainingOutput
 from ..shared.pretrainable import Pretrainable
-from .encoder import ClipEncoder, OnClips, SpeechPreTrainedModel, StandardisedLinear, classify_clips
+from .encoder import ClassifiesClips, ClipEncoder, OnClips, SpeechPreTrainedModel, StandardisedLinear
 from .views import STRONG, views
 from .windows import check_frames
 
@@ -110,14 +109,12 @@ class SpeechConvAutoencoderModel(OnClips, Pretrainable, SpeechConvAutoencoderPre
         return self.decode(self.encode(input_features))
 
 
-class SpeechConvAutoencoderForAudioClassification(SpeechConvAutoencoderPreTrainedModel):
+class SpeechConvAutoencoderForAudioClassification(ClassifiesClips, SpeechConvAutoencoderPreTrainedModel):
     """The encoder and one linear layer from the standardised embedding to the classes.
 
     `from_pretrained` takes a `SpeechConvAutoencoderModel` checkpoint (the classifier is then new) or its own. With
     `reconstruction_weight` above 0 the decoder stays and the pretraining loss, times that weight, is added.
     """
-
-    _may_be_new = ("classifier.",)
 
     def __init__(self, config: SpeechConvAutoencoderConfig):
         config = classifier_config(config)
@@ -125,13 +122,3 @@ class SpeechConvAutoencoderForAudioClassification(SpeechConvAutoencoderPreTraine
         self.speech_conv_autoencoder = SpeechConvAutoencoderModel(config)
         self.classifier = StandardisedLinear(config.latent_size, config.num_labels)
         self.post_init()
-
-    @answers_in_full
-    def forward(
-        self,
-        input_features: torch.FloatTensor,
-        attention_mask: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-    ) -> SequenceClassifierOutput:
-        """(B, T, M) frames in [-1, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify_clips`."""
-        return classify_clips(self.speech_conv_autoencoder, self.classifier, input_features, attention_mask, labels)

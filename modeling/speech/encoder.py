@@ -1,7 +1,5 @@
 """The convolutional encoder of clips, and what all networks for speech share of weights and heads."""
 
-from typing import Any
-
 import torch
 from torch import nn
 from transformers import PreTrainedModel
@@ -9,7 +7,8 @@ from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.speech.encoder import ClipEncoderConfig
-from ..shared.classification import classification_loss
+from ..shared.answering import answers_in_full
+from ..shared.classification import classify
 from ..shared.images.conv_encoder import ResidualBlock, conv_norm
 from ..shared.layers import ACTIVATIONS
 from ..shared.loading import CompleteLoading
@@ -100,17 +99,18 @@ class OnClips:
         return over_windows(self.embed, input_features, attention_mask, self.config.num_frames)
 
 
-def classify_clips(
-    base: Any,
-    classifier: nn.Module,
-    input_features: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    labels: torch.Tensor | None,
-) -> SequenceClassifierOutput:
-    """(B, T, M) frames -> `logits` (B, L) and, with labels, `loss`; see `shared.classification.classify`."""
-    logits, loss = classifier(base.encode(input_features, attention_mask)), None
-    if labels is not None:
-        loss = classification_loss(logits, labels, base.config.problem_type)
-        if base.config.reconstruction_weight > 0:
-            loss = loss + base.config.reconstruction_weight * base(input_features, attention_mask).loss
-    return SequenceClassifierOutput(loss=loss, logits=logits)
+class ClassifiesClips:
+    """`forward` of a classifier of clips, for a model that has `base_model` and `classifier`."""
+
+    _may_be_new = ("classifier.",)
+
+    @answers_in_full
+    def forward(
+        self,
+        input_features: torch.FloatTensor,
+        attention_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+    ) -> SequenceClassifierOutput:
+        """(B, T, M) frames in [-1, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify`."""
+        inputs = (input_features, attention_mask)
+        return SequenceClassifierOutput(**classify(self.base_model, self.classifier, inputs, labels))

@@ -3,13 +3,12 @@
 import functools
 
 import torch
-from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.speech.joint_embedding import SpeechJointEmbeddingConfig
 from ..shared.answering import answers_in_full
 from ..shared.classification import classifier_config
 from ..shared.joint_embedding import JointEmbedding, JointEmbeddingOutput, Projector
-from .encoder import ClipEncoder, OnClips, SpeechPreTrainedModel, StandardisedLinear, classify_clips
+from .encoder import ClassifiesClips, ClipEncoder, OnClips, SpeechPreTrainedModel, StandardisedLinear
 from .views import STRONG, views
 from .windows import check_frames
 
@@ -73,14 +72,12 @@ class SpeechJointEmbeddingModel(OnClips, JointEmbedding, SpeechJointEmbeddingPre
         return self.encoder(frames)
 
 
-class SpeechJointEmbeddingForAudioClassification(SpeechJointEmbeddingPreTrainedModel):
+class SpeechJointEmbeddingForAudioClassification(ClassifiesClips, SpeechJointEmbeddingPreTrainedModel):
     """The encoder and one linear layer from the standardised embedding to the classes.
 
     `from_pretrained` takes a `SpeechJointEmbeddingModel` checkpoint (the classifier is then new) or its own. With
     `reconstruction_weight` above 0 the projector stays and the pretraining loss, times that weight, is added.
     """
-
-    _may_be_new = ("classifier.",)
 
     def __init__(self, config: SpeechJointEmbeddingConfig):
         config = classifier_config(config)
@@ -88,13 +85,3 @@ class SpeechJointEmbeddingForAudioClassification(SpeechJointEmbeddingPreTrainedM
         self.speech_joint_embedding = SpeechJointEmbeddingModel(config)
         self.classifier = StandardisedLinear(config.latent_size, config.num_labels)
         self.post_init()
-
-    @answers_in_full
-    def forward(
-        self,
-        input_features: torch.FloatTensor,
-        attention_mask: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-    ) -> SequenceClassifierOutput:
-        """(B, T, M) frames in [-1, 1] -> `logits` (B, L) and, with labels, `loss`; see `classify_clips`."""
-        return classify_clips(self.speech_joint_embedding, self.classifier, input_features, attention_mask, labels)

@@ -9,7 +9,6 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.text.bag_autoencoder import BagAutoencoderConfig
 from ..shared.answering import answers_in_full
@@ -19,7 +18,7 @@ from ..shared.loading import CompleteLoading
 from ..shared.outputs import PretrainingOutput
 from ..shared.pretrainable import Pretrainable
 from .sentences import write_sentence_files
-from .tokens import classify_texts, whole
+from .tokens import ClassifiesTexts, whole
 
 CORPUS = 50_000  # training texts that say how frequent a token is
 AT_ONCE = 256  # of them counted together
@@ -174,14 +173,12 @@ def rarity(texts: torch.Tensor, count: int, fewest: int, share: float) -> torch.
     return idf * kept
 
 
-class BagAutoencoderForSequenceClassification(BagAutoencoderPreTrainedModel):
+class BagAutoencoderForSequenceClassification(ClassifiesTexts, BagAutoencoderPreTrainedModel):
     """The encoder and one linear layer from the embedding to the classes.
 
     `from_pretrained` takes a `BagAutoencoderModel` checkpoint (the classifier is then new) or its own. With
     `reconstruction_weight` above 0 the decoder stays and its loss, times that weight, is added.
     """
-
-    _may_be_new = ("classifier.",)
 
     def __init__(self, config: BagAutoencoderConfig):
         config = classifier_config(config)
@@ -189,14 +186,3 @@ class BagAutoencoderForSequenceClassification(BagAutoencoderPreTrainedModel):
         self.bag_autoencoder = BagAutoencoderModel(config)
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
-
-    @answers_in_full
-    def forward(
-        self,
-        input_ids: torch.LongTensor,
-        attention_mask: torch.LongTensor | None = None,
-        labels: torch.Tensor | None = None,
-        **ignored: Any,
-    ) -> SequenceClassifierOutput:
-        """(B, L) token ids -> `logits` (B, K) and, with labels, `loss`; see `classify_texts`."""
-        return classify_texts(self.bag_autoencoder, self.classifier, input_ids, attention_mask, labels)

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.text.masked_language_model import MaskedLanguageModelConfig
 from ..shared.answering import answers_in_full
@@ -13,7 +12,7 @@ from ..shared.chance import drawn_by
 from ..shared.classification import classifier_config
 from ..shared.outputs import PretrainingOutput
 from .backbone import TextEncoding, TextPreTrainedModel, build_text_backbone
-from .tokens import classify_texts, mean_of_tokens, whole
+from .tokens import ClassifiesTexts, mean_of_tokens, whole
 
 
 class MaskedTokenHead(nn.Module):
@@ -113,14 +112,12 @@ class MaskedLanguageModel(TextEncoding, MaskedLanguageModelPreTrainedModel):
         return torch.where(wanted & (drawn[1] >= 0.9), others, seen), wanted
 
 
-class MaskedLanguageModelForSequenceClassification(MaskedLanguageModelPreTrainedModel):
+class MaskedLanguageModelForSequenceClassification(ClassifiesTexts, MaskedLanguageModelPreTrainedModel):
     """The encoder, the mean over its tokens, and one linear layer to the classes.
 
     `from_pretrained` takes a `MaskedLanguageModel` checkpoint (the classifier is then new) or its own. With
     `reconstruction_weight` above 0 the decoder stays and its loss, times that weight, is added.
     """
-
-    _may_be_new = ("classifier.",)
 
     def __init__(self, config: MaskedLanguageModelConfig):
         config = classifier_config(config)
@@ -128,14 +125,3 @@ class MaskedLanguageModelForSequenceClassification(MaskedLanguageModelPreTrained
         self.masked_language_model = MaskedLanguageModel(config)
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
-
-    @answers_in_full
-    def forward(
-        self,
-        input_ids: torch.LongTensor,
-        attention_mask: torch.LongTensor | None = None,
-        labels: torch.Tensor | None = None,
-        **ignored: Any,
-    ) -> SequenceClassifierOutput:
-        """(B, L) token ids -> `logits` (B, K) and, with labels, `loss`; see `classify_texts`."""
-        return classify_texts(self.masked_language_model, self.classifier, input_ids, attention_mask, labels)

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...configuration.text.text_autoencoder import TextAutoencoderConfig
 from ..shared.answering import answers_in_full
@@ -13,7 +12,7 @@ from ..shared.chance import drawn_by
 from ..shared.classification import classifier_config
 from ..shared.outputs import PretrainingOutput
 from .backbone import TextEncoding, TextPreTrainedModel, build_text_backbone
-from .tokens import classify_texts, mean_of_tokens, whole
+from .tokens import ClassifiesTexts, mean_of_tokens, whole
 
 
 class TextDecoder(nn.Module):
@@ -126,14 +125,12 @@ class TextAutoencoderModel(TextEncoding, TextAutoencoderPreTrainedModel):
         return torch.where(left_mask, left, self.config.pad_token_id or 0), left_mask.long()
 
 
-class TextAutoencoderForSequenceClassification(TextAutoencoderPreTrainedModel):
+class TextAutoencoderForSequenceClassification(ClassifiesTexts, TextAutoencoderPreTrainedModel):
     """The encoder, the mean over its tokens, and one linear layer to the classes.
 
     `from_pretrained` takes a `TextAutoencoderModel` checkpoint (the classifier is then new) or its own. With
     `reconstruction_weight` above 0 the decoder stays and its loss, times that weight, is added.
     """
-
-    _may_be_new = ("classifier.",)
 
     def __init__(self, config: TextAutoencoderConfig):
         config = classifier_config(config)
@@ -141,14 +138,3 @@ class TextAutoencoderForSequenceClassification(TextAutoencoderPreTrainedModel):
         self.text_autoencoder = TextAutoencoderModel(config)
         self.classifier = nn.Linear(config.latent_size, config.num_labels)
         self.post_init()
-
-    @answers_in_full
-    def forward(
-        self,
-        input_ids: torch.LongTensor,
-        attention_mask: torch.LongTensor | None = None,
-        labels: torch.Tensor | None = None,
-        **ignored: Any,
-    ) -> SequenceClassifierOutput:
-        """(B, L) token ids -> `logits` (B, K) and, with labels, `loss`; see `classify_texts`."""
-        return classify_texts(self.text_autoencoder, self.classifier, input_ids, attention_mask, labels)

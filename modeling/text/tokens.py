@@ -3,10 +3,10 @@
 from typing import Any
 
 import torch
-from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from ..shared.classification import classification_loss
+from ..shared.answering import answers_in_full
+from ..shared.classification import classify
 
 
 def whole(
@@ -46,28 +46,19 @@ def mean_of_tokens(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
-def classify_texts(
-    base: nn.Module,
-    classifier: nn.Module,
-    input_ids: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    labels: torch.Tensor | None,
-) -> SequenceClassifierOutput:
-    """Encode, classify, compare: see `classification_loss` for what labels may be.
+class ClassifiesTexts:
+    """`forward` of a classifier of texts, for a model that has `base_model` and `classifier`."""
 
-    Args:
-        base: the family's model.
-        classifier: from the (B, D) embedding to (B, L) logits.
-        input_ids, attention_mask: (B, tokens).
-        labels: (B,) or (B, L), or None.
+    _may_be_new = ("classifier.",)
 
-    Returns:
-        `logits` (B, L) and, with labels, `loss`; with `reconstruction_weight` above 0 the loss of pretraining, times
-        that weight, is added.
-    """
-    logits, loss = classifier(base.encode(input_ids, attention_mask)), None
-    if labels is not None:
-        loss = classification_loss(logits, labels, base.config.problem_type)
-        if base.config.reconstruction_weight > 0:
-            loss = loss + base.config.reconstruction_weight * base(input_ids, attention_mask).loss
-    return SequenceClassifierOutput(loss=loss, logits=logits)
+    @answers_in_full
+    def forward(
+        self,
+        input_ids: torch.LongTensor,
+        attention_mask: torch.LongTensor | None = None,
+        labels: torch.Tensor | None = None,
+        **ignored: Any,
+    ) -> SequenceClassifierOutput:
+        """(B, L) token ids -> `logits` (B, K) and, with labels, `loss`; see `classify`."""
+        inputs = (input_ids, attention_mask)
+        return SequenceClassifierOutput(**classify(self.base_model, self.classifier, inputs, labels))

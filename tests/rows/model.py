@@ -77,4 +77,4 @@ class LinearRowsForSequenceClassification(LinearRowsPreTrainedModel):
         self.post_init()
 
     def forward(self, numbers: torch.Tensor, labels: torch.Tensor | None = None) -> SequenceClassifierOutput:
-        return SequenceClassifierOutput(**classify(self.linear_rows, self.classifier, numbers, labels))
+        return SequenceClassifierOutput(**classify(self.linear_rows, self.classifier, (numbers,), labels))
