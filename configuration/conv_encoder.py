@@ -2,7 +2,7 @@
 
 from dataclasses import field
 from math import ceil
-from typing import Literal
+from typing import Any, Literal
 
 from huggingface_hub.dataclasses import strict
 
@@ -45,19 +45,7 @@ class ConvEncoderConfig(ImageConfig):
 
     def validate_stages(self) -> None:
         """One entry a stage in every list, and an image large enough for the strides."""
-        lengths = {len(self.hidden_sizes), len(self.strides), len(self.depths)}
-        if len(lengths) > 1 or not self.hidden_sizes:
-            raise ValueError(
-                f"hidden_sizes, strides and depths must have one entry for each stage, got {self.hidden_sizes}, "
-                f"{self.strides} and {self.depths}."
-            )
-        if any(stride not in (1, 2) for stride in self.strides):
-            raise ValueError(f"strides must be 1 or 2, got {self.strides}.")
-        if min(self.hidden_sizes) < 1 or min(self.depths) < 0:
-            raise ValueError(f"hidden_sizes must be at least 1 and depths 0, got {self.hidden_sizes}, {self.depths}.")
-        if self.norm == "group" and any(size % min(8, size) for size in self.hidden_sizes):
-            raise ValueError(f"with norm 'group' hidden_sizes must be multiples of 8, got {self.hidden_sizes}.")
-        smallest = 2 ** sum(stride == 2 for stride in self.strides)
+        smallest = check_stages(self)
         if self.image_size < smallest:
             raise ValueError(
                 f"image_size is {self.image_size}, and strides {self.strides} need at least {smallest} pixels. "
@@ -98,3 +86,27 @@ class ConvEncoderConfig(ImageConfig):
         per_channel = {"mean": cells, "mean_max": 2 * cells, "flatten": self.map_sizes[-1] ** 2}
         channels = sum(self.hidden_sizes) if self.pooled_stages == "all" else self.hidden_sizes[-1]
         return channels * per_channel[self.pooling]
+
+
+def check_stages(config: Any) -> int:
+    """The smallest side of an input that the strides of `config` leave something of.
+
+    Args:
+        config: with `hidden_sizes`, `strides`, `depths` and `norm`.
+
+    Raises:
+        ValueError: lists of different lengths, or values that no stage can have.
+    """
+    lengths = {len(config.hidden_sizes), len(config.strides), len(config.depths)}
+    if len(lengths) > 1 or not config.hidden_sizes:
+        raise ValueError(
+            f"hidden_sizes, strides and depths must have one entry for each stage, got {config.hidden_sizes}, "
+            f"{config.strides} and {config.depths}."
+        )
+    if any(stride not in (1, 2) for stride in config.strides):
+        raise ValueError(f"strides must be 1 or 2, got {config.strides}.")
+    if min(config.hidden_sizes) < 1 or min(config.depths) < 0:
+        raise ValueError(f"hidden_sizes must be at least 1 and depths 0, got {config.hidden_sizes}, {config.depths}.")
+    if config.norm == "group" and any(size % min(8, size) for size in config.hidden_sizes):
+        raise ValueError(f"with norm 'group' hidden_sizes must be multiples of 8, got {config.hidden_sizes}.")
+    return 2 ** sum(stride == 2 for stride in config.strides)

@@ -107,8 +107,7 @@ class JointEmbeddingConfig(JointEmbeddingOptions, ConvEncoderConfig, BackboneCon
             raise ValueError(f"crop_scale must be above 0 and at most 1, got {self.crop_scale}.")
         if not 1 <= self.view_size <= self.image_size:
             raise ValueError(f"view_size is {self.view_size}, expected 1 to image_size ({self.image_size}).")
-        needs_colour = [name for name in ("grey_chance",) if getattr(self, name) > 0 and self.num_channels != 3]
-        if needs_colour:
+        if self.grey_chance > 0 and self.num_channels != 3:
             raise ValueError(f"grey_chance needs 3 channels, these images have {self.num_channels}: set it to 0.")
         moves = ("flip_chance", "colour_chance", "grey_chance", "blur_chance", "view_degrees", "view_shift",
                  "view_scale", "view_shear")  # fmt: skip

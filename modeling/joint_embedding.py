@@ -17,6 +17,7 @@ from .shared.images.over_backbone import OverBackbone
 from .shared.images.views import CHANCES, view
 from .shared.inputs import check_pixel_values
 from .shared.joint_embedding import JointEmbedding, JointEmbeddingOutput, Projector
+from .shared.layers import keep_batch_statistics
 from .shared.loading import CompleteLoading
 
 
@@ -115,9 +116,7 @@ class JointEmbeddingModel(OverBackbone, JointEmbedding, JointEmbeddingPreTrained
         """As torch has it, but batch norms that are to keep their statistics stay in eval mode."""
         super().train(mode)
         if self.config.keep_batch_statistics:
-            for module in self.encoder.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+            keep_batch_statistics(self.encoder)
         return self
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from huggingface_hub.dataclasses import strict
 
+from ..conv_encoder import check_stages
 from .clips import SpeechConfig
 
 
@@ -30,21 +31,9 @@ class ClipEncoderConfig(SpeechConfig):
 
     def validate_stages(self) -> None:
         """One entry a stage in every list, and clips large enough for the strides."""
-        lengths = {len(self.hidden_sizes), len(self.strides), len(self.depths)}
-        if len(lengths) > 1 or not self.hidden_sizes:
-            raise ValueError(
-                f"hidden_sizes, strides and depths must have one entry for each stage, got {self.hidden_sizes}, "
-                f"{self.strides} and {self.depths}."
-            )
-        if any(stride not in (1, 2) for stride in self.strides):
-            raise ValueError(f"strides must be 1 or 2, got {self.strides}.")
-        if min(self.hidden_sizes) < 1 or min(self.depths) < 0:
-            raise ValueError(f"hidden_sizes must be at least 1 and depths 0, got {self.hidden_sizes}, {self.depths}.")
-        if self.norm == "group" and any(size % min(8, size) for size in self.hidden_sizes):
-            raise ValueError(f"with norm 'group' hidden_sizes must be multiples of 8, got {self.hidden_sizes}.")
+        smallest = check_stages(self)
         if self.stem_kernel_size % 2 == 0 or self.stem_kernel_size < 1:
             raise ValueError(f"stem_kernel_size is {self.stem_kernel_size}, expected an odd number.")
-        smallest = 2 ** sum(stride == 2 for stride in self.strides)
         if min(self.num_frames, self.num_mel_bins) < smallest:
             raise ValueError(
                 f"clips have {self.num_frames} frames of {self.num_mel_bins} bands, and strides {self.strides} need "

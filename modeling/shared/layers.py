@@ -18,6 +18,14 @@ ACTIVATIONS = {
 PAIR_GAIN = {"relu": 1.0, "gelu": 1.0, "silu": 1.0, "leaky_relu": 1.01}
 
 
+def keep_batch_statistics(model: nn.Module) -> None:
+    """Put every batch norm of `model` into eval mode: it goes on with the statistics that it has, and scale and shift
+    still learn. Until `train` is called again."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
 class DenseLayer(nn.Linear):
     """A linear layer that knows which side of it is paired, for `looks_linear_`.
 

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers.utils import ModelOutput
 
+from ...modeling.shared.layers import keep_batch_statistics
 from ..command.arguments.finetune import FinetuneArguments
 from ..modalities.modality import Changes, Inputs
 from ..networks.targets import Scale
@@ -82,9 +83,7 @@ class Classifying(nn.Module):
         """As of any module; with `freeze_batch_norm` batch norms stay in eval mode."""
         super().train(mode)
         if self.args.freeze_batch_norm:
-            for module in self.model.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+            keep_batch_statistics(self.model)
         return self
 
     def forward(
