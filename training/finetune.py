@@ -50,6 +50,7 @@ from pretune.training.protocol import PROTOCOL
 from pretune.training.publishing.commit import mirror_of, push_finished
 from pretune.training.runs.pictures import draw_losses, drawing
 from pretune.training.runs.run import Run, RunResult, start_run
+from pretune.training.sources.found import Found
 
 logger = logging.getLogger("pretune.training.finetune")
 
@@ -71,7 +72,7 @@ def finetune(recipe: str | Path | None = None, **arguments: Any) -> RunResult:
 
 def run(args: FinetuneArguments) -> RunResult:
     """`finetune` with arguments that are read already."""
-    args = with_family_of_data(args) if args.model is None else args
+    args, found = with_family_of_data(args) if args.model is None else (args, None)
     with start_run("finetune", args, mirror_of(args)) as this:
         if args.model is not None and Path(args.model).resolve() == this.folder.resolve():
             raise InputError(f"output_dir is the folder of --model, {args.model}. Choose another --output_dir.")
@@ -80,7 +81,7 @@ def run(args: FinetuneArguments) -> RunResult:
         modality = MODALITIES[named_family(args.model_type).modality] if base is None else modality_of(base)
         _check_augmentation(args, modality)
         fit = modality.preprocessing(args.model, args.revision, base, {}) if base is not None else None
-        train_data, eval_data, validation = _labelled(args, modality, fit)
+        train_data, eval_data, validation = _labelled(args, modality, fit, found)
         if base is None:
             train_data = train_data.learnt(*tokenizer_of(args))
         config = base or new_config(args.model_type, args.config, train_data)
@@ -154,10 +155,10 @@ def run(args: FinetuneArguments) -> RunResult:
 
 
 def _labelled(
-    args: FinetuneArguments, modality: Modality, preprocessing: Preprocessing | None
+    args: FinetuneArguments, modality: Modality, preprocessing: Preprocessing | None, found: Found | None
 ) -> tuple[Samples, Samples | None, Samples | None]:
     """(training, evaluation, held out for early stopping): labelled samples as they are read."""
-    train_data, eval_data = load_data(args, modality, args.config, preprocessing, True, args.problem_type)
+    train_data, eval_data = load_data(args, modality, args.config, preprocessing, True, args.problem_type, found)
     if eval_data is not None and eval_data.labels is None:
         raise InputError(
             f"{eval_data.name} has no labels, and evaluation needs them. Pass another --eval_split, or 'none'."

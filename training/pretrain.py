@@ -60,7 +60,7 @@ def pretrain(recipe: str | Path | None = None, **arguments: Any) -> RunResult:
 
 def run(args: PretrainArguments) -> RunResult:
     """`pretrain` with arguments that are read already."""
-    args = with_family_of_data(args) if args.init_from is None else args
+    args, found = with_family_of_data(args) if args.init_from is None else (args, None)
     with start_run("pretrain", args, mirror_of(args)) as this:
         base = load_config(args.init_from, args.revision) if args.init_from is not None else None
         family = named_family(args.model_type if base is None else base.model_type)
@@ -70,7 +70,7 @@ def run(args: PretrainArguments) -> RunResult:
             fit = modality.preprocessing(args.init_from, args.revision, base, {})
         elif args.backbone is not None:
             wanted = {**published_shape(modality.name, args.backbone, args.revision), **wanted}
-        train_data, eval_data = load_data(args, modality, wanted, fit)
+        train_data, eval_data = load_data(args, modality, wanted, fit, found=found)
         train_data = subset(train_data, args.max_train_samples, None, args.seed)
         judged_by = args.max_eval_samples or args.max_train_samples  # a small trial is small all through
         eval_data = eval_data and subset(eval_data, judged_by, None, PROTOCOL.seed)

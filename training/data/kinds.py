@@ -20,9 +20,12 @@ logger = logging.getLogger(__name__)
 Arguments = TypeVar("Arguments", bound=TrainingArguments)
 
 
-def with_family_of_data(args: Arguments) -> Arguments:
+def with_family_of_data(args: Arguments) -> tuple[Arguments, Found | None]:
     """`args` with the twin of `model_type` that takes what the dataset holds: "conv_autoencoder" is for images, and of
     a dataset of sound means "speech_conv_autoencoder". A modality may name another one, see `Modality.twins`.
+
+    Returns:
+        (these, the dataset as it was found for its kind, if it had to be looked at).
 
     Raises:
         InputError: there is no such dataset.
@@ -30,21 +33,26 @@ def with_family_of_data(args: Arguments) -> Arguments:
     name = args.model_type.removeprefix(PREFIX)
     named = {kind: row.twins.get(name, f"{kind}_{name}") for kind, row in MODALITIES.items()}
     twins = {kind: twin for kind, twin in named.items() if twin in FAMILIES}
-    if not twins or name in FAMILIES and _holds(args, MODALITIES[FAMILIES[name].modality]):
-        return args
+    if not twins:
+        return args, None
+    own = _found_for(args, MODALITIES[FAMILIES[name].modality]) if name in FAMILIES else None
+    if own is not None:
+        return args, own
     for kind, twin in twins.items():
-        if _holds(args, MODALITIES[kind]):
+        found = _found_for(args, MODALITIES[kind])
+        if found is not None:
             logger.info("the dataset holds %s: taking model_type %s", MODALITIES[kind].words.many, twin)
-            return dataclasses.replace(args, model_type=twin)
-    return args
+            return dataclasses.replace(args, model_type=twin), found
+    return args, None
 
 
-def _holds(args: TrainingArguments, modality: Modality) -> bool:
-    """Whether the dataset has samples of this kind, as far as can be seen before any is decoded."""
+def _found_for(args: TrainingArguments, modality: Modality) -> Found | None:
+    """The dataset, if it has samples of this kind, as far as can be seen before any is decoded."""
     try:
-        return has_samples(raw_splits(args, modality), args, modality)
+        found = raw_splits(args, modality)
+        return found if has_samples(found, args, modality) else None
     except InputError:
-        return False
+        return None
 
 
 def has_samples(found: Found, args: DataArguments, modality: Modality) -> bool:

@@ -31,6 +31,7 @@ def load_data(
     preprocessing: Preprocessing | None = None,
     need_labels: bool = False,
     problem_type: str | None = None,
+    found: Found | None = None,
 ) -> tuple[Samples, Samples | None]:
     """The training and the evaluation split that `args` name, with labelled and unlabelled samples.
 
@@ -46,6 +47,7 @@ def load_data(
         need_labels: labels that are missing from the training split or cannot be read are an error; else there are
             none, and a warning says why.
         problem_type: what labels are read as; None: what they look like.
+        found: the dataset, where it was looked for already; see `raw_splits`.
 
     Returns:
         (train, evaluation); evaluation is None where `eval_split` is "none".
@@ -53,7 +55,7 @@ def load_data(
     Raises:
         InputError: no such dataset, split or column, no samples, a damaged one, shapes or values that do not fit.
     """
-    found = raw_splits(args, modality)
+    found = raw_splits(args, modality) if found is None else found
     splits = found.splits
     own = named_split(splits, args.train_split, args.dataset, "train_split")
     judging = _judging(args, splits, own)
