@@ -21,6 +21,7 @@ from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.command.arguments.try_routes import TryArguments
 from pretune.training.command.parsing import build_arguments
 from pretune.training.command.paths import require_folders
+from pretune.training.command.recipes import words_of
 from pretune.training.command.running import run_command
 from pretune.training.comparing.continued import data_words
 from pretune.training.comparing.halving import FOR_THE_REPORT, Route, halve, rounds_of, time_steps
@@ -72,8 +73,8 @@ def run(args: TryArguments) -> TryResult:
     """`try` with arguments that are read already."""
     began, folder = time.monotonic(), Path(args.output_dir)
     require_folders(folder, "output_dir")
-    modality, _ = kind_and_found(args)
-    train, test = load_data(args, modality)
+    modality, found = kind_and_found(args)
+    train, test = load_data(args, modality, found=found)
     judge = Judge.of(train)
     routes = _routes(args, modality)
     data = data_words(args)
@@ -130,12 +131,7 @@ def _in_full(route: Route, args: TryArguments) -> str:
     """The command that makes the best route with ten times the steps, into a folder of its own."""
     given = {**route.given, "max_steps": 10 * route.steps, "output_dir": f"{args.output_dir}_full"}
     given = {k: v for k, v in given.items() if k not in ("eval_split", "checkpointing_steps")}
-    words = ["pretune", "pretrain"]
-    for name, value in given.items():
-        inner = {f"config.{key}": v for key, v in value.items()} if name == "config" else {name: value}
-        for key, one in inner.items():
-            words += [f"--{key}", *(map(str, one) if isinstance(one, (list, tuple)) else [str(one)])]
-    return shlex.join(words)
+    return shlex.join(["pretune", *words_of("pretrain", given)])
 
 
 def _tell(routes: list[Route], tried: list[Route], raw: list[float] | None, command: str) -> None:

@@ -14,6 +14,11 @@ MOST_CHANNELS = 64
 TOPS = {8: 255, 16: 65535}  # the stored number that stands for 1, by bits
 
 
+def full_scale(dtype: Any) -> int:
+    """The stored number that stands for 1, of an array's or a tensor's type: 8 bits, else 16."""
+    return TOPS[8 if dtype.itemsize == 1 else 16]
+
+
 @dataclass(frozen=True)
 class Reading:
     """How pictures become numbers; a saved processor holds all of it.

@@ -1,6 +1,7 @@
 """Paths that users name: where scripts may write, and what is meant to be here and is not."""
 
 import difflib
+import re
 from pathlib import Path
 
 from ..errors import InputError
@@ -11,6 +12,11 @@ def require_folders(folder: Path, argument: str) -> None:
     for part in (folder, *folder.parents):
         if part.exists() and not part.is_dir():
             raise InputError(f"{argument} {folder}: {part} is a file, expected a folder. Choose another --{argument}.")
+
+
+def folder_name(text: str, otherwise: str) -> str:
+    """`text` as the name of a folder: what is no letter, digit, dot or dash becomes "_"; `otherwise` of nothing."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("._") or otherwise
 
 
 def missing_here(name: str, argument: str) -> str | None:

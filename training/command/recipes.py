@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,17 @@ def command_of(verb: str, arguments: Any) -> str:
         if value != in_recipe.get(f"config.{name}"):
             words += [f"--config.{name}", *map(str, value if isinstance(value, list) else [value])]
     return " ".join(map(shlex.quote, words))
+
+
+def words_of(verb: str, given: Mapping[str, Any]) -> list[str]:
+    """The words after `pretune` that give a verb these arguments; `config` is a mapping."""
+    flat = {f"config.{name}": value for name, value in given.get("config", {}).items()}
+    flat = {name: value for name, value in given.items() if name != "config"} | flat
+    words = [verb]
+    for name, value in flat.items():
+        values = value if isinstance(value, (list, tuple)) else [value]
+        words += [f"--{name}", *(str(v).lower() if isinstance(v, bool) else str(v) for v in values)]
+    return words
 
 
 def _word(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 from ..command.arguments.compare import CONTINUED, CompareArguments
 from ..command.arguments.data import DataArguments, InMemory
+from ..command.paths import folder_name
+from ..command.recipes import words_of
 from ..errors import InputError
 from ..evaluation.cells import MADE
 from ..modalities.modality import Modality
@@ -32,7 +33,7 @@ def with_continued(args: CompareArguments) -> CompareArguments:
             models.append(name)
             continue
         base = name.removesuffix(CONTINUED)
-        folder = Path(args.output_dir) / MADE / (re.sub(r"[^\w.-]+", "_", base).strip("._") or "model")
+        folder = Path(args.output_dir) / MADE / folder_name(base, "model")
         _, modality, _ = config_and_modality(base, args.revision)
         logger.info("%s is pretrained further on these samples, in %s", base, folder)
         given = arguments_for(args, base, modality, folder)
@@ -68,30 +69,17 @@ def data_words(args: DataArguments) -> dict[str, Any]:
     """
     if isinstance(args.dataset, InMemory):
         raise InputError("dataset is an object in memory, and the runs made here need one on disk: save it first.")
-    found = {}
-    for field in dataclasses.fields(DataArguments):
-        value = getattr(args, field.name)
-        if value is not None and value != field.default:
-            found[field.name] = value
-    return found
+    return args.of_the_data()
 
 
-def run_verb(verb: str, given: dict[str, Any], timeout: float | None = None) -> None:
+def run_verb(verb: str, given: dict[str, Any]) -> None:
     """`pretune VERB` with these arguments, in a process of its own, so that its memory is its own too.
 
     Raises:
         InputError: it failed; what it said last is repeated.
     """
-    words, given = [verb], dict(given)
-    for name, value in given.pop("config", {}).items():
-        given[f"config.{name}"] = value
-    for name, value in given.items():
-        values = value if isinstance(value, (list, tuple)) else [value]
-        words += [f"--{name}", *(str(v).lower() if isinstance(v, bool) else str(v) for v in values)]
-    package = __package__.split(".")[0]
-    done = subprocess.run(
-        [sys.executable, "-m", package, *words], stderr=subprocess.PIPE, text=True, timeout=timeout, check=False
-    )
+    words = [sys.executable, "-m", __package__.split(".")[0], *words_of(verb, given)]
+    done = subprocess.run(words, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()]
         last = said[-1].removeprefix("error: ") if said else f"status {done.returncode}"

@@ -2,7 +2,6 @@
 better half more, and so on."""
 
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..command.arguments.pretrain import PretrainArguments
+from ..command.paths import folder_name
 from ..data.samples import Samples
 from ..errors import InputError, one_line
 from ..inspection.trial import Trial, measured
@@ -135,7 +135,7 @@ def halve(
                     continue  # no longer than it was: nothing new
                 steps = FEWEST_STEPS
             began = clock()
-            _try(route, steps, folder / f"{re.sub(r'[^a-z0-9]+', '_', route.name)}_{number + 1}", judge, run)
+            _try(route, steps, folder / f"{folder_name(route.name, 'route')}_{number + 1}", judge, run)
             beside = max(1.0, clock() - began - steps * route.seconds_a_step)
     tried = [route for route in routes if route.scores]
     for route in tried:

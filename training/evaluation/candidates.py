@@ -15,7 +15,7 @@ from .embedders import kind_of
 from .features import EncoderFeatures, Features, reference_rows
 from .probes import Standardiser
 
-BESIDE = "+"  # between the names of two that are taken side by side
+PLUS = "+"  # between the names of two that are taken side by side
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class OfEncoder:
+class Encoded:
     """An encoder's embeddings.
 
     Args:
@@ -74,12 +74,12 @@ class Beside:
         parts: two or more.
     """
 
-    parts: Sequence["Table | OfEncoder"]
+    parts: Sequence["Table | Encoded"]
 
     @property
     def name(self) -> str:
         """The parts' names."""
-        return BESIDE.join(part.name for part in self.parts)
+        return PLUS.join(part.name for part in self.parts)
 
     @property
     def fingerprint(self) -> str:
@@ -137,12 +137,12 @@ def parse_names(models: Sequence[str], tables: Mapping[str, object]) -> tuple[li
     """
     alone, pairs = [], []
     for name in models:
-        if BESIDE not in name or Path(name).exists():
+        if PLUS not in name or Path(name).exists():
             alone.append(name)
             continue
-        parts = [part.strip() for part in name.split(BESIDE)]
+        parts = [part.strip() for part in name.split(PLUS)]
         if len(parts) < 2 or not all(parts):
-            raise InputError(f"--model {name} names nothing on one side of '{BESIDE}', expected two models.")
+            raise InputError(f"--model {name} names nothing on one side of '{PLUS}', expected two models.")
         pairs.append(parts)
     return [name for name in alone if name not in tables], pairs
 

@@ -19,7 +19,7 @@ from ..errors import InputError, Interrupted
 from ..modalities.modality import Modality
 from ..networks.encoders import Encoder, config_and_modality
 from ..protocol import MUST_BE_BEATEN, PROTOCOL, TRAINED
-from .candidates import Beside, Candidate, OfEncoder, parse_names, read_table
+from .candidates import Beside, Candidate, Encoded, parse_names, read_table
 from .cells import Cells
 from .costs import cost_of
 from .draws import draws_of
@@ -147,7 +147,7 @@ def _plan(args: EvaluateArguments) -> Plan:
     tables = {name: read_table(name, paths, train, test) for name, paths in files.items()}
     candidates = [encoders[name] for name in models] + list(tables.values())
     for pair in pairs:
-        candidates.append(Beside([tables.get(p) or OfEncoder(encoders[p], train, test) for p in pair]))
+        candidates.append(Beside([tables.get(p) or Encoded(encoders[p], train, test) for p in pair]))
     methods = _methods(args, train)
     seen = {name: seen_by(name).record(test.digests) for name in to_load}
     warnings = splits.warnings() + _seen_before(seen, test) + notes + _few_draws(args.draws, counts)

@@ -1,7 +1,6 @@
 """The command that a first run on a dataset would be, measured here, and those that may follow."""
 
 import dataclasses
-import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from ...modeling.families import FAMILIES
 from ..command.arguments.data import DataArguments
 from ..command.arguments.pretrain import PretrainArguments
 from ..command.parsing import build_arguments
+from ..command.paths import folder_name
 from ..command.recipes import command_of, recipe_names
 from ..data.labels import REAL
 from ..data.samples import Samples
@@ -49,7 +49,7 @@ def advice_for(args: DataArguments, data: Samples, damaged: bool) -> Advice:
         damaged: samples had to be left out.
     """
     first = _first_run(data)
-    recipe, given = first.pop("recipe", None), _of_the_data(args, damaged)
+    recipe, given = first.pop("recipe", None), {**args.of_the_data(), "skip_damaged": damaged}
     given |= {"output_dir": _new_folder(args.dataset), **first}
     wanted = build_arguments(PretrainArguments, recipe, given)
     trial, notes = None, []
@@ -73,16 +73,9 @@ def _first_run(data: Samples) -> dict[str, Any]:
     return {"model_type": next(name for name, family in FAMILIES.items() if family.modality == data.modality.name)}
 
 
-def _of_the_data(args: DataArguments, damaged: bool) -> dict[str, Any]:
-    """What the user said of the dataset, for another verb."""
-    names = [f.name for f in dataclasses.fields(DataArguments)]
-    return {**{name: getattr(args, name) for name in names}, "skip_damaged": damaged}
-
-
 def _new_folder(dataset: str) -> str:
     """runs/NAME, with a number where that is taken."""
-    name = re.sub(r"[^\w.-]+", "_", Path(dataset).name).strip("._") or "first"
-    name = name.partition(".")[0] or "first"
+    name = folder_name(Path(dataset).name, "first").partition(".")[0] or "first"
     folders = (Path("runs", name if number == 1 else f"{name}_{number}") for number in range(1, 1000))
     return next(str(folder) for folder in folders if not folder.exists())
 

@@ -19,6 +19,12 @@ class Cell:
     source: str | bytes | None
     where: str
 
+    def required(self, one: str) -> str | bytes:
+        """The source. Raises ValueError where there is none; `one` is what it would hold."""
+        if self.source is None:
+            raise ValueError(f"there is no {one}")
+        return self.source
+
 
 def cells_of(rows: Any, column: str, at_once: int = 1024) -> Iterator[Cell]:
     """The cells of a column of files, {"bytes", "path"} each, in order."""
@@ -31,6 +37,12 @@ def cells_of(rows: Any, column: str, at_once: int = 1024) -> Iterator[Cell]:
                 source = _inside_archive(path)
             yield Cell(row, source or None, path or f"row {row}")
             row += 1
+
+
+def cell_at(rows: Any, column: str, row: int) -> Cell:
+    """The name of one cell of the column, by its row, without what it holds."""
+    where = next(cells_of(rows.select([row]), column)).where
+    return Cell(row, None, where if where != "row 0" else f"row {row}")
 
 
 def _inside_archive(path: str) -> bytes:

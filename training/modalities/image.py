@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ...modeling.families import PREFIX
+from ...modeling.processors.pictures import full_scale
 from ...modeling.shared.images import augmentation
 from ..errors import InputError
 from ..protocol import PROTOCOL
@@ -70,12 +71,12 @@ def shape_of(images: np.ndarray) -> dict[str, int]:
 
 def to_pixels(stored: torch.Tensor) -> Inputs:
     """(B, C, H, W) uint8 or uint16 -> float in [0, 1]."""
-    return {"pixel_values": stored.to(torch.float32).div_(255 if stored.dtype == torch.uint8 else 65535)}
+    return {"pixel_values": stored.to(torch.float32).div_(full_scale(stored.dtype))}
 
 
 def raw_rows(images: np.ndarray) -> np.ndarray:
     """(N, C, H, W) stored images -> (N, D) float32 in [0, 1]; larger ones than `raw_size` are averaged down to it."""
-    top = np.float32(255 if images.dtype == np.uint8 else 65535)
+    top = np.float32(full_scale(images.dtype))
     if max(images.shape[2:]) <= PROTOCOL.raw_size:
         return (images / top).reshape(len(images), -1)
     size, parts = PROTOCOL.raw_size, []

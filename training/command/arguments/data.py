@@ -104,6 +104,11 @@ class DataArguments:
         False, "leave out samples that cannot be decoded, and count them", group="seldom needed"
     )
 
+    def of_the_data(self) -> dict[str, Any]:
+        """What was said of the dataset, without defaults, as arguments of another verb."""
+        names = {f.name: f.default for f in fields(DataArguments)}
+        return {name: getattr(self, name) for name in names if getattr(self, name) not in (None, names[name])}
+
     def __post_init__(self):
         objects = {f.name: held(getattr(self, f.name)) for f in fields(self) if f.name in DATASETS}
         self.__dict__.update(objects)

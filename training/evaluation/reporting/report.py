@@ -13,6 +13,7 @@ from ...learning.scores import class_scores, label_scores
 from ...protocol import FLOORS, METHODS, MUST_BE_BEATEN, OF_THE_MODEL, name_in_table, words_of_methods
 from ...runs.local_paths import without_local_paths
 from ...runs.pictures import draw_confusions
+from ..embedders import kind_of
 from ..evidence.advice import best_in_words, next_step
 from ..evidence.intervals import Accuracies, Hits, differences, ranking
 from ..evidence.verdict import NOT_MEASURED, verdict
@@ -24,7 +25,7 @@ from .page import as_page
 
 FIGURE, CONFUSION = "few_labels.png", "confusion.png"
 # Floors that are the same whatever the model is: principal components are as many as the embedding has numbers.
-SHARED_FLOORS = tuple(name for name in FLOORS if not name.startswith(("pca_", "untrained_")))
+SHARED_FLOORS = tuple(name for name in FLOORS if kind_of(name) not in ("pca", "untrained"))
 GLOSSARY = {
     "embedding": "the list of numbers that a pretrained network makes of a sample",
     "linear probe": "a linear classifier fitted to embeddings that stay as they are",
@@ -243,31 +244,7 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         lines += ["", "## Everything beside each other", "", markdown_table(together, report["metric"])]
     lines += costs_table(report["models"], many)
     for model, facts in report["models"].items():
-        health = facts["health"]
-        lines += [
-            "",
-            f"## {model}",
-            "",
-            markdown_table(facts["table"], report["metric"]),
-            "",
-            "Paired differences in points:",
-            "",
-        ]
-        lines += [
-            f"- {_column(d['labels_per_class'])}: {words[d['first']]} against {words[d['second']]}: {d['mean']:+.2f} "
-            f"(interval {d['mean'] - d['half_width']:+.2f} to {d['mean'] + d['half_width']:+.2f}, {d['draws']} draws)"
-            for d in facts["differences"]
-        ] or ["- none: they need at least two draws of both methods."]
-        lines += [
-            "",
-            f"The embedding: {health['live_units']} of {health['units']} units live, effective rank "
-            f"{health['effective_rank']:.1f}, sd of a unit {health['spread']:.3g} on average, first component "
-            f"{100 * health['first_component']:.0f} % of the variance, mean correlation of two units "
-            f"{health['correlation']:.2f}." + (f" {facts['next_step']}" if facts["next_step"] else ""),
-        ]
-        if facts["worth"]:
-            lines += ["", "What pretraining is worth in labels, by the inverted paired test:", ""]
-            lines += [f"- {worth['sentence']}" for worth in facts["worth"]]
+        lines += _of_model(model, facts, report["metric"], words)
     if report["ranking"]:
         lines += ["", "## The models beside each other", ""]
         lines += ["Intervals of the mean over draws: of these very models, not of how they were pretrained.", ""]
@@ -292,3 +269,33 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
     lines += ["", "```sh", report["command"], "```", "", "## Words", ""]
     lines += [f"- **{word}**: {meaning}" for word, meaning in GLOSSARY.items()]
     return "\n".join(lines) + "\n"
+
+
+def _of_model(model: str, facts: Mapping[str, Any], metric: str, words: Mapping[str, str]) -> list[str]:
+    """The section of one model."""
+    health = facts["health"]
+    lines = [
+        "",
+        f"## {model}",
+        "",
+        markdown_table(facts["table"], metric),
+        "",
+        "Paired differences in points:",
+        "",
+    ]
+    lines += [
+        f"- {_column(d['labels_per_class'])}: {words[d['first']]} against {words[d['second']]}: {d['mean']:+.2f} "
+        f"(interval {d['mean'] - d['half_width']:+.2f} to {d['mean'] + d['half_width']:+.2f}, {d['draws']} draws)"
+        for d in facts["differences"]
+    ] or ["- none: they need at least two draws of both methods."]
+    lines += [
+        "",
+        f"The embedding: {health['live_units']} of {health['units']} units live, effective rank "
+        f"{health['effective_rank']:.1f}, sd of a unit {health['spread']:.3g} on average, first component "
+        f"{100 * health['first_component']:.0f} % of the variance, mean correlation of two units "
+        f"{health['correlation']:.2f}." + (f" {facts['next_step']}" if facts["next_step"] else ""),
+    ]
+    if facts["worth"]:
+        lines += ["", "What pretraining is worth in labels, by the inverted paired test:", ""]
+        lines += [f"- {worth['sentence']}" for worth in facts["worth"]]
+    return lines

@@ -14,12 +14,12 @@ from ....modeling.processors.speech import as_stored, in_window
 from ...command.arguments.data import DataArguments
 from ...errors import InputError, one_line
 from ..cache import cached_path, kept_facts, kept_rows, remembered
-from ..file_cells import Cell, cells_of
+from ..file_cells import Cell, cell_at, cells_of
 from ..modality import Preprocessing, Read
 from .decoding import UNREADABLE, Piece, Plan, pieces_of
 from .files import feature, sound_libraries
 from .floors import Waves
-from .survey import Survey, require, survey_of
+from .survey import Survey, survey_of
 
 logger = logging.getLogger(__name__)
 CACHE_VERSION = 2
@@ -117,9 +117,7 @@ class ClipReader:
         )
         if survey.bad and not self.args.skip_damaged:
             row = next(iter(survey.bad))
-            cell = next(cells_of(rows.select([row]), column))
-            where = cell.where if cell.where != "row 0" else f"row {row}"
-            raise _bad(Cell(row, None, where), name, survey.bad[row])
+            raise _bad(cell_at(rows, column, row), name, survey.bad[row])
         if not len(survey):
             raise InputError(f"{name} is empty: none of its {len(rows)} clips could be decoded.")
         return survey
@@ -152,7 +150,7 @@ class ClipReader:
 
     def _pieces(self, cell: Cell, name: str, bad: dict[int, str]) -> tuple[list[Piece], float]:
         try:
-            return pieces_of(require(cell), self.plan)
+            return pieces_of(cell.required("clip"), self.plan)
         except UNREADABLE as error:
             if self.args.skip_damaged and not isinstance(error, InputError):
                 bad[cell.row] = one_line(error)

@@ -70,7 +70,7 @@ def survey_of(cells: Iterable[Cell]) -> Survey:
     survey = Survey()
     for cell in cells:
         try:
-            header = header_of(require(cell))
+            header = header_of(cell.required("clip"))
         except UNREADABLE as error:
             survey.bad[cell.row] = one_line(error)
             continue
@@ -79,10 +79,3 @@ def survey_of(cells: Iterable[Cell]) -> Survey:
         survey.kinds[header.kind] += 1
         survey.seconds.append(round(header.frames / header.rate, 4))
     return survey
-
-
-def require(cell: Cell) -> str | bytes:
-    """Its source. Raises ValueError where there is none."""
-    if cell.source is None:
-        raise ValueError("there is no clip")
-    return cell.source

@@ -15,12 +15,12 @@ from ....modeling.processors.opening import Picture, Refused, is_wide, open_pict
 from ...command.arguments.data import DataArguments
 from ...errors import InputError, one_line
 from ..cache import allocate, cached_path, fingerprint_of, kept_facts, kept_rows, remembered
-from ..file_cells import Cell, cells_of
+from ..file_cells import Cell, cell_at, cells_of
 from ..modality import Preprocessing, Read
 from . import arrays as image_arrays
 from .digests import image_digests, picture_digest
 from .plan import Plan, Planner
-from .survey import UNREADABLE, Survey, require, survey_of
+from .survey import UNREADABLE, Survey, survey_of
 from .values import Extent, extent_of, warn_of_cut, warn_of_stored
 
 CACHE_VERSION = 4
@@ -95,9 +95,7 @@ class ImageReader:
         )
         if survey.bad and not self.args.skip_damaged:
             row = next(iter(survey.bad))
-            cell = next(cells_of(rows.select([row]), column))
-            where = cell.where if cell.where != "row 0" else f"row {row}"
-            raise _bad(Cell(row, None, where), name, survey.bad[row], row in survey.damaged)
+            raise _bad(cell_at(rows, column, row), name, survey.bad[row], row in survey.damaged)
         if not len(survey):
             raise InputError(f"{name} is empty: none of its {len(rows)} images could be decoded.")
         return survey
@@ -161,7 +159,7 @@ class ImageReader:
 def _opened(cell: Cell, frame: int, name: str, skip: bool) -> Picture | None:
     """The picture in one cell, decoded; None if it is damaged and may be left out."""
     try:
-        picture = open_picture(require(cell), frame)
+        picture = open_picture(cell.required("image"), frame)
         if not isinstance(picture, np.ndarray):
             picture.load()  # what is cut off shows here
         return picture

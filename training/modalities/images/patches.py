@@ -5,6 +5,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from ....modeling.processors.pictures import full_scale
 from ...protocol import PROTOCOL
 from ...randomness import generator
 
@@ -71,7 +72,6 @@ def patches_fit(name: str, values: np.ndarray) -> bool:
 
 def _small(images: np.ndarray) -> torch.Tensor:
     """Stored images -> float in [0, 1], averaged down to LARGEST a side if they are larger."""
-    top = 255 if images.dtype == np.uint8 else 65535
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).float() / top
+    pixels = torch.from_numpy(np.ascontiguousarray(images)).float() / full_scale(images.dtype)
     sides = [min(side, LARGEST) for side in pixels.shape[2:]]
     return pixels if sides == list(pixels.shape[2:]) else F.interpolate(pixels, size=sides, mode="area")

@@ -111,7 +111,7 @@ def survey_of(cells: Iterable[Cell]) -> Survey:
     survey = Survey()
     for cell in cells:
         try:
-            header = header_of(require(cell))
+            header = header_of(cell.required("image"))
         except UNREADABLE as error:
             survey.bad[cell.row] = one_line(error)
             if not isinstance(error, Refused):
@@ -121,10 +121,3 @@ def survey_of(cells: Iterable[Cell]) -> Survey:
         if header.frames > 1:
             survey.frames[cell.row] = header.frames
     return survey
-
-
-def require(cell: Cell) -> str | bytes:
-    """Its source. Raises ValueError where there is none."""
-    if cell.source is None:
-        raise ValueError("there is no image")
-    return cell.source

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ....modeling.processors.pictures import full_scale
 from ...errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def warn_of_stored(values: np.ndarray, name: str) -> None:
     """Warn of a split (N, C, H, W) that is constant, has few grey levels or is nearly black."""
     count = max(1, LOOKED_AT // max(1, values[0].size))
     part = np.asarray(values[:: max(1, len(values) // count)][:count])
-    levels, top = np.flatnonzero(np.bincount(part.ravel())), 255 if values.dtype == np.uint8 else 65535
+    levels, top = np.flatnonzero(np.bincount(part.ravel())), full_scale(values.dtype)
     low, high = levels[0], levels[-1]
     if len(levels) == 1:
         logger.warning(

@@ -1,9 +1,7 @@
 """Texts -> token ids as one model takes them, kept on disk: by its own tokenizer, cut to the length that it reads."""
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +13,7 @@ from transformers import PreTrainedConfig
 from ....configuration.text.backbones import positions_of
 from ....modeling.families import family_of
 from ...errors import InputError
-from ..cache import cache_folder
+from ..cache import cache_folder, whole_file
 from ..modality import Inputs
 from .tokenizing import in_parts, published_tokenizer
 from .words import fingerprint_of
@@ -88,13 +86,8 @@ class TextPreprocessing:
         path = cache_folder() / "tokens" / f"{self.key}-{fingerprint_of(values)}.npz"
         if not path.is_file():
             ids, lengths = self._tokenized(values)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f".{path.name}.{os.getpid()}")
-            with contextlib.ExitStack() as stack:
-                stack.callback(part.unlink, missing_ok=True)
-                with open(part, "wb") as file:
-                    np.savez(file, ids=ids, lengths=lengths)
-                os.replace(part, path)
+            with whole_file(path) as part, open(part, "wb") as file:
+                np.savez(file, ids=ids, lengths=lengths)
         with np.load(path, allow_pickle=False) as found:
             return padded(found["ids"], found["lengths"])
 
