@@ -19,6 +19,7 @@ import socket
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +52,9 @@ KINDS: dict[str, tuple[Callable[..., Any], str | None, dict[str, Any]]] = {
     "dense": (pretrain.pretrain, None, {}),
     "conv_warps": (pretrain.pretrain, None, {
         "model_type": "conv_autoencoder",
-        "config": {"hidden_sizes": [8, 16], "corruption": ["warp", "mask"], "mask_ratio": 0.3}}),
+        "config": {
+            "hidden_sizes": [8, 16], "strides": [2, 1], "depths": [0, 1],
+            "corruption": ["warp", "mask"], "mask_ratio": 0.3}}),
     "masked_resnet": (pretrain.pretrain, None, {**MASKED, "config": {"backbone_config": RESNET}}),
     "masked_vit": (pretrain.pretrain, None, {**MASKED, "config": {"backbone_config": VIT}}),
     "bigan": (pretrain.pretrain, None, {"model_type": "bigan"}),
@@ -192,6 +195,8 @@ def start(folder: Path, kind: str, processes: int) -> list[int]:
             try:
                 child(folder, kind, rank, processes, port)
                 os._exit(0)
+            except Exception:  # into the log, which is shown if the run was not to fail
+                traceback.print_exc()
             finally:
                 os._exit(1)
         pids.append(pid)

@@ -23,8 +23,10 @@ def test_quickstarts_difference_is_the_paired_one_with_its_interval():
 
 @pytest.mark.slow
 def test_quickstart_prints_accuracies_their_difference_and_lines_that_load(tmp_path, launch):
-    for _ in range(2):  # it may be run again at once
-        said = launch("-m", "pretune.training.quickstart", cwd=tmp_path).stdout
+    from pretune.training import quickstart
+
+    quickstart.main(tmp_path / "runs/quickstart", draws=2)
+    said = launch("-m", "pretune.training.quickstart", cwd=tmp_path).stdout  # it may be run again at once
     rows = re.findall(r"(pretrained, then fine-tuned|same network from scratch) +([\d.]+) \+- [\d.]+ %", said)
     assert len(rows) == 2 and all(30 < float(accuracy) < 100 for _, accuracy in rows)
     interval = re.search(r"difference, .*: (\S+) points, 95 % interval (\S+) to (\S+) \(n = 10\)", said)

@@ -19,8 +19,8 @@ from pretune.training.protocol import PROTOCOL
 LABELS_PER_CLASS, DRAWS = 10, 10
 
 
-def main(folder: Path) -> None:
-    """Run everything in one process and print what came out, whichever way it went."""
+def main(folder: Path, draws: int = DRAWS) -> None:
+    """Run everything in one process and print what came out, whichever way it went; `draws` are at least 2."""
     began = time.perf_counter()
     log_to_stderr(logging.WARNING)
     common = {"overwrite_output_dir": True, "disable_tqdm": True}
@@ -31,9 +31,9 @@ def main(folder: Path) -> None:
         f"   error on 360 unseen digits: {metrics['eval_loss']:.4f} a pixel "
         f"(answering with the mean image: {metrics['eval_mean_image_loss']:.4f})"
     )
-    print(f"2. training a classifier on {LABELS_PER_CLASS} labels per class, {DRAWS} draws of them, two ways ...")
+    print(f"2. training a classifier on {LABELS_PER_CLASS} labels per class, {draws} draws of them, two ways ...")
     accuracy: dict[str, list[float]] = {"pretrained": [], "scratch": []}
-    for draw in range(DRAWS):
+    for draw in range(draws):
         for name, scores in accuracy.items():
             result = finetune(
                 model=base, from_scratch=name == "scratch", dataset="digits", labels_per_class=LABELS_PER_CLASS,
@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
                 output_dir=folder / f"{name}-{draw}", **common,
             )  # fmt: skip
             scores.append(result.metrics["eval_accuracy"])
-    print(f"\naccuracy on 360 unseen digits, mean and sd of {DRAWS} draws")
+    print(f"\naccuracy on 360 unseen digits, mean and sd of {draws} draws")
     for name, label in (("pretrained", "pretrained, then fine-tuned"), ("scratch", "same network from scratch")):
         print(f"   {label:<30}{np.mean(accuracy[name]):5.1f} +- {np.std(accuracy[name], ddof=1):.1f} %")
     print(f"   {difference(accuracy['pretrained'], accuracy['scratch'])}")

@@ -3,14 +3,13 @@
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 import yaml
+from hub.client import Client
 from hub.server import HubServer
 
 from pretune import AutoencoderImageProcessor, AutoencoderModel
@@ -18,42 +17,6 @@ from pretune.training.publishing.code_export import export_code
 
 pytestmark = pytest.mark.slow
 TOKEN = "hf_write_secret_0123456789"
-
-# A client process that stays: reads a JSON list of words a line, runs `pretune WORDS`, answers {"status", "said"}.
-CLIENT = """
-import contextlib, io, json, sys
-from pretune.cli import main
-import pretune.training.push, pretune.training.pretrain
-for line in sys.stdin:
-    said, status = io.StringIO(), 0
-    try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            main(json.loads(line))
-    except SystemExit as stop:
-        status = stop.code or 0
-    print("ANSWER" + json.dumps({"status": status, "said": said.getvalue()}), flush=True)
-"""
-
-
-class Client:
-    """`pretune` as a function: `client("push", folder, ...)` gives (status, what it said)."""
-
-    def __init__(self, env: dict[str, str], cwd: Path | None = None):
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.process = subprocess.Popen([sys.executable, "-c", CLIENT], text=True, env=env, cwd=cwd, **pipes)
-
-    def __call__(self, *words: object) -> tuple[int, str]:
-        self.process.stdin.write(json.dumps([str(word) for word in words]) + "\n")
-        self.process.stdin.flush()
-        for line in self.process.stdout:
-            if line.startswith("ANSWER"):
-                answer = json.loads(line.removeprefix("ANSWER"))
-                return answer["status"], answer["said"]
-        raise AssertionError("the client process ended")
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait(timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -352,9 +315,8 @@ def test_every_other_family_goes_the_same_way(hub, home, client, launch, tmp_pat
 
 
 @pytest.mark.parametrize("fault", [503, "cut", "missing"])
-def test_loading_that_fails_is_an_error_and_never_random_weights(hub, home, run_folder, tmp_path, fault):
+def test_loading_that_fails_is_an_error_and_never_random_weights(hub, client, run_folder, tmp_path, fault):
     name = f"me/load-{fault}"
-    client = Client({**os.environ, **hub.env(home / str(fault), TOKEN)})  # with an empty cache
     if fault != "missing":
         assert client("push", run_folder, "--hub_model_id", name)[0] == 0
         hub.fail("GET", r"/resolve/.*/model.safetensors", fault, times=9)
@@ -367,7 +329,6 @@ def test_loading_that_fails_is_an_error_and_never_random_weights(hub, home, run_
     assert not (tmp_path / "out").exists()
     if fault != "missing":
         assert client("finetune", *words)[0] == 0
-    client.close()
 
 
 def test_push_to_hub_of_model_and_processor(hub, home, launch, run_folder):

@@ -5,6 +5,7 @@ import os
 
 import pytest
 from families import TINY_BERT
+from hub.client import Client
 from hub.server import HubServer
 from texts import little_corpus
 
@@ -54,8 +55,11 @@ def repositories(tmp_path_factory):
 
 def test_texts_are_pushed_and_used_with_and_without_pretune(repositories, launch):
     hub, env, runs = repositories
+    client = Client(env)
     for name, run in runs.items():
-        launch("-m", "pretune", "push", run, "--hub_model_id", name, env=env)
+        status, said = client("push", run, "--hub_model_id", name)
+        assert status == 0, said
+    client.close()
     files = hub.files("me/classifier")
     assert {"tokenizer.json", "tokenizer_config.json", "modeling_text_bag_autoencoder.py"} <= set(files)
     card = files["README.md"].decode()
