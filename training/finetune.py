@@ -10,6 +10,7 @@ OUTPUT_DIR receives the model in Hugging Face form, run.json, metrics.jsonl, a t
 
 import logging
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ from pretune.training.networks.building import (
 )
 from pretune.training.networks.heads import train_head_only
 from pretune.training.networks.loading import load_config, load_finished, model_source
-from pretune.training.networks.targets import put_back, scale_of, take_out
+from pretune.training.networks.targets import Scale, put_back, scale_of, take_out
 from pretune.training.protocol import PROTOCOL
 from pretune.training.publishing.commit import mirror_of, push_finished
 from pretune.training.runs.pictures import draw_losses, drawing
@@ -70,88 +71,114 @@ def finetune(recipe: str | Path | None = None, **arguments: Any) -> RunResult:
     return run(build_arguments(FinetuneArguments, recipe, arguments))
 
 
+@dataclass
+class _Job:
+    """All that a run of fine-tuning is made of before its folder is touched.
+
+    Args:
+        classifying: the network with its loss, as the loop trains it.
+        fit: how samples are brought to the network.
+        train, evaluation, validation: labelled samples: to learn from, to be judged by, for early stopping.
+        unlabelled: to learn from by pseudo-labels.
+        scale: mean and deviation of real-valued labels, which are taken out while it learns.
+    """
+
+    classifying: Classifying
+    fit: Preprocessing
+    train: Samples
+    evaluation: Samples | None
+    validation: Samples | None
+    unlabelled: Samples | None
+    scale: Scale | None
+
+
 def run(args: FinetuneArguments) -> RunResult:
     """`finetune` with arguments that are read already."""
     args, found = with_family_of_data(args) if args.model is None else (args, None)
     with start_run("finetune", args, mirror_of(args)) as this:
         if args.model is not None and Path(args.model).resolve() == this.folder.resolve():
             raise InputError(f"output_dir is the folder of --model, {args.model}. Choose another --output_dir.")
-
-        base = load_config(args.model, args.revision, of_transformers=True) if args.model is not None else None
-        modality = MODALITIES[named_family(args.model_type).modality] if base is None else modality_of(base)
-        _check_augmentation(args, modality)
-        fit = modality.preprocessing(args.model, args.revision, base, {}) if base is not None else None
-        train_data, eval_data, validation = _labelled(args, modality, fit, found)
-        if base is None:
-            train_data = train_data.learnt(*tokenizer_of(args))
-        config = base or new_config(args.model_type, args.config, train_data)
-        config = classifier_config(config, train_data, args.config, args.reconstruction_weight, args.model)
-        if base is None:
-            modality.advise(config)
-        fit = modality.preprocessing(args.model, args.revision, config, train_data.settings)
-        fitting = None if train_data.form == PLAIN else fit.fitting
-        train_data, eval_data, validation = (d and d.taken_by(fit) for d in (train_data, eval_data, validation))
-        unlabelled = _unlabelled(args, modality, config, fit, eval_data)
-        this.timings["data_seconds"] = this.seconds()
-        model = build_classifier(None if args.from_scratch else args.model, args.revision, config)
-        logger.info("%s", model.load_report)
-        if args.freeze_encoder:
-            train_head_only(model)
-        if args.lora_rank is not None:
-            add_lora(model, args.lora_rank)
-        this.record["base_source"] = model_source(args.model)
-        scale = scale_of(train_data.labels, model) if train_data.problem_type == REAL else None
-        if scale is not None and not _head_is_new(model):
-            take_out(model, scale)
-        classifying = Classifying(model, args, modality.changes, fit.on_device, _class_shares(train_data), scale)
+        job = _prepare(args, this, found)
+        fitting = None if job.train.form == PLAIN else job.fit.fitting
+        kept, processor = job.classifying.kept, job.fit.processor
         finished = this.open(
-            classifying.kept,
-            fit.processor,
-            train_data,
-            eval_data,
-            classifying,
-            unlabelled,
-            fitting,
-            validation=validation,
+            kept, processor, job.train, job.evaluation, job.classifying, job.unlabelled, fitting, job.validation
         )
         if finished is not None:
             return RunResult(this.folder, load_finished(this.folder, finished), finished["metrics"], finished)
-        _check_overlap(this, [d for d in (train_data, validation, unlabelled) if d is not None], eval_data)
+        learnt = [data for data in (job.train, job.validation, job.unlabelled) if data is not None]
+        _check_overlap(this, learnt, job.evaluation)
 
-        accelerator = this.accelerator
         prepared = prepare_model(this)
         rates = (args.learning_rate, args.encoder_learning_rate, args.layerwise_lr_decay, args.gradual_unfreezing)
-        groups = parameter_groups(model, *rates)
-        optimizer = make_optimizer(groups, accelerator.device, args.optim, args.learning_rate, args.weight_decay)
+        groups = parameter_groups(job.classifying.model, *rates)
+        optimizer = make_optimizer(groups, this.accelerator.device, args.optim, args.learning_rate, args.weight_decay)
         this.resume(optimizer)
-        columns = Columns.of(train_data, accelerator.device, with_labels=True)
-        processes = (accelerator.num_processes, accelerator.process_index, args.seed)
-        batch = batch_that_fits(
-            classifying, columns, args.per_device_train_batch_size, args.gradient_accumulation_steps
-        )
-        batches = Batches(columns, *batch, *processes)
-        if unlabelled is not None:
-            other = Columns.of(unlabelled, accelerator.device)
-            beside = max(1, args.unlabelled_batch_size * args.gradient_accumulation_steps // batch[1])
-            batches = WithUnlabelled(batches, Batches(other, beside, batch[1], *processes))
-        watch = FinetuningWatch(this, classifying, train_data, columns, eval_data, validation)
-        last_step = train(this, prepared, optimizer, batches, watch)
+        columns = Columns.of(job.train, this.accelerator.device, with_labels=True)
+        watch = FinetuningWatch(this, job.classifying, job.train, columns, job.evaluation, job.validation)
+        last_step = train(this, prepared, optimizer, _batches(args, this, job, columns), watch)
         if args.lora_rank is not None:
-            merge_lora(classifying.kept)
-        if scale is not None:
-            put_back(classifying.kept, scale)
+            merge_lora(kept)
+        if job.scale is not None:
+            put_back(kept, job.scale)
         this.save_model()
-        if accelerator.is_main_process:
+        if this.accelerator.is_main_process:
             watch.write_tables()
             with drawing("loss.png"):
                 draw_losses(this.folder / "loss.png", this.read_metrics())
         result = this.finish(watch.metrics, last_step)
-        if watch.best is not None and accelerator.is_main_process:
+        if watch.best is not None and this.accelerator.is_main_process:
             watch.best.remove()
         watch.summarise()
-        if accelerator.is_main_process:
+        if this.accelerator.is_main_process:
             push_finished(args)
         return result
+
+
+def _prepare(args: FinetuneArguments, this: Run, found: Found | None) -> _Job:
+    """Read the samples and build the classifier that suits them."""
+    base = load_config(args.model, args.revision, of_transformers=True) if args.model is not None else None
+    modality = MODALITIES[named_family(args.model_type).modality] if base is None else modality_of(base)
+    _check_augmentation(args, modality)
+    fit = modality.preprocessing(args.model, args.revision, base, {}) if base is not None else None
+    train_data, eval_data, validation = _labelled(args, modality, fit, found)
+    if base is None:
+        train_data = train_data.learnt(*tokenizer_of(args))
+    config = base or new_config(args.model_type, args.config, train_data)
+    config = classifier_config(config, train_data, args.config, args.reconstruction_weight, args.model)
+    if base is None:
+        modality.advise(config)
+    fit = modality.preprocessing(args.model, args.revision, config, train_data.settings)
+    train_data, eval_data, validation = (d and d.taken_by(fit) for d in (train_data, eval_data, validation))
+    unlabelled = _unlabelled(args, modality, config, fit, eval_data)
+    this.timings["data_seconds"] = this.seconds()
+    model = build_classifier(None if args.from_scratch else args.model, args.revision, config)
+    logger.info("%s", model.load_report)
+    if args.freeze_encoder:
+        train_head_only(model)
+    if args.lora_rank is not None:
+        add_lora(model, args.lora_rank)
+    this.record["base_source"] = model_source(args.model)
+    scale = scale_of(train_data.labels, model) if train_data.problem_type == REAL else None
+    if scale is not None and not _head_is_new(model):
+        take_out(model, scale)
+    classifying = Classifying(model, args, modality.changes, fit.on_device, _class_shares(train_data), scale)
+    return _Job(classifying, fit, train_data, eval_data, validation, unlabelled, scale)
+
+
+def _batches(args: FinetuneArguments, this: Run, job: _Job, columns: Columns) -> Batches | WithUnlabelled:
+    """The samples of each step, those without labels beside the labelled ones."""
+    accelerator = this.accelerator
+    processes = (accelerator.num_processes, accelerator.process_index, args.seed)
+    size, passes = batch_that_fits(
+        job.classifying, columns, args.per_device_train_batch_size, args.gradient_accumulation_steps
+    )
+    batches = Batches(columns, size, passes, *processes)
+    if job.unlabelled is None:
+        return batches
+    other = Columns.of(job.unlabelled, accelerator.device)
+    beside = max(1, args.unlabelled_batch_size * args.gradient_accumulation_steps // passes)
+    return WithUnlabelled(batches, Batches(other, beside, passes, *processes))
 
 
 def _labelled(
