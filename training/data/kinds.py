@@ -62,11 +62,13 @@ def has_samples(found: Found, args: DataArguments, modality: Modality) -> bool:
         InputError: it has no column of such samples.
     """
     for name, split in found.splits.items():
-        if split.rows is None:
+        if split.values is not None:
             texts = split.values.dtype.kind in STRINGS
             return texts == modality.in_cells and (not texts or _are_sentences(split.values[:LOOKED].tolist()))
         if len(split):
             whole = with_sample_column(split, args, modality, name)
+            if whole.values is not None:
+                return True
             if not modality.in_cells or whole.files is not None or args.input_column is not None:
                 return True
             return _are_sentences(whole.rows.select_columns([whole.column])[:LOOKED][whole.column])

@@ -154,12 +154,13 @@ def _read_split(
     """A raw split, decoded, and what is to be said of how that was done; another than `own` may lack the groups."""
     name, words = f"{args.dataset} [{split}]", modality.words
     groups = groups_of_split(raw, args.group_column, name, needed=split == own)
+    if raw.values is None:
+        if len(raw) == 0:
+            raise InputError(f"{name} is empty: expected at least one {words.one}.")
+        raw = with_sample_column(raw, args, modality, name)
     if raw.values is not None:
         read = reader.from_arrays(raw.values, name)
         return _samples(read, raw, modality, labels, groups, name, 0), read.facts
-    if len(raw) == 0:
-        raise InputError(f"{name} is empty: expected at least one {words.one}.")
-    raw = with_sample_column(raw, args, modality, name)
     read = reader.from_column(raw.rows, raw.column, name)
     skipped = len(raw) - len(np.unique(read.rows))
     if skipped:

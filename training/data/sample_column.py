@@ -11,13 +11,15 @@ from ..errors import InputError
 from ..files.path_cells import InFolder
 from ..modalities.modality import Modality
 from ..sources.found import RawSplit
+from ..sources.numbers import array_of_lists, lists_of_numbers
 from .columns import LABEL_NAMES, find_column
 
 AT_ONCE = 1000  # rows looked at together
 
 
 def with_sample_column(raw: RawSplit, args: DataArguments, modality: Modality, name: str) -> RawSplit:
-    """A split whose `column` holds samples' files: bytes and names of files are made such a column.
+    """A split whose `column` holds samples' files: bytes and names of files are made such a column. Of a column of
+    lists of numbers, its `values`.
 
     Names are followed only inside the folder of the dataset; what came from the Hub may name only what came with it.
 
@@ -38,9 +40,13 @@ def with_sample_column(raw: RawSplit, args: DataArguments, modality: Modality, n
         column = find_column(features, None, modality.fits, "input", name) or _stored(features, modality)
     else:
         find_column(features, column, modality.fits, "input", name)
+    if column is None and not modality.in_cells:
+        column = find_column(features, None, lists_of_numbers, "input", name)
     if column is None:
         raise _no_samples(raw, None, modality, name)
     rows = raw.rows
+    if lists_of_numbers(features[column]) and not modality.in_cells:
+        return replace(raw, values=array_of_lists(rows, column, name), column=column)
     if not modality.may_hold(features[column]):
         raise _no_samples(raw, column, modality, name)
     if modality.feature is None or modality.in_cells:

@@ -11,7 +11,7 @@ from .split_names import split_in_name, split_of_folder
 from .tables import Columns, is_submission, merged_rows, read_table, typed
 from .tree import File, ending_of
 
-SPLIT_COLUMNS = ("split", "subset", "set", "partition", "phase", "data_set", "dataset")
+SPLIT_COLUMNS = ("split", "subset", "set", "partition", "phase", "usage", "data_set", "dataset")
 LABEL_COLUMNS = tuple(
     "label labels class classes class_name classname category categories target targets label_name class_id classid "
     "category_id diagnosis species breed".split()
@@ -130,7 +130,7 @@ def _read(
     rest = {name: typed(values) for name, values in columns.items() if name != column}
     merged = merged_rows(rest, [rows for _, rows in rows_of.values()])
     files = [file for file, _ in rows_of.values()]
-    split_column = next((name for name in merged if name.lower() in SPLIT_COLUMNS and _are_splits(merged[name])), None)
+    split_column = next((name for name in merged if name.lower() in SPLIT_COLUMNS and are_splits(merged[name])), None)
     if split_column is not None:
         return column, files, merged, [value and split_of_folder(str(value)) for value in merged[split_column]]
     return column, files, merged, [own] * len(files)
@@ -140,7 +140,8 @@ def _folders_of(names: Names | InFolder) -> set[tuple[str, ...]]:
     return {file.folders for file in names.by_path.values()} if isinstance(names, Names) else set()
 
 
-def _are_splits(values: Sequence[Any]) -> bool:
+def are_splits(values: Sequence[Any]) -> bool:
+    """Whether all of a column's values that are there name splits."""
     distinct = {value if isinstance(value, (str, type(None))) else 0 for value in values}
     return distinct != {None} and all(isinstance(v, str) and split_of_folder(v) for v in distinct if v is not None)
 

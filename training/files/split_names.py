@@ -17,7 +17,8 @@ SPLIT_OF = {word: split for split, words in WORDS.items() for word in words}
 SECOND = ("holdout", "heldout", "eval", "evaluation")  # a test split, unless another one is called so
 # Words beside the one that counts: train_set, seg_train, images_val, test-images.
 FILLERS = frozenset(
-    "set sets data dataset split splits images image imgs img pictures photos samples files folder seg of".split()
+    "set sets data dataset split splits images image imgs img pictures photos samples files folder seg of public "
+    "private".split()
 )
 SHOWN = 8
 

@@ -17,6 +17,7 @@ from .images.digests import difference_hashes, image_digests
 from .images.files import ENDINGS, cell_of, feature
 from .images.patches import PatchFeatures, patches_fit
 from .images.pictures import draw_images, draw_reconstructions
+from .images.pixel_tables import pictures_of, pixel_columns
 from .images.preprocessing import ImagePreprocessing
 from .images.volumes import dicom_to_tiff, nifti_to_tiff
 from .modality import Changes, Inputs, Modality, Words
@@ -185,6 +186,8 @@ IMAGE = Modality(
     cell=cell_of,
     digest=image_digests,
     near_hash=difference_hashes,
+    number_columns=pixel_columns,
+    of_number_columns=pictures_of,
     first_run=first_run,
     floors={"patches": PatchFeatures},
     floor_fits=patches_fit,

@@ -208,6 +208,9 @@ class Modality:
             `recipe` and `config` among them; what is left out is the family's default.
         in_cells: a column holds samples themselves, never names of their files; tables of them are datasets.
         many: (file of a kind in `endings`, options) -> the samples in it, one a line; None where a file is always one.
+        number_columns: (names of a table's columns, its first row) -> those that hold samples as numbers; None for a
+            kind that no table holds so.
+        of_number_columns: ({one of these: its cells}, name of the table) -> (N, ...) samples.
         twins: {family of another kind of input: the family that is meant where samples are of this kind}; else the one
             that is called KIND_FAMILY.
         column_names: the usual ones of columns of samples, the first that is there is taken where several fit.
@@ -255,6 +258,8 @@ class Modality:
     beside: str | None = None
     in_cells: bool = False
     many: Callable[[Path, DataArguments], list[Any]] | None = None
+    number_columns: Callable[[Sequence[str], Mapping[str, Any]], list[str]] | None = None
+    of_number_columns: Callable[[Mapping[str, Any], str], np.ndarray] | None = None
     column_names: tuple[str, ...] = ()
     twins: Mapping[str, str] = field(default_factory=dict)
     learn: Callable[[np.ndarray, str, int, str | None], Learnt] | None = None

@@ -14,6 +14,7 @@ from .arrays import array_splits
 from .folder import read_archive, read_folder, read_table_file, sample_endings
 from .found import Found, RawSplit
 from .in_cells import cell_splits
+from .numbers import number_splits, tables_of_numbers
 from .objects import object_splits
 from .saved import embedded_splits, hub_splits
 
@@ -69,6 +70,8 @@ def _read_file(source: Path, args: DataArguments, modality: Modality) -> Found:
         return array_splits([file], args, modality)
     if modality.in_cells and (ending in TABLES or ending in modality.endings):
         return cell_splits([file], args, modality)
+    if tables_of_numbers([file], modality):
+        return number_splits([file], args, modality)
     if ending in TABLES:
         return read_table_file(source, args, modality)
     if is_archive(source.name):

@@ -21,6 +21,7 @@ from .arrays import array_splits
 from .cells import rows_of_files
 from .found import Found, RawSplit
 from .in_cells import cell_splits, files_of_cells
+from .numbers import lists_of_numbers, number_splits, tables_of_numbers
 from .saved import embedded_splits, hub_layout, is_saved, saved_splits
 
 
@@ -56,6 +57,10 @@ def read_folder(root: Path, args: DataArguments, modality: Modality) -> Found:
         found = cell_splits(inside, args, modality)
     elif tree.samples:
         found = _files(tree, args, modality)
+    elif numbers := tables_of_numbers(tree.tables, modality):
+        found = number_splits(numbers, args, modality)
+        others = [table for table in tree.tables if table not in numbers]
+        found.left_out += [LeftOut(file.relative, "it is beside tables of samples") for file in others]
     elif tree.arrays:
         found = array_splits(without_pointers(tree.arrays, tree), args, modality)
         found.left_out += [LeftOut(f"{len(tree.tables)} tables", "arrays are the dataset")] if tree.tables else []
@@ -127,7 +132,7 @@ def _with_samples(files: list[File], modality: Modality) -> tuple[list[File], li
             continue
         features = datasets.Features.from_arrow_schema(schema)
         binary = any(pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind) for kind in schema.types)
-        fits = binary or any(modality.fits(feature) for feature in features.values())
+        fits = binary or any(modality.fits(feature) or lists_of_numbers(feature) for feature in features.values())
         (embedded if fits else rest).append(file)
     return embedded, rest
 

@@ -15,8 +15,8 @@ class RawSplit:
 
     Args:
         values: (N, ...), samples as numbers, perhaps mapped from a file; None: they are in `rows`.
-        rows: a `datasets.Dataset` with a column of samples and whatever stands beside them (labels, groups); None:
-            they are in `values`.
+        rows: a `datasets.Dataset` with what stands beside the samples (labels, groups), and with a column of them
+            where they are not in `values`; None: there is no such table.
         labels: (N,) or (N, L), beside `values`; those of a table are one of its columns.
         label_names: of `labels`, or None.
         column: the column of samples, where the source knows it; else the one whose type fits.

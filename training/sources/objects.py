@@ -9,6 +9,9 @@ import numpy as np
 
 from ..command.arguments.data import DataArguments, InMemory
 from ..errors import InputError
+from ..files.left_out import shortened
+from ..files.metadata import LABEL_COLUMNS
+from ..files.split_names import split_of_folder
 from ..files.tree import ending_of
 from ..modalities.modality import Modality
 from .found import Found, RawSplit
@@ -16,7 +19,7 @@ from .in_cells import rows_of_columns
 
 EXPECTED = (
     "a datasets.Dataset or DatasetDict, an array, (array, labels), a torch Dataset, a list of samples, a pandas "
-    "frame, or {split: one of these}"
+    "frame, {column: values}, or {split: one of these}"
 )
 SPLITS = 20  # in a mapping of them
 
@@ -28,7 +31,7 @@ def object_splits(held: InMemory, args: DataArguments, modality: Modality) -> Fo
         InputError: it is of no kind that can be read.
     """
     value = held.value
-    parts = value if isinstance(value, Mapping) else {args.train_split: value}
+    parts = value if isinstance(value, Mapping) and not _are_columns(value, modality) else {args.train_split: value}
     if not 0 < len(parts) <= SPLITS:
         raise InputError(f"dataset is a mapping of {len(parts)} parts, expected {EXPECTED}.")
     return Found("in memory", {str(name): _split(part, str(name), modality) for name, part in parts.items()})
@@ -39,8 +42,10 @@ def _split(value: Any, name: str, modality: Modality) -> RawSplit:
 
     if isinstance(value, datasets.Dataset):
         return RawSplit(rows=value)
+    if isinstance(value, Mapping):
+        return _columns({str(key): _listed(cells) for key, cells in value.items()}, name, modality)
     if type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "columns"):
-        return _frame(value, name, modality)
+        return _columns({str(column): list(value[column]) for column in value.columns}, name, modality)
     numbers = as_numbers(value)
     if numbers is not None:
         return RawSplit(values=numbers)
@@ -51,7 +56,7 @@ def _split(value: Any, name: str, modality: Modality) -> RawSplit:
         return _samples(list(value), name, modality)
     if hasattr(value, "__getitem__") and hasattr(value, "__len__"):
         return _items(value, name, modality)
-    raise InputError(f"dataset [{name}] is of type {type(value).__name__}, expected {EXPECTED}.")
+    raise InputError(f"dataset [{name}] is of type {type(value).__name__}, expected {EXPECTED}.{_instead(value)}")
 
 
 def as_numbers(value: Any) -> np.ndarray | None:
@@ -147,34 +152,65 @@ def _of_cells(cells: list[dict[str, Any]], columns: Mapping[str, list[Any]], mod
     return RawSplit(rows=rows, column=modality.array_name, files=names if any(names) else None)
 
 
-def _frame(frame: Any, name: str, modality: Modality) -> RawSplit:
-    """A pandas frame with a column of pictures, bytes, arrays or files' names."""
-    columns = {str(column): list(frame[column]) for column in frame.columns}
-    if not len(frame):
-        raise InputError(f"dataset [{name}] is an empty frame: expected {modality.words.many}.")
+def _columns(columns: Mapping[str, Sequence[Any]], name: str, modality: Modality) -> RawSplit:
+    """A pandas frame, or a mapping, with a column of pictures, bytes, arrays or files' names."""
+    sizes = {key: len(values) for key, values in columns.items()}
+    if not columns or not min(sizes.values()):
+        raise InputError(f"dataset [{name}] is empty: expected {modality.words.many}.")
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{key} {size}" for key, size in sizes.items())
+        raise InputError(f"dataset [{name}] has columns of several lengths, {told}: expected one.")
     if modality.in_cells:
         return RawSplit(rows=rows_of_columns(columns, modality))
+    first = {key: values[0] for key, values in columns.items()}
+    numbers = modality.number_columns(list(columns), first) if modality.number_columns is not None else []
+    if numbers:
+        rest = {key: [_in_python(cell) for cell in cells] for key, cells in columns.items() if key not in numbers}
+        values = modality.of_number_columns({key: np.asarray(columns[key]) for key in numbers}, f"dataset [{name}]")
+        return RawSplit(values=values, rows=rows_of_columns(rest, modality) if rest else None)
     for column, values in columns.items():
         first = next((value for value in values if value is not None), None)
         is_file = isinstance(first, (str, os.PathLike)) and ending_of(os.fspath(first)) in modality.endings
-        if is_file or isinstance(first, (bytes, dict)) or modality.cell(first) is not None:
-            rest = {other: cells for other, cells in columns.items() if other != column}
-            return _of_cells([_cell(value, modality) for value in values], rest, modality)
+        rest = {other: [_in_python(cell) for cell in cells] for other, cells in columns.items() if other != column}
         if as_numbers(first) is not None and as_numbers(first).ndim > 1:
-            inner = _samples(values, name, modality)
-            label = next((rest for rest in columns if rest.lower() in ("label", "labels", "class", "target")), None)
-            return inner if label is None else _with_labels(inner, np.asarray(columns[label]), name, modality)
+            arrays = values if isinstance(values, np.ndarray) else _samples(values, name, modality).values
+            if arrays is not None:  # all of one shape
+                return RawSplit(values=arrays, rows=rows_of_columns(rest, modality) if rest else None)
+        if is_file or isinstance(first, (bytes, dict)) or modality.cell(first) is not None:
+            return _of_cells([_cell(value, modality) for value in values], rest, modality)
     raise InputError(
-        f"dataset [{name}] is a frame with the columns {', '.join(columns)}, and none holds {modality.words.many} or "
+        f"dataset [{name}] has the columns {shortened(list(columns), 8)}, and none holds {modality.words.many} or "
         f"names of their files."
     )
+
+
+def _are_columns(value: Mapping[Any, Any], modality: Modality) -> bool:
+    """Whether a mapping is a table, {"image": ..., "label": ...}, and not one of splits."""
+    if any(split_of_folder(str(key)) for key in value) or not all(
+        hasattr(cells, "__len__") for cells in value.values()
+    ):
+        return False
+    tables = any(isinstance(cells, (tuple, Mapping)) or hasattr(cells, "columns") for cells in value.values())
+    usual = (*LABEL_COLUMNS, modality.array_name, modality.input_name, *modality.column_names)
+    return not tables and any(str(key).lower() in usual for key in value)
+
+
+def _instead(value: Any) -> str:
+    """What to pass in place of what can only be gone through."""
+    if hasattr(value, "dataset") and hasattr(value, "batch_size"):
+        return " Pass the loader's .dataset."
+    if type(value).__name__ == "IterableDataset" and hasattr(value, "features"):
+        return " Load it without streaming=True, or take a part: datasets.Dataset.from_list(list(it.take(10_000)))."
+    return " Pass list(...) of it." if hasattr(value, "__iter__") else ""
 
 
 def _items(value: Any, name: str, modality: Modality) -> RawSplit:
     """A dataset of torch: what it gives for each number, a sample or (sample, label)."""
     samples, labels = [], []
-    for k in range(len(value)):
-        item = value[k]
+    items = [value[k] for k in range(len(value))]
+    if items and all(isinstance(item, Mapping) and set(item) != {"bytes", "path"} for item in items):
+        return _columns({str(key): [_plain(i[key]) for i in items] for key in items[0]}, name, modality)
+    for item in items:
         pair = isinstance(item, (tuple, list)) and len(item) == 2
         samples.append(item[0] if pair else item)
         labels.append(item[1] if pair else None)
@@ -182,13 +218,16 @@ def _items(value: Any, name: str, modality: Modality) -> RawSplit:
     known = [label for label in labels if label is not None]
     if not known:
         return inner
-    plain = [
-        label.item() if hasattr(label, "item") and getattr(label, "ndim", 0) == 0 else _listed_label(label)
-        for label in labels
-    ]
-    return _with_labels(inner, np.asarray(plain), name, modality)
+    return _with_labels(inner, np.asarray([_in_python(label) for label in labels]), name, modality)
 
 
-def _listed_label(label: Any) -> Any:
-    numbers = as_numbers(label)
-    return label if numbers is None else numbers.tolist()
+def _in_python(value: Any) -> Any:
+    """Arrays and tensors as lists and numbers."""
+    numbers = as_numbers(value)
+    return value if numbers is None else numbers.tolist()
+
+
+def _plain(value: Any) -> Any:
+    """A tensor as an array, one number as itself."""
+    numbers = as_numbers(value)
+    return value if numbers is None else numbers.item() if numbers.ndim == 0 else numbers

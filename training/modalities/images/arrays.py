@@ -28,6 +28,7 @@ def looked_over(values: np.ndarray, name: str, own_range: bool, alpha: str | Non
     if values.ndim not in (3, 4):
         raise InputError(
             f"images of {name} have shape {values.shape}, expected (N, H, W), (N, H, W, C) or (N, C, H, W)."
+            + _as_pictures(values.shape)
         )
     if len(values) == 0:
         raise InputError(f"{name} is empty: expected at least one image.")
@@ -108,3 +109,15 @@ def _as_bytes(values: np.ndarray, name: str, own_range: bool) -> np.ndarray:
         part = values[start : start + AT_ONCE]
         result[start : start + AT_ONCE] = np.rint(part * 255) if floats else part
     return result
+
+
+def _as_pictures(shape: tuple[int, ...]) -> str:
+    """How rows of numbers become pictures, where as many make a square."""
+    pixels = shape[1] if len(shape) == 2 else 0
+    for channels, more in ((1, ""), (3, ", 3")):
+        side = round((pixels / channels) ** 0.5)
+        if side > 1 and side * side * channels == pixels:
+            return (
+                f" If a row is a picture of {side}x{side}, pass it as such: values.reshape(-1, {side}, {side}{more})."
+            )
+    return ""
