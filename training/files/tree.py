@@ -18,10 +18,17 @@ COMPRESSED = (".gz", ".xz", ".bz2")
 # What is known not to be read, and what may be done about it.
 VIDEO = frozenset(".mp4 .avi .mov .mkv .webm .mpg .mpeg .wmv .m4v".split())
 CAMERA_RAW = frozenset(".cr2 .cr3 .nef .nrw .arw .dng .orf .raf .rw2 .pef .srw".split())
+SPREADSHEETS = frozenset((".xlsx", ".xls", ".ods"))
+PICKLES = frozenset((".pkl", ".pickle", ".pt", ".pth", ".joblib"))
 UNREAD = (
     (frozenset((".heic", ".heif")), 'HEIC pictures are read with pillow-heif: pip install "pretune[formats]"'),
     (CAMERA_RAW, "camera raw is not read; export it as .tif or .jpg"),
     (VIDEO, "video is not read; cut it into pictures, for example with ffmpeg"),
+    (SPREADSHEETS, "spreadsheets are not read; save them as .csv"),
+    (PICKLES, "pickles are not opened, since they could run code; save arrays as .npz"),
+    (frozenset((".mat",)), "MATLAB files are not read; save arrays as .npz"),
+    (frozenset((".tfrecord", ".tfrecords")), "TensorFlow records are not read; save them as files or as .npz"),
+    (frozenset((".svg", ".eps", ".ai", ".pdf")), "drawings are not read; save them as .png"),
 )
 OUTPUT_MARKS = frozenset(("run.json", "report.json", "inspect.json"))  # of folders that verbs write
 NO_FOLDERS = frozenset(("__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "lost+found", "node_modules"))

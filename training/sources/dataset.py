@@ -8,7 +8,7 @@ import numpy as np
 from ..command.arguments.data import DataArguments, InMemory
 from ..command.paths import missing_here
 from ..errors import InputError
-from ..files.tree import TABLES, File, ending_of, is_archive, is_array_file, is_pointer
+from ..files.tree import TABLES, UNREAD, File, ending_of, is_archive, is_array_file, is_pointer
 from ..modalities.modality import Modality
 from .arrays import array_splits
 from .folder import read_archive, read_folder, read_table_file, sample_endings
@@ -77,6 +77,9 @@ def _read_file(source: Path, args: DataArguments, modality: Modality) -> Found:
     if is_archive(source.name):
         return read_archive(source, file, args, modality)
     one, endings = modality.words.one, sample_endings(modality)
+    why = next((why for kinds, why in UNREAD if ending in kinds), None)
+    if why is not None:
+        raise InputError(f"dataset {source} cannot be used: {why}.")
     what = f"a single {one}" if ending in endings else "of no kind that is read here"
     raise InputError(
         f"dataset {source} is {what}: expected a folder, .parquet, .npz, .npy, .csv, .jsonl, .zip, .tar or another "

@@ -162,6 +162,7 @@ def test_table_beside_samples(tmp_path, name):
     ("tsv", "path\tlabel\nfiles/0.png\ta\nfiles/1.png\tb\n"),
     ("jsonl", '{"path": "files/0.png", "label": "a"}\n{"path": "files/1.png", "label": "b"}\n'),
     ("json", '[{"path": "files/0.png", "label": "a"}, {"path": "files/1.png", "label": "b"}]'),
+    ("json", '{"files/0.png": {"label": "a", "by": "me"}, "files/1.png": {"label": "b", "by": "me"}}'),
 ])  # fmt: skip
 def test_table_alone(tmp_path, ending, table):
     write(tmp_path, {**pictures("files/0.png", "files/1.png", "files/2.png"), f"t.{ending}": table})
@@ -455,6 +456,9 @@ def test_near_names_of_splits_and_columns(tmp_path):
     ("x.json", "{broken", "x.json: table"),
     ("x.csv", "a,b\n1,2\n", "x.csv: a table that names no file that is here"),
     ("sample_submission.csv", "file,label\n0.png,1\n", "sample_submission.csv: an example of answers"),
+    ("labels.xlsx", "x", "1 .xlsx file: spreadsheets are not read; save them as .csv"),
+    ("labels.pkl", "x", "1 .pkl file: pickles are not opened, since they could run code"),
+    ("train_32x32.mat", "x", "1 .mat file: MATLAB files are not read"),
 ])  # fmt: skip
 def test_a_table_of_no_use_beside_samples_is_told_and_stops_nothing(tmp_path, name, text, words):
     write(tmp_path / "d", {"0.png": 0, name: text})
@@ -492,3 +496,13 @@ def test_what_the_hub_does_not_have_may_be_nearly_here(tmp_path, monkeypatch):
     monkeypatch.chdir(write(tmp_path, {"photos/0.png": 0}))
     with pytest.raises(InputError, match=r"dataset phtoos cannot be loaded: .*did you mean photos\?"):
         found("phtoos")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("x.pkl", "cannot be used: pickles are not opened"), ("x.xlsx", "spreadsheets are not read; save them as .csv")],
+)
+def test_a_file_of_a_kind_that_is_not_read_says_what_to_save(tmp_path, name, message):
+    write(tmp_path, {name: "x"})
+    with pytest.raises(InputError, match=message):
+        found(tmp_path / name)
