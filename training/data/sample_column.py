@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ..sources.found import RawSplit
 from ..sources.numbers import array_of_lists, lists_of_numbers
 from .columns import LABEL_NAMES, find_column
 
+SHOWN = 200  # rows that show which column holds texts
 AT_ONCE = 1000  # rows looked at together
 
 
@@ -35,7 +37,9 @@ def with_sample_column(raw: RawSplit, args: DataArguments, modality: Modality, n
     features = raw.rows.features
     column = args.input_column
     if column is None and modality.in_cells:
-        column = _usual(features, raw, args, modality) or find_column(features, None, modality.fits, "input", name)
+        column = _usual(features, raw, args, modality, name) or find_column(
+            features, None, modality.fits, "input", name
+        )
     elif column is None:
         column = find_column(features, None, modality.fits, "input", name) or _stored(features, modality)
     else:
@@ -71,14 +75,33 @@ def _joined(raw: RawSplit, args: DataArguments, modality: Modality) -> RawSplit:
     return replace(raw, rows=raw.rows.add_column(args.input_column, whole))
 
 
-def _usual(features: Any, raw: RawSplit, args: DataArguments, modality: Modality) -> str | None:
-    """Of several columns that fit, the one that is called as such columns usually are, or is not the labels'."""
+def _usual(features: Any, raw: RawSplit, args: DataArguments, modality: Modality, name: str) -> str | None:
+    """Of several columns that fit, the one that is called as such columns usually are, or the one of several words
+    that is not the labels'.
+
+    Raises:
+        InputError: several are like that.
+    """
     fits = [name for name, feature in features.items() if modality.fits(feature)]
     named = [name for usual in modality.column_names for name in fits if name.lower() == usual]
     others = [n for n in fits if n not in (args.label_column, raw.label_column, args.group_column)]
     others = [name for name in others if name.lower() not in LABEL_NAMES]
-    found = named or (others if len(others) == 1 else [])
+    if not named and len(others) > 1:
+        others = [name for name in others if _has_words(raw.rows[:SHOWN][name])] or others
+        if len(others) > 1:
+            many = ", ".join(others)
+            raise InputError(
+                f"{name} has several input columns: {many}. Pass --input_column with one of them, or with several, "
+                f"which are joined: {','.join(others[:2])}."
+            )
+    found = named or others
     return found[0] if found else None
+
+
+def _has_words(cells: Sequence[Any]) -> bool:
+    """Whether most cells hold several words each, as a class or a number does not."""
+    texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
+    return 2 * sum(len(text.split()) > 1 for text in texts) > len(cells)
 
 
 def _stored(features: Any, modality: Modality) -> str | None:

@@ -32,4 +32,4 @@ def shortened(names: Sequence[Any], shown: int = SHOWN) -> str:
 
 def counted(endings: Counter) -> str:
     """ "12 .txt, 3 .xml" of a count of file endings; most frequent first."""
-    return shortened([f"{count:,} {ending or 'without an ending'}" for ending, count in endings.most_common()])
+    return shortened([f"{count:,} {ending or 'unnamed'}" for ending, count in endings.most_common()])

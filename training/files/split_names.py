@@ -11,7 +11,16 @@ WORDS = {
     "train": ("train", "training", "trn", "trainset", "trainingset", "traindata"),
     "test": ("test", "testing", "tst", "testset", "testdata"),
     "validation": ("validation", "valid", "val", "valset", "validationset", "dev", "devel", "development", "devset"),
-    "unlabelled": ("unlabelled", "unlabeled", "unlabel", "unannotated", "unsupervised", "nolabel", "nolabels"),
+    "unlabelled": (
+        "unlabelled",
+        "unlabeled",
+        "unlabel",
+        "unannotated",
+        "unsupervised",
+        "unsup",
+        "nolabel",
+        "nolabels",
+    ),
 }
 SPLIT_OF = {word: split for split, words in WORDS.items() for word in words}
 SECOND = ("holdout", "heldout", "eval", "evaluation")  # a test split, unless another one is called so

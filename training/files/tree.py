@@ -20,6 +20,8 @@ VIDEO = frozenset(".mp4 .avi .mov .mkv .webm .mpg .mpeg .wmv .m4v".split())
 CAMERA_RAW = frozenset(".cr2 .cr3 .nef .nrw .arw .dng .orf .raf .rw2 .pef .srw".split())
 SPREADSHEETS = frozenset((".xlsx", ".xls", ".ods"))
 PICKLES = frozenset((".pkl", ".pickle", ".pt", ".pth", ".joblib"))
+DOCUMENTS = frozenset(".pdf .doc .docx .odt .rtf".split())
+SOUND = frozenset(".m4a .aac .wma .amr .3gp".split())
 UNREAD = (
     (frozenset((".heic", ".heif")), 'HEIC pictures are read with pillow-heif: pip install "pretune[formats]"'),
     (CAMERA_RAW, "camera raw is not read; export it as .tif or .jpg"),
@@ -28,10 +30,14 @@ UNREAD = (
     (PICKLES, "pickles are not opened, since they could run code; save arrays as .npz"),
     (frozenset((".mat",)), "MATLAB files are not read; save arrays as .npz"),
     (frozenset((".tfrecord", ".tfrecords")), "TensorFlow records are not read; save them as files or as .npz"),
-    (frozenset((".svg", ".eps", ".ai", ".pdf")), "drawings are not read; save them as .png"),
+    (frozenset((".svg", ".eps", ".ai")), "drawings are not read; save them as .png"),
+    (DOCUMENTS, "documents are not read; save their text as .txt, or their pages as .png"),
+    (SOUND, "sound of these kinds is not read; save it as .wav or .flac, for example with ffmpeg"),
 )
 OUTPUT_MARKS = frozenset(("run.json", "report.json", "inspect.json"))  # of folders that verbs write
-NO_FOLDERS = frozenset(("__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "lost+found", "node_modules"))
+NO_FOLDERS = frozenset(
+    ("__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "lost+found", "node_modules", "_background_noise_")
+)
 NO_FILES = frozenset(("Thumbs.db", "desktop.ini", "contact_sheet.png", "inspect.json"))
 POINTER, POINTER_SIZE = b"version https://git-lfs.github.com/spec/", 200
 

@@ -33,7 +33,8 @@ def files_of_cells(tree: Tree, args: DataArguments, modality: Modality) -> list[
         return with_column
     if not tree.samples:
         return tree.tables
-    as_splits = all(split_in_name(file.stem) for file in tree.samples) and len({f.folders for f in tree.samples}) == 1
+    named = all(split_in_name(file.stem) for file in tree.samples) and len({f.folders for f in tree.samples}) == 1
+    as_splits = named or (len(tree.samples) == 1 and not tree.parquet)
     return tree.samples if args.txt == "line" or (args.txt is None and as_splits) else []
 
 

@@ -172,7 +172,8 @@ def _columns(columns: Mapping[str, Sequence[Any]], name: str, modality: Modality
         first = next((value for value in values if value is not None), None)
         is_file = isinstance(first, (str, os.PathLike)) and ending_of(os.fspath(first)) in modality.endings
         rest = {other: [_in_python(cell) for cell in cells] for other, cells in columns.items() if other != column}
-        if as_numbers(first) is not None and as_numbers(first).ndim > 1:
+        usual = column.lower() in (modality.array_name, modality.input_name, *modality.column_names)
+        if as_numbers(first) is not None and as_numbers(first).ndim > 1 - usual:
             arrays = values if isinstance(values, np.ndarray) else _samples(values, name, modality).values
             if arrays is not None:  # all of one shape
                 return RawSplit(values=arrays, rows=rows_of_columns(rest, modality) if rest else None)

@@ -136,3 +136,25 @@ def test_mixed_types_in_a_column_are_refused(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"text": "a"}\n{"text": 3}\n')
     with pytest.raises(InputError, match="row 1 of column 'text'.*is of type int, expected text"):
         read(str(tmp_path / "x.jsonl"))
+
+
+def test_one_file_of_lines_alone_in_a_folder(tmp_path):
+    (tmp_path / "corpus.txt").write_text("\n".join(TEXTS))
+    assert read(str(tmp_path))[0].values.tolist() == TEXTS
+    assert len(read(str(tmp_path), txt="file", input_column=None)[0]) == 1
+
+
+def test_the_column_of_several_words_is_the_text(tmp_path):
+    rows = [f'{name},"{text}",,' for text, name in zip(TEXTS, NAMES, strict=True)]
+    (tmp_path / "spam.csv").write_text("\n".join(["v1,v2,,", *rows]))
+    train, _ = read(str(tmp_path / "spam.csv"), label_column="v1")
+    assert train.values.tolist() == TEXTS and set(train.label_names) == set(NAMES)
+
+
+def test_reviews_with_a_folder_of_unlabelled_ones(tmp_path):
+    for k, text in enumerate(TEXTS):
+        folder = tmp_path / "train" / ("pos", "neg", "unsup")[k % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{k}_7.txt").write_text(text)
+    train, _ = read(str(tmp_path))
+    assert train.label_names == ["neg", "pos"] and train.labelled.sum() == 16 and len(train) == 24

@@ -4,9 +4,10 @@ import io
 
 import numpy as np
 import pytest
+import soundfile
 from clips_of_all_kinds import KINDS, WHOLE, save_digits, tone, write
 
-from pretune.training.command.arguments.data import DataArguments
+from pretune.training.command.arguments.data import DataArguments, InMemory
 from pretune.training.data.loading import load_data
 from pretune.training.errors import InputError
 from pretune.training.modalities.clips import decoding
@@ -211,3 +212,17 @@ def test_a_header_that_lies_is_no_reason_to_fail():
     """What is no file at all raises what the reader expects."""
     with pytest.raises(decoding.UNREADABLE):
         pieces_of(io.BytesIO(b"RIFF").getvalue(), Plan(8000, 1.0))
+
+
+def test_arrays_in_a_column_and_noise_that_is_no_class(tmp_path):
+    waves = np.random.default_rng(0).uniform(-0.5, 0.5, (12, 800)).astype(np.float32)
+    columns = {"audio": waves, "label": np.arange(12) % 2}
+    args = DataArguments(dataset=InMemory(columns), eval_split="none")
+    assert load_data(args, SPEECH, {"sampling_rate": 8000})[0].labels.tolist() == columns["label"].tolist()
+    for k, wave in enumerate(waves):
+        folder = tmp_path / ("yes", "no", "_background_noise_")[k % 3]
+        folder.mkdir(exist_ok=True)
+        soundfile.write(folder / f"{k}.wav", wave, 8000)
+    (tmp_path / "yes" / "b.m4a").write_bytes(b"x")
+    train, _ = load_data(DataArguments(dataset=str(tmp_path), eval_split="none"), SPEECH)
+    assert train.label_names == ["no", "yes"] and len(train) == 8
