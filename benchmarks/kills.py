@@ -5,8 +5,10 @@
 
 Every attempt is killed (SIGKILL) at a random moment, resumed, killed again, and resumed to its end. Then its weights,
 the weights and moments of its last checkpoint, and its lines of metrics (but for samples per second) are compared with
-those of a run that was never killed. The data are scikit-learn's digits. Runs are forked from one process that has
-imported everything and computed nothing; a kill falls anywhere from opening the folder to writing the record.
+those of a run that was never killed; of a report all but what a clock says, of embeddings every byte. The data are
+scikit-learn's digits, made-up texts and made-up clips; `killed_kinds.py` lists the kinds. Runs are forked from one
+process that has imported everything and computed nothing; a kill falls anywhere from opening the folder to writing the
+record.
 """
 
 import argparse
@@ -20,50 +22,14 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", HF_HUB_OFFLINE="1")
 
 import torch  # noqa: E402
-from safetensors.torch import load_file  # noqa: E402
+from killed_kinds import KINDS, differences  # noqa: E402
 
-from pretune.training import finetune, pretrain  # noqa: E402
-
-VIT = {"model_type": "vit", "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 1}
-RESNET = {
-    "model_type": "resnet",
-    "embedding_size": 8,
-    "hidden_sizes": [8, 16],
-    "depths": [1, 1],
-    "layer_type": "basic",
-}
-COMMON = {
-    "dataset": "digits", "max_steps": 90, "checkpointing_steps": 7, "logging_steps": 5, "eval_strategy": "epoch",
-    "disable_tqdm": True, "lr_scheduler_type": "cosine", "weight_decay": 0.01, "resume_from_checkpoint": "latest",
-    "per_device_train_batch_size": 64,
-}  # fmt: skip
-MASKED = {"model_type": "masked_image_model"}
-FEW = {"labels_per_class": 20, "learning_rate": 0.01}
-# name -> (verb, base run or None, arguments)
-KINDS: dict[str, tuple[Callable[..., Any], str | None, dict[str, Any]]] = {
-    "dense": (pretrain.pretrain, None, {}),
-    "conv_warps": (pretrain.pretrain, None, {
-        "model_type": "conv_autoencoder",
-        "config": {
-            "hidden_sizes": [8, 16], "strides": [2, 1], "depths": [0, 1],
-            "corruption": ["warp", "mask"], "mask_ratio": 0.3}}),
-    "masked_resnet": (pretrain.pretrain, None, {**MASKED, "config": {"backbone_config": RESNET}}),
-    "masked_vit": (pretrain.pretrain, None, {**MASKED, "config": {"backbone_config": VIT}}),
-    "bigan": (pretrain.pretrain, None, {"model_type": "bigan"}),
-    "finetune_mixup": (finetune.finetune, "dense", {
-        **FEW, "mixup_alpha": 0.3, "augmentation": ["crop"], "early_stopping_patience": 50}),
-    "fixmatch_ema": (finetune.finetune, "masked_resnet", {
-        **FEW, "unlabelled_dataset": "digits", "unlabelled_batch_size": 64, "ema_decay": 0.9}),
-    "lora": (finetune.finetune, "masked_vit", {**FEW, "lora_rank": 2}),
-}  # fmt: skip
 ON_TWO = ("dense", "finetune_mixup")
 
 
@@ -118,9 +84,9 @@ def main() -> None:
 
 def measure(folder: Path, kind: str, processes: int, kills: int, moments: random.Random) -> Row:
     """Run one kind whole, then killed at random `moments` until that many `kills` fell."""
-    base = KINDS[kind][1]
-    if base is not None and not (folder / f"base-{base}").exists():
-        run_to_its_end(folder / f"base-{base}", base, 1)
+    for base in KINDS[kind].base:
+        if not (folder / f"base-{base}").exists():
+            run_to_its_end(folder / f"base-{base}", base, 1)
     row, began = Row(), time.perf_counter()
     whole = folder / f"{kind}-{processes}-whole"
     seconds = run_to_its_end(whole, kind, processes)
@@ -134,36 +100,11 @@ def measure(folder: Path, kind: str, processes: int, kills: int, moments: random
                 left = max(0.2 * seconds, left - after)
         run_to_its_end(mine, kind, processes)
         row.runs += 1
-        row.resumed.append(json.loads((mine / "run.json").read_text()).get("resumed_from_step", 0))
-        row.unlike += [f"{what} of run {row.runs}" for what in differences(whole, mine)]
+        if KINDS[kind].trains:
+            row.resumed.append(json.loads((mine / "run.json").read_text()).get("resumed_from_step", 0))
+        row.unlike += [f"{what} of run {row.runs}" for what in differences(KINDS[kind], whole, mine)]
     row.seconds = time.perf_counter() - began
     return row
-
-
-def differences(one: Path, other: Path) -> list[str]:
-    """What of two runs is not the same to the bit."""
-    found = []
-    if not same_tensors(one / "model.safetensors", other / "model.safetensors"):
-        found.append("weights")
-    last = sorted(one.glob("checkpoint-*"), key=lambda path: int(path.name[11:]))[-1].name
-    for name in sorted(path.name for path in (one / last).glob("*.safetensors")):
-        if not (other / last / name).is_file() or not same_tensors(one / last / name, other / last / name):
-            found.append(f"{last}/{name}")
-    if lines_of(one) != lines_of(other):
-        found.append("metrics")
-    leftover = [path.name for path in other.glob(".tmp*")]
-    return found + leftover
-
-
-def same_tensors(one: Path, other: Path) -> bool:
-    a, b = load_file(one), load_file(other)
-    return a.keys() == b.keys() and all(torch.equal(value, b[name]) for name, value in a.items())
-
-
-def lines_of(folder: Path) -> list[dict[str, Any]]:
-    """metrics.jsonl without what a clock says."""
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in line.items() if name != "samples_per_second"} for line in lines]
 
 
 def run_to_its_end(folder: Path, kind: str, processes: int) -> float:
@@ -195,8 +136,8 @@ def start(folder: Path, kind: str, processes: int) -> list[int]:
             try:
                 child(folder, kind, rank, processes, port)
                 os._exit(0)
-            except Exception:  # into the log, which is shown if the run was not to fail
-                traceback.print_exc()
+            except Exception:
+                traceback.print_exc()  # into the log
             finally:
                 os._exit(1)
         pids.append(pid)
@@ -213,9 +154,7 @@ def child(folder: Path, kind: str, rank: int, processes: int, port: int) -> None
         os.environ |= {name: str(value) for name, value in names.items()}
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true"}
     torch.set_num_threads(1)
-    verb, base, arguments = KINDS[kind]
-    model = {} if base is None else {"model": folder.parent / f"base-{base}"}
-    verb(output_dir=folder, **COMMON, **model, **arguments)
+    KINDS[kind].run(folder)
 
 
 def free_port() -> int:

@@ -7,6 +7,8 @@ from transformers import PreTrainedConfig
 
 ATTENTION = (None, "eager", "sdpa", "flex_attention")  # by torch itself; any other name is a kernel of a repository
 
+MOST_LABELS = 1_000_000  # each has a name in two mappings of a config
+
 
 def without_foreign_attention(config: PreTrainedConfig) -> PreTrainedConfig:
     """`config`, changed in place: an `attn_implementation` that would fetch native code, at any depth, is forgotten.
@@ -41,6 +43,9 @@ class EncoderConfig(PreTrainedConfig):
     reconstruction_weight: float | int = 0.0
 
     def __post_init__(self, **kwargs: Any):
+        labels = kwargs.get("num_labels")
+        if isinstance(labels, (int, float)) and not 0 <= labels <= MOST_LABELS:
+            raise ValueError(f"num_labels must be a whole number up to {MOST_LABELS:,}, got {labels}.")
         super().__post_init__(**kwargs)
         without_foreign_attention(self)
 

@@ -4,6 +4,8 @@ from huggingface_hub.dataclasses import strict
 
 from .encoder import EncoderConfig
 
+MOST = {"image_size": 2**14, "num_channels": 2**12}  # of numbers that are none of images of anybody's
+
 
 @strict
 class ImageConfig(EncoderConfig):
@@ -18,10 +20,10 @@ class ImageConfig(EncoderConfig):
     num_channels: int = 1
 
     def validate_image(self) -> None:
-        """At least one pixel and one channel."""
-        for name in ("image_size", "num_channels"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        """At least one pixel and one channel, and no more than there are computers for."""
+        for name, most in MOST.items():
+            if not 1 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be at least 1 and at most {most:,}, got {getattr(self, name)}.")
 
     @property
     def num_pixels(self) -> int:

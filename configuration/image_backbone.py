@@ -4,7 +4,8 @@ from math import isfinite
 from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
-from transformers import PreTrainedConfig
+from transformers import AutoConfig, PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
 
 from .backbones import channels_of, measure, native_backbone, patch_of, size_inside
 from .image import ImageConfig
@@ -24,6 +25,8 @@ class BackboneConfig(ImageConfig):
         image_mean, image_std: what the model normalises pixels in [0, 1] with, one number or one for each channel.
     """
 
+    # by which what is asked of the whole, such as `attn_implementation` or a dtype, reaches the backbone
+    sub_configs_defaults = {"backbone_config": SubConfigSpec(AutoConfig, model_type="", optional=True)}
     default_backbone: ClassVar[dict[str, Any] | None] = None  # where none is given; None: the family has a network
 
     backbone_config: dict | PreTrainedConfig | None = None

@@ -19,7 +19,7 @@ def card_data(record: dict[str, Any], model_id: str) -> ModelCardData:
         model_id: a Hub id, or the run folder; the last part names the model in the index.
     """
     arguments, dataset = record.get("arguments", {}), record.get("dataset", {})
-    base = arguments.get("model") if not arguments.get("from_scratch") else None
+    base = _base_on_hub(record)
     measured = _measured(record) + _evaluated(record)
     return ModelCardData(
         model_name=one_line(model_id).rstrip("/").split("/")[-1] if measured else None,
@@ -27,10 +27,19 @@ def card_data(record: dict[str, Any], model_id: str) -> ModelCardData:
         pipeline_tag=task_of(record),
         tags=["pretune", record["model"]["model_type"]],
         datasets=[dataset["name"]] if _on_hub(dataset) else None,
-        base_model=base if base and record.get("base_source") == "hub" and HUB_ID.fullmatch(base) else None,
+        base_model=base,
+        base_model_relation="finetune" if base else None,  # else the Hub guesses, from the files
         license=one_line(arguments["license"]) if arguments.get("license") else None,
         eval_results=measured or None,
     )
+
+
+def _base_on_hub(record: dict[str, Any]) -> str | None:
+    """The Hub id of the weights that the run started from; None where they were new, or lay somewhere else."""
+    arguments = record.get("arguments", {})
+    base = arguments.get("init_from") or arguments.get("backbone") or arguments.get("model")
+    known = base and not arguments.get("from_scratch") and record.get("base_source") == "hub"
+    return base if known and HUB_ID.fullmatch(base) else None
 
 
 def _on_hub(dataset: dict[str, Any]) -> bool:

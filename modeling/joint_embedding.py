@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from ..configuration.backbones import build_backbone
 from ..configuration.joint_embedding import JointEmbeddingConfig
-from .shared.answering import answers_in_full
+from .shared.answering import AroundBackbone, answers_in_full
 from .shared.chance import drawn_by
 from .shared.classification import ClassifiesImages, classifier_config
 from .shared.images.conv_encoder import ConvEncoder, init_convolutions
@@ -21,7 +21,7 @@ from .shared.layers import keep_batch_statistics
 from .shared.loading import CompleteLoading
 
 
-class JointEmbeddingPreTrainedModel(CompleteLoading, PreTrainedModel):
+class JointEmbeddingPreTrainedModel(AroundBackbone, CompleteLoading, PreTrainedModel):
     """Weights, names and loading rules that the two models below share."""
 
     config: JointEmbeddingConfig

@@ -10,7 +10,7 @@ from transformers import initialization as init
 
 from ..configuration.backbones import build_backbone
 from ..configuration.masked_image_model import MaskedImageModelConfig
-from .shared.answering import answers_in_full
+from .shared.answering import AroundBackbone, answers_in_full
 from .shared.chance import drawn_by
 from .shared.classification import ClassifiesImages, classifier_config
 from .shared.evaluating import wants_loss
@@ -50,7 +50,7 @@ class MaskedDecoder(nn.Module):
         return F.pixel_shuffle(self.to_pixels(features), self.scale)[..., : self.image_size, : self.image_size]
 
 
-class MaskedImageModelPreTrainedModel(CompleteLoading, PreTrainedModel):
+class MaskedImageModelPreTrainedModel(AroundBackbone, CompleteLoading, PreTrainedModel):
     """Weights, names and loading rules that the two models below share."""
 
     config: MaskedImageModelConfig

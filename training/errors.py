@@ -5,10 +5,12 @@ import contextlib
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+NO_MEMORY = "can't allocate memory"  # as torch says it of a CPU
 # What stands behind "Bearer", and what has the Hub's own form, is masked whosever token it is.
 LOOKS_LIKE_A_TOKEN = re.compile(r"(?<=Bearer )[^\s'\"]+|\bhf_[A-Za-z0-9]{20,}")
 
@@ -38,6 +40,24 @@ class PushFailed(Exception):
 
     The command line exits with status 3.
     """
+
+
+@contextlib.contextmanager
+def memory_told() -> Iterator[None]:
+    """What the memory of this computer does not hold becomes one line meanwhile.
+
+    Raises:
+        InputError: a part of what was asked for is larger than the memory that is free.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and NO_MEMORY not in str(error):
+            raise
+        raise InputError(
+            f"the memory does not hold what was asked for ({one_line(error) or 'no more is free'}). Ask for fewer or "
+            f"smaller samples (--max_train_samples, smaller sizes in config), or a smaller network or batch."
+        ) from None
 
 
 def one_line(error: BaseException, *tokens: str | bool | None) -> str:

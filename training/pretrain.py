@@ -79,7 +79,7 @@ def run(args: PretrainArguments) -> RunResult:
         this.timings["data_seconds"] = this.seconds()
         model = _network(args, base, train_data)
         logger.info("%s", model.load_report)
-        this.record["base_source"] = model_source(args.init_from)
+        this.record["base_source"] = model_source(args.init_from or args.backbone)
         fit = modality.preprocessing(args.init_from, args.revision, model.config, train_data.settings)
         fitting = None if train_data.form == PLAIN else fit.fitting
         train_data, eval_data = train_data.taken_by(fit), eval_data and eval_data.taken_by(fit)

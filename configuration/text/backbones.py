@@ -3,7 +3,8 @@
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
-from transformers import CONFIG_MAPPING, MODEL_MAPPING, PreTrainedConfig
+from transformers import CONFIG_MAPPING, MODEL_MAPPING, AutoConfig, PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
 
 from ..encoder import without_foreign_attention
 from .text import TextConfig
@@ -52,6 +53,9 @@ class TextBackboneConfig(TextConfig):
         decoder_rate: how many times as fast as the encoder the rest learns; more than 1 where the encoder's weights
             are published and the rest is new.
     """
+
+    # by which what is asked of the whole, such as `attn_implementation` or a dtype, reaches the backbone
+    sub_configs_defaults = {"backbone_config": SubConfigSpec(AutoConfig, model_type="")}
 
     backbone_config: dict | PreTrainedConfig | None = None
     decoder_rate: float | int = 1.0

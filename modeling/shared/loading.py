@@ -53,11 +53,6 @@ class CompleteLoading:
     _may_be_new: tuple[str, ...] = ()  # parameter prefixes a checkpoint may lack: the head, when fine-tuning starts
     _counters: tuple[str, ...] = ("bottleneck.steps",)  # ends of names of buffers that begin at 0 if a file lacks them
 
-    @property
-    def supports_gradient_checkpointing(self) -> bool:
-        """Where a part of the network does, as most backbones of tokens."""
-        return any(hasattr(module, "gradient_checkpointing") for module in self.modules())
-
     @classmethod
     def from_pretrained(
         cls,
@@ -107,28 +102,36 @@ class CompleteLoading:
         repo_id: str,
         *,
         commit_message: str | None = None,
+        commit_description: str | None = None,
         private: bool | None = None,
         token: str | bool | None = None,
         revision: str | None = None,
         create_pr: bool = False,
+        max_shard_size: int | str = "50GB",
+        tags: list[str] | str | None = None,
     ) -> CommitInfo:
-        """Upload weights and config, and a minimal card if the repository has none.
+        """Upload weights and config, and a minimal card if the repository has none, in one commit.
 
         To publish a run use `pretune push RUN_DIR` (`pretune.push`): one commit with image processor, measured card,
         pictures and code, and without weight files left behind by earlier pushes, which this method does not remove.
 
         Args:
             repo_id: "name" or "organisation/name"; made if it does not exist.
-            commit_message: title of the commit.
+            commit_message, commit_description: title and text of the commit.
             private: for a new repository.
             token: default: the one the Hub client finds itself.
             revision: branch to commit to; made if it is missing.
             create_pr: open a pull request instead.
+            max_shard_size: of a file of weights.
+            tags: further ones, for that card.
         """
         task = self.hub_tasks["classifier" if hasattr(self, "classifier") else "encoder"]
         what = f"{type(self).__name__} of {self.num_parameters():,} parameters"
-        front = {"library_name": "transformers", "pipeline_tag": task, "tags": ["pretune", self.config.model_type]}
+        more = [tags] if isinstance(tags, str) else list(tags or [])
+        names = ["pretune", self.config.model_type, *more]
+        front = {"library_name": "transformers", "pipeline_tag": task, "tags": names}
         options = {"private": private, "token": token, "revision": revision, "create_pr": create_pr}
+        options |= {"commit_description": commit_description, "max_shard_size": max_shard_size}
         return push_saved(self, repo_id, what, front, commit_message, **options)
 
 

@@ -11,6 +11,7 @@ from ...configuration.speech.best_rq import BestRqConfig
 from ..shared.answering import answers_in_full
 from ..shared.chance import drawn_by
 from ..shared.classification import classifier_config
+from ..shared.evaluating import wants_loss
 from ..shared.outputs import RowsAndScalars
 from ..shared.pretrainable import Pretrainable
 from .encoder import ClassifiesClips, OnClips, SpeechPreTrainedModel, StandardisedLinear
@@ -138,7 +139,7 @@ class BestRqModel(OnClips, Pretrainable, BestRqPreTrainedModel):
             ValueError: frames of another shape, or of integers.
         """
         check_frames(input_features, self.config, self.training)
-        if self.predictor is None or not return_loss:
+        if self.predictor is None or not wants_loss(return_loss):
             return BestRqOutput(latents=self.encode(input_features, attention_mask))
         if not self.training:
             generator = torch.Generator(input_features.device).manual_seed(0)

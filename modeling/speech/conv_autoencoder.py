@@ -6,6 +6,7 @@ from torch import nn
 from ...configuration.speech.conv_autoencoder import SpeechConvAutoencoderConfig
 from ..shared.answering import answers_in_full
 from ..shared.classification import classifier_config
+from ..shared.evaluating import wants_loss
 from ..shared.inputs import require_decoder
 from ..shared.outputs import PretrainingOutput
 from ..shared.pretrainable import Pretrainable
@@ -83,7 +84,7 @@ class SpeechConvAutoencoderModel(OnClips, Pretrainable, SpeechConvAutoencoderPre
         if self.decoder is None:
             return PretrainingOutput(latents=latents)
         reconstruction = self.decode(latents)  # (B, T, M)
-        if not return_loss:
+        if not wants_loss(return_loss):
             return PretrainingOutput(latents=latents, reconstruction=reconstruction)
         whole = nn.functional.pad(input_features, (0, 0, 0, max(0, length - input_features.shape[1])), value=-1.0)
         squared_error = (reconstruction - whole[:, :length]).square().flatten(1).sum(1)  # (B,)

@@ -11,6 +11,7 @@ from transformers import MODEL_MAPPING, AutoModel, PreTrainedConfig, PreTrainedM
 from transformers import initialization as init
 from transformers.utils import logging
 
+from ..shared.answering import AroundBackbone
 from ..shared.loading import CompleteLoading
 from ..shared.pretrainable import Pretrainable
 from .sentences import write_sentence_files
@@ -40,7 +41,7 @@ def pooler_option(backbone: PreTrainedConfig) -> dict[str, bool]:
     return {"add_pooling_layer": False} if "add_pooling_layer" in parameters else {}
 
 
-class TextPreTrainedModel(CompleteLoading, PreTrainedModel):
+class TextPreTrainedModel(AroundBackbone, CompleteLoading, PreTrainedModel):
     """Weights and loading rules of the families around a network of transformers."""
 
     main_input_name = "input_ids"

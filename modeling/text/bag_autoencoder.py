@@ -14,6 +14,7 @@ from ...configuration.text.bag_autoencoder import BagAutoencoderConfig
 from ..shared.answering import answers_in_full
 from ..shared.chance import drawn_by
 from ..shared.classification import classifier_config
+from ..shared.evaluating import wants_loss
 from ..shared.loading import CompleteLoading
 from ..shared.outputs import PretrainingOutput
 from ..shared.pretrainable import Pretrainable
@@ -113,7 +114,7 @@ class BagAutoencoderModel(Pretrainable, BagAutoencoderPreTrainedModel):
             seen = counts * (drawn >= self.config.drop_ratio)
         code = self.encoder(seen)
         latents = of_one_length(code)
-        if self.decoder is None or not return_loss:
+        if self.decoder is None or not wants_loss(return_loss):
             return PretrainingOutput(latents=latents)
         predicted = F.log_softmax(self.decoder(code).float(), dim=1)
         return PretrainingOutput(latents=latents, loss=-(counts * predicted).sum() / counts.sum().clamp(min=1))

@@ -10,6 +10,7 @@ from ...configuration.text.masked_language_model import MaskedLanguageModelConfi
 from ..shared.answering import answers_in_full
 from ..shared.chance import drawn_by
 from ..shared.classification import classifier_config
+from ..shared.evaluating import wants_loss
 from ..shared.outputs import PretrainingOutput
 from .backbone import TextEncoding, TextPreTrainedModel, build_text_backbone
 from .tokens import ClassifiesTexts, mean_of_tokens, whole
@@ -83,7 +84,7 @@ class MaskedLanguageModel(TextEncoding, MaskedLanguageModelPreTrainedModel):
             ValueError: ids of another shape.
         """
         ids, mask = whole(input_ids, attention_mask, self.config)
-        if self.decoder is None or not return_loss:
+        if self.decoder is None or not wants_loss(return_loss):
             return PretrainingOutput(latents=mean_of_tokens(self.hidden(ids, mask), mask))
         seen, wanted = self.hide(ids, mask, generator)
         hidden = self.hidden(seen, mask)

@@ -10,6 +10,7 @@ from ...configuration.text.text_autoencoder import TextAutoencoderConfig
 from ..shared.answering import answers_in_full
 from ..shared.chance import drawn_by
 from ..shared.classification import classifier_config
+from ..shared.evaluating import wants_loss
 from ..shared.outputs import PretrainingOutput
 from .backbone import TextEncoding, TextPreTrainedModel, build_text_backbone
 from .tokens import ClassifiesTexts, mean_of_tokens, whole
@@ -92,7 +93,7 @@ class TextAutoencoderModel(TextEncoding, TextAutoencoderPreTrainedModel):
             ValueError: ids of another shape.
         """
         ids, mask = whole(input_ids, attention_mask, self.config)
-        if self.decoder is None or not return_loss:
+        if self.decoder is None or not wants_loss(return_loss):
             return PretrainingOutput(latents=mean_of_tokens(self.hidden(ids, mask), mask))
         left, left_mask = self.delete(ids, mask, generator)
         seen = mean_of_tokens(self.hidden(left, left_mask), left_mask)

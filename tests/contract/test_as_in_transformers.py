@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from families import OF_IMAGES, ROWS, tiny_classifier, tiny_config, tiny_inputs, tiny_model
+from families import OF_IMAGES, ROWS, TINY_CONFIGS, tiny_classifier, tiny_config, tiny_inputs, tiny_model
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForImageClassification, Trainer, TrainingArguments, pipeline
 from transformers.modeling_outputs import ModelOutput
@@ -106,6 +106,49 @@ def test_attentions_of_a_backbone_of_tokens(made):
     torch.testing.assert_close(found[0].sum(-1), torch.ones_like(found[0][..., 0]))
     assert model.base_model.encoder.config._attn_implementation == before
     assert model(**inputs).attentions is None
+
+
+AROUND = [name for name in ROWS if "backbone_config" in TINY_CONFIGS[name]]
+
+
+@pytest.mark.parametrize("family", AROUND)
+def test_how_the_backbone_attends_is_asked_of_the_whole(family, tmp_path):
+    model, inputs = tiny_model(family).eval(), tiny_inputs(family, 3)
+    model.save_pretrained(tmp_path)
+    found = {}
+    for kind in ("eager", "sdpa"):
+        loaded = ROWS[family].model.from_pretrained(tmp_path, attn_implementation=kind).eval()
+        assert loaded.encoder.config._attn_implementation == kind
+        found[kind] = loaded(**inputs).latents
+    torch.testing.assert_close(found["eager"], found["sdpa"])
+    model.set_attn_implementation("eager")
+    assert model.config.backbone_config._attn_implementation == "eager"
+    with pytest.raises(ValueError, match="not supported"):
+        model.set_attn_implementation("foo")
+
+
+@pytest.mark.parametrize("family", AROUND)
+@pytest.mark.parametrize("made", [tiny_model, tiny_classifier])
+def test_the_layer_of_input_embeddings_is_the_backbones(family, made):
+    model = made(family)
+    layer = model.get_input_embeddings()
+    assert layer is model.base_model.encoder.get_input_embeddings()
+    model.set_input_embeddings(layer)
+    assert model.get_input_embeddings() is layer
+
+
+def test_a_network_of_convolutions_has_no_layer_of_embeddings():
+    with pytest.raises(NotImplementedError):
+        tiny_model("pretune_joint_embedding").get_input_embeddings()
+
+
+@pytest.mark.parametrize("family", ["pretune_masked_image_model", "pretune_speech_best_rq", "pretune_autoencoder"])
+def test_some_hidden_states_are_asked_for_by_number(family):
+    model, inputs = tiny_model(family).eval(), tiny_inputs(family, 3)
+    whole = model(**inputs, output_hidden_states=True).hidden_states
+    some = model(**inputs, output_hidden_states=[0, -1]).hidden_states
+    assert len(some) == len(whole) and [k for k, value in enumerate(some) if value is not None] == [0, len(whole) - 1]
+    torch.testing.assert_close(some[0], whole[0])
 
 
 def test_a_network_that_does_not_attend_has_no_attentions():

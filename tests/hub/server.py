@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
+PAGE = 1000  # entries of a listing that come at once
 LFS_NAMES, LFS_SIZE = (".safetensors", ".parquet", ".bin", ".png"), 1 << 20
 
 
@@ -127,14 +128,21 @@ class HubServer:
             repository.refs[ref] = Commit(sha.hexdigest(), message, files, parent)
             return repository.refs[ref]
 
-    def fail(self, method: str, path: str, fault: int | str, times: int = 1) -> None:
-        """Answer the next `times` requests that match with a status, "cut" (no answer) or "slow" (until `release`)."""
+    def fail(self, method: str, path: str, fault: int | str | tuple[int, dict], times: int = 1) -> None:
+        """Answer the next `times` requests that match with a status, one with headers, "cut" (no answer) or "slow"
+        (until `release`)."""
         self.slow.clear()
         self.faults += [(method, re.compile(path), fault)] * times
 
     def before(self, method: str, path: str, callback: Callable[[], Any]) -> None:
         """Call once, before the next request that matches is answered."""
         self.callbacks.append((method, re.compile(path), callback))
+
+    def rewrite(self, repo_id: str, files: dict[str, bytes], kind: str = "models") -> None:
+        """Forget the repository's history: revisions of before are there no more, as after a forced push."""
+        with self.lock:
+            repository = self.repositories[kind, repo_id]
+            repository.refs = {"main": Commit(hashlib.sha1(repr(sorted(files)).encode()).hexdigest(), "anew", files)}
 
     def release(self) -> None:
         self.slow.set()
@@ -180,7 +188,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault == "slow":
             self.hub.slow.wait(60)
         elif fault is not None:
-            return self.answer(fault, {"error": f"asked to fail with {fault}"})
+            status, headers = fault if isinstance(fault, tuple) else (fault, {})
+            return self.answer(status, {"error": f"asked to fail with {status}"}, **headers)
         try:
             for method, pattern, name in ROUTES:
                 match = re.fullmatch(pattern, path)
@@ -273,7 +282,12 @@ class Handler(BaseHTTPRequestHandler):
         rows += [
             {"type": "directory", "path": name, "oid": blob(name.encode()), "size": 0} for name in sorted(folders)
         ]
-        self.answer(200, rows)
+        begin = int(self.query.get("cursor", "0"))
+        more = {}
+        if begin + PAGE < len(rows):
+            query = urlencode({**self.query, "cursor": begin + PAGE})
+            more = {"Link": f'<{self.hub.url}{urlsplit(self.path).path}?{query}>; rel="next"'}
+        self.answer(200, rows[begin : begin + PAGE], **more)
 
     def paths_info(self, body: bytes, kind: str, repo: str, revision: str) -> None:
         files = self.revision(kind, repo, revision).files

@@ -128,6 +128,57 @@ def test_a_commit_that_arrives_meanwhile_is_never_overwritten(hub, client, run_f
     assert files["theirs.txt"] == b"x" and files["model.safetensors"] != b"theirs"
 
 
+def test_a_storage_that_refuses_harms_nothing(hub, client, run_folder):
+    hub.lfs.clear()
+    hub.fail("PUT", r"/lfs/", 403, times=4)
+    status, said = client("push", run_folder, "--hub_model_id", "org/storage")
+    hub.faults.clear()
+    last = said.strip().splitlines()[-1]
+    assert status == 3 and last.startswith("error: push to org/storage failed: ") and "Traceback" not in said
+    assert "model.safetensors" not in hub.files("org/storage")
+    assert client("push", run_folder, "--hub_model_id", "org/storage")[0] == 0
+
+
+def test_what_fails_once_is_tried_again(hub, client, run_folder):
+    hub.lfs.clear()
+    hub.fail("PUT", r"/lfs/", 500)
+    hub.fail("PUT", r"/lfs/", "cut")
+    hub.fail("GET", r"/tree/", (429, {"Retry-After": "0"}))
+    status, said = client("push", run_folder, "--hub_model_id", "org/again")
+    assert status == 0 and not hub.faults and "model.safetensors" in hub.files("org/again"), said
+
+
+def test_a_repository_of_thousands_of_files_and_of_odd_names(hub, client, run_folder, tmp_path):
+    assert client("push", run_folder, "--hub_model_id", "org/many")[0] == 0
+    names = [*(f"data/{k:05}.txt" for k in range(5000)), "../outside.txt", "a/../../b.txt", "last-checkpoint/../x.txt"]
+    hub.commit("org/many", {**dict.fromkeys(names, b"theirs"), "zz/pytorch_model.bin": b"theirs"})
+    manifest = json.loads(hub.files("org/many")[".pretune.json"])
+    manifest["files"] += ["../outside.txt", "zz-gone.png"]
+    hub.commit("org/many", {".pretune.json": json.dumps(manifest).encode(), "zz-gone.png": b"ours once"})
+    status, said = client("push", run_folder, "--hub_model_id", "org/many")
+    left = hub.files("org/many")
+    assert status == 0 and "zz-gone.png" not in left and len(left) > 5000, said[-600:]
+    words = ["--dataset", "digits", "--max_steps", "1", "--output_dir", tmp_path / "deep" / "out"]
+    assert client("finetune", "--model", "org/many", *words)[0] == 0
+    assert not (tmp_path / "outside.txt").exists() and not (tmp_path / "deep" / "outside.txt").exists()
+
+
+def test_a_revision_that_is_gone_is_told(hub, home, run_folder, tmp_path):
+    client = Client({**os.environ, **hub.env(home / "gone", TOKEN)})  # with an empty cache
+    try:
+        assert client("push", run_folder, "--hub_model_id", "me/gone")[0] == 0
+        files = hub.files("me/gone")
+        hub.before("GET", r"/resolve/.*/model.safetensors", lambda: hub.rewrite("me/gone", {"README.md": b"gone"}))
+        words = ["--dataset", "digits", "--max_steps", "1", "--output_dir", tmp_path / "out"]
+        status, said = client("finetune", "--model", "me/gone", *words)
+        assert status == 2 and "Traceback" not in said, said[-600:]
+        assert "model me/gone cannot be loaded" in said.strip().splitlines()[-1]
+        hub.rewrite("me/gone", files)
+        assert client("finetune", "--model", "me/gone", *words)[0] == 0
+    finally:
+        client.close()
+
+
 def test_a_slow_answer_is_waited_for(hub, client, run_folder):
     hub.fail("POST", r"/commit/", "slow")
     hub.before("POST", r"/commit/", hub.release)
@@ -335,7 +386,7 @@ def test_push_to_hub_of_model_and_processor(hub, home, launch, run_folder):
     code = (
         "import pretune\n"
         f"model = pretune.AutoencoderModel.from_pretrained({str(run_folder)!r})\n"
-        "model.push_to_hub('me/direct')\n"
+        "model.push_to_hub('me/direct', commit_description='all of it', tags='mine', max_shard_size='1KB')\n"
         "pretune.AutoencoderImageProcessor.for_config(model.config).push_to_hub('me/direct')\n"
         "pretune.AutoencoderImageProcessor().push_to_hub('me/processor')\n"
         "print(pretune.AutoencoderModel.from_pretrained('me/direct').load_report)"
@@ -343,6 +394,11 @@ def test_push_to_hub_of_model_and_processor(hub, home, launch, run_folder):
     said = launch("-c", code, env=hub.env(home / "direct", TOKEN)).stdout
     assert said.strip() == "14 of 14 encoder tensors loaded from me/direct"
     files = hub.files("me/direct")
-    assert {"model.safetensors", "config.json", "preprocessor_config.json", "README.md"} <= set(files)
+    assert {"config.json", "preprocessor_config.json", "README.md"} <= set(files)
     assert b"An image processor" in hub.files("me/processor")["README.md"]
     assert b"More Information Needed" not in files["README.md"] and b"Nothing is recorded" in files["README.md"]
+    assert b"- mine" in files["README.md"] and len([name for name in files if name.endswith(".safetensors")]) > 1
+    weights = [c for c in hub.commits("me/direct") if "config.json" in c["added"]]
+    assert len(weights) == 1 and {name for name in files if name.endswith((".safetensors", ".index.json"))} <= set(
+        weights[0]["added"]
+    )

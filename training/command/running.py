@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import InputError, Interrupted, PushFailed, one_line
+from ..errors import InputError, Interrupted, PushFailed, memory_told, one_line
 from .parsing import parse_arguments
 
 
@@ -20,7 +20,8 @@ def run_command(
     first_process = os.environ.get("RANK", "0") == "0"
     log_to_stderr(logging.INFO if first_process else logging.ERROR)
     try:
-        run(parse_arguments(arguments_class, argv, prog=verb and f"pretune {verb}"))
+        with memory_told():
+            run(parse_arguments(arguments_class, argv, prog=verb and f"pretune {verb}"))
         return
     except InputError as error:
         status, message = 2, f"error: {one_line(error)}"

@@ -9,6 +9,8 @@ import numpy as np
 from ..errors import InputError
 
 EXACT = 2**53  # whole numbers up to here are themselves as floats
+LARGEST = 2.0**62  # a number further from 0 is no class and no target that a loss could be made of
+MOST_CELLS = 2**31  # of a table of zeros and ones, 8 GB: more labels than samples have
 
 
 @dataclass
@@ -47,10 +49,10 @@ def as_column(cells: Any, column: str, dataset: str, named: bool = False) -> Col
             raise InputError(f"column {column!r} of {dataset} mixes words and lists, expected one kind of label.")
         return Column("words", [None if cell is None else word(cell) for cell in cells], False)
     if any(isinstance(cell, (int, np.integer)) and abs(int(cell)) > EXACT for cell in found):
-        return Column("words", [None if cell is None else str(cell) for cell in cells], False)
+        return Column("words", [None if cell is None else word(cell) for cell in cells], False)
     try:
         numbers = np.asarray([np.nan if cell is None else float(cell) for cell in cells])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         kinds = ", ".join(sorted({type(cell).__name__ for cell in found}))
         raise InputError(
             f"column {column!r} of {dataset} holds {kinds}, expected names, numbers or lists of them as labels. Pass "
@@ -76,9 +78,11 @@ def _of_array(cells: np.ndarray, column: str, dataset: str) -> Column:
         if max(int(cells.max()), -int(cells.min())) > EXACT:
             return Column("words", [str(cell) for cell in cells.tolist()], False)
     numbers = cells.astype(np.float64)
-    if np.isinf(numbers).any():
-        raise InputError(f"labels of {dataset} hold infinity, expected finite numbers. Remove these rows.")
     missing = np.isnan(numbers)
+    largest = np.abs(numbers[~missing]).max(initial=0)
+    if largest > LARGEST:
+        what = "infinity" if np.isinf(largest) else f"numbers of the size of {largest:.3g}"
+        raise InputError(f"labels of {dataset} hold {what}, expected numbers that a loss can hold. Mend these rows.")
     return Column("rows" if numbers.ndim == 2 else "numbers", numbers, bool(missing.all()))
 
 
@@ -89,16 +93,19 @@ def _of_lists(cells: list[list | None], column: str, dataset: str) -> Column:
     flat = [value for cell in found for value in cell if not is_missing(value)]
     if widths == {1} and len(flat) == len(found) and not any(isinstance(value, str) for value in flat):
         if all(isinstance(value, (int, float, np.number)) for value in flat):
-            return _of_array(np.asarray([np.nan if c is None else float(c[0]) for c in cells]), column, dataset)
-    if len(widths) == 1 and widths != {0} and widths != {1} and _is_hot(flat):
-        width = widths.pop()
-        rows = [[np.nan] * width if c is None else [np.nan if v is None else float(v) for v in c] for c in cells]
-        return _of_array(np.asarray(rows, dtype=np.float64), column, dataset)
-    real = [v for v in flat if isinstance(v, (float, np.floating)) and v != int(v)]
-    if real and len(widths) == 1:
+            return as_column([None if cell is None else cell[0] for cell in cells], column, dataset)
+    real = any(isinstance(value, (float, np.floating)) and not float(value).is_integer() for value in flat)
+    if len(widths) == 1 and (real or (widths.isdisjoint({0, 1}) and _is_hot(flat))):
         width = widths.pop()
         rows = [[np.nan] * width if cell is None else cell for cell in cells]
-        return _of_array(np.asarray(rows, dtype=np.float64), column, dataset)
+        try:
+            return _of_array(np.asarray(rows, dtype=np.float64), column, dataset)
+        except (TypeError, ValueError, OverflowError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"column {column!r} of {dataset} holds numbers and other things in its rows, expected one kind."
+            ) from None
     return Column("lists", cells, False)
 
 
@@ -120,6 +127,15 @@ def word(cell: Any) -> str:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return str(cell).strip()
+
+
+def require_table(rows: int, classes: int, dataset: str) -> None:
+    """Raise InputError if a table of zeros and ones of this size would fill the memory."""
+    if rows * classes > MOST_CELLS:
+        raise InputError(
+            f"labels of {dataset} are {classes:,} different ones in {rows:,} rows, more than a table of zeros and "
+            f"ones can hold. Pass another --label_column."
+        )
 
 
 def is_number(value: Any) -> bool:

@@ -6,6 +6,7 @@ class that it lacks comes after those that it has.
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .label_cells import Column, as_column, is_missing, is_number, word
+from .label_cells import Column, as_column, is_missing, is_number, require_table, word
 
 logger = logging.getLogger(__name__)
 SINGLE, SEVERAL, REAL = "single_label_classification", "multi_label_classification", "regression"
 PROBLEM_TYPES = (SINGLE, SEVERAL, REAL)  # as transformers calls them
+WHOLE = re.compile(r"-?[0-9]{1,18}")  # a name that is a number
 IGNORED = -100  # what transformers and torch leave out of a loss
 
 
@@ -46,7 +48,7 @@ def has_label(values: np.ndarray) -> np.ndarray:
     """(N,) or (N, L) labels as `Labels` has them -> (N,) bool: which rows have one."""
     if values.ndim == 1 and np.issubdtype(values.dtype, np.integer):
         return values >= 0
-    return ~np.isnan(values.reshape(len(values), -1)).any(1)
+    return ~np.isnan(values).any(axis=tuple(range(1, values.ndim)))
 
 
 @dataclass
@@ -100,7 +102,7 @@ def read_labels(parts: Sequence[RawLabels], dataset: str, problem_type: str | No
     else:
         read = _classes(columns, parts, dataset)
         if problem_type == SEVERAL:
-            read = [_hot(labels) for labels in read]
+            read = [_hot(labels, dataset) for labels in read]
     return [labels if labels.labelled.any() else None for labels in read]
 
 
@@ -138,7 +140,8 @@ def _declared(column: Column, part: RawLabels, dataset: str) -> tuple[np.ndarray
     codes = np.where(np.isnan(column.cells), -1, column.cells).astype(np.int64)
     names = list(part.names or [])
     if part.names is None:  # a split of bare numbers beside one with names
-        return np.where(codes < 0, -1, codes), [str(number) for number in range(int(codes.max(initial=-1)) + 1)]
+        numbers = np.unique(codes[codes >= 0])  # those that occur: their range may be of any size
+        return np.where(codes < 0, -1, np.searchsorted(numbers, codes)), [str(number) for number in numbers]
     outside = int((codes >= len(names)).sum())
     if outside:
         raise InputError(
@@ -192,7 +195,7 @@ def _lists(
             lost += bool(kept) and len(kept) < len(cell)
         names = {name for row in rows if row for name in row if name not in known}
         if declared is None:
-            whole = all(name.lstrip("-").isdecimal() for name in names)
+            whole = all(WHOLE.fullmatch(name) for name in names)
             known += sorted(names, key=int) if whole else sorted(names)
         else:
             known += sorted(names)
@@ -201,6 +204,7 @@ def _lists(
         logger.warning("warning: %d rows of %s have missing labels among others; only the others count", lost, dataset)
     place, result = {name: number for number, name in enumerate(known)}, []
     for rows in read:
+        require_table(len(rows), len(known), dataset)
         hot = np.zeros((len(rows), len(known)), dtype=np.float32)
         for row, names in enumerate(rows):
             hot[row, [place[name] for name in names or ()]] = 1
@@ -212,7 +216,7 @@ def _lists(
 
 def _name(value: Any, part: RawLabels, dataset: str) -> str:
     if part.names is None or not is_number(value):
-        return word(float(value)) if is_number(value) else word(value)
+        return word(float(value)) if isinstance(value, (float, np.floating)) else word(value)
     if value >= len(part.names):
         raise InputError(
             f"label {value} in column {part.column!r} of {dataset} is outside of its {len(part.names)} names, which "
@@ -248,8 +252,9 @@ def _rows(
     return result
 
 
-def _hot(labels: Labels) -> Labels:
+def _hot(labels: Labels, dataset: str) -> Labels:
     """One label a row as rows of zeros and ones."""
+    require_table(len(labels.values), len(labels.names), dataset)
     hot = np.eye(len(labels.names), dtype=np.float32)[labels.values.clip(0)]
     hot[labels.values < 0] = np.nan
     return Labels(hot, labels.names, SEVERAL)

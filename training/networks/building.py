@@ -71,7 +71,7 @@ def make_config(config_class: type, values: dict[str, Any]) -> PreTrainedConfig:
             values = {**values, name: [value]}
     try:
         return config_class(**values)
-    except (StrictDataclassError, ValueError) as error:
+    except (StrictDataclassError, ValueError, TypeError, AttributeError) as error:  # of transformers' own fields
         raise InputError(f"config of {config_class.__name__}: {one_line(error)}") from None
 
 

@@ -1,6 +1,7 @@
 """Checkpoints, ours and other people's: config and weights, whole or with an error in one line."""
 
 import inspect
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import transformers
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
+from transformers.utils import cached_file
 from transformers.utils import logging as transformers_logging
 
 from ...configuration.encoder import without_foreign_attention
@@ -19,10 +21,15 @@ from ..errors import InputError, one_line
 from ..modalities.listing import classifiers_of, modality_of
 from ..modalities.modality import Modality
 from .around import around, load_around
+from .config_limits import require_plausible
 from .heads import head_prefixes
 
 register_families()  # `AutoConfig` and the others are to know ours
-LOADING_ERRORS = (OSError, ValueError, KeyError, RuntimeError, StrictDataclassError, SafetensorError)
+# TypeError and the like: of a config.json whose values are of other types than the code of transformers takes
+LOADING_ERRORS = (
+    OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, ArithmeticError, AssertionError,
+    MemoryError, StrictDataclassError, SafetensorError,
+)  # fmt: skip
 MODEL_HINT = "Expected a run folder or a Hub id."
 
 
@@ -42,6 +49,7 @@ def read_config(name: str | Path, revision: str | None) -> PreTrainedConfig:
     Raises:
         OSError, ValueError, KeyError: there is none, or it cannot be read, or only foreign code knows its kind.
     """
+    require_plausible(_raw_config(name, revision))
     try:
         config = AutoConfig.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
     except ValueError as error:
@@ -49,6 +57,13 @@ def read_config(name: str | Path, revision: str | None) -> PreTrainedConfig:
             raise
         raise ValueError("it is of a kind that needs code from its repository, and pretune runs none.") from None
     return without_foreign_attention(config)
+
+
+def _raw_config(name: str | Path, revision: str | None) -> Any:
+    """What config.json of a checkpoint says, here or on the Hub; an empty mapping where there is none."""
+    options = {"revision": revision or "main", "_raise_exceptions_for_missing_entries": False}
+    path = cached_file(str(name), "config.json", **options)
+    return {} if path is None else json.loads(Path(path).read_text())
 
 
 def load_config(name: str, revision: str | None, of_transformers: bool = False) -> PreTrainedConfig:
@@ -178,16 +193,16 @@ def load_finished(folder: Path, record: dict[str, Any]) -> PreTrainedModel:
     """The model of a finished run, by the class its record names.
 
     Raises:
-        InputError: its class is not known here.
+        InputError: its class is not known here, or it is not whole any more.
     """
     name = record["model"]["class"]
     for family in FAMILIES.values():
         for path in (family.model_path, family.classifier_path):
             if path.rpartition(".")[2] == name:
                 model_class = family.model if path == family.model_path else family.classifier
-                return model_class.from_pretrained(folder).eval()
-    config = read_config(folder, None)
+                return load_quietly(model_class, str(folder), None, load_config(str(folder), None)).eval()
+    config = load_config(str(folder), None, of_transformers=True)
     modality = modality_of(config)
     if modality is None or type(config) not in classifiers_of(modality):
         raise InputError(f"{folder} holds a {name}, which is no classifier that pretune knows. Load it by its class.")
-    return auto_classifier(modality).from_pretrained(folder, config=config, trust_remote_code=False).eval()
+    return load_quietly(auto_classifier(modality), str(folder), None, config).eval()

@@ -194,7 +194,7 @@ def _manifest(api: HfApi, repo_id: str, head: str | None) -> list[str]:
     except (ValueError, KeyError, TypeError):
         logger.warning("%s in %s cannot be read: files of earlier pushes may stay", MANIFEST, repo_id)
         return []
-    return [name for name in files if isinstance(name, str)]
+    return [name for name in files if isinstance(name, str) and ".." not in name.split("/")]  # none of ours
 
 
 def _compare(result: PushResult, files: dict[str, bytes | Path], present: dict[str, Any], known: list[str]) -> None:

@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ...model_cards.record_shape import misfit
 from ..command.paths import require_folders
+from ..command.yaml_text import shown
 from ..errors import InputError, one_line
 from .checkpoints import list_checkpoints, prune_checkpoints, remove_checkpoint
 
@@ -66,11 +68,25 @@ def finished_record(folder: Path) -> dict[str, Any]:
     if record is None or record.get("status") != "finished":
         raise InputError(f"{folder} is not the folder of a finished run: expected run.json with status 'finished'.")
     if "modality" not in record:
+        versions = record.get("versions")
+        version = versions.get("pretune") if isinstance(versions, dict) else None
         raise InputError(
-            f"{folder / 'run.json'} was written by pretune {record.get('versions', {}).get('pretune', 'of old')}, "
-            f"before cards said what kind of input a model takes: its model loads, its card cannot be rendered. Run "
-            f"{record.get('verb')} again to have one."
+            f"{folder / 'run.json'} was written by pretune {shown(version or 'of old')}, before cards said what kind "
+            f"of input a model takes: its model loads, its card cannot be rendered. Run {shown(record['verb'])} again "
+            f"to have one."
         )
+    return checked_record(folder, record)
+
+
+def checked_record(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """The record of a finished run, as it is.
+
+    Raises:
+        InputError: something of it is of another type than a card, a push or a run that goes on needs.
+    """
+    amiss = misfit(record)
+    if amiss is not None:
+        raise InputError(f"{Path(folder) / 'run.json'} is damaged: {amiss}. Restore it, or run again.")
     return record
 
 

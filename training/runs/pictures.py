@@ -47,7 +47,9 @@ def draw_embeddings(path: Path, latents: np.ndarray, labels: np.ndarray | None, 
         kept = (sizes[:2] ** 2).sum() / max((sizes**2).sum(), 1e-12)
         latents, share = centred @ axes_of_code[:2].T, f"first two principal components, {kept:.0%} of the variance"
     elif latents.shape[1] == 1:
-        latents, share = np.hstack([latents, np.zeros_like(latents)]), "the embedding's only unit"
+        share = "the embedding's only unit"
+    if latents.shape[1] == 1:  # or a single sample has no second component
+        latents = np.hstack([latents, np.zeros_like(latents)])
     figure = new_figure(6.5, 6)
     axes = figure.add_subplot()
     if labels is None or labels.ndim != 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import InputError
 from .checkpoints import BEST, drop_newer, link_or_copy
-from .folder import read_record
+from .folder import checked_record, read_record
 from .restoring import Checkpoint, require_same
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def finished_before(
     differs = [name for name, value in besides.items() if not isinstance(other, dict) or other.get(name) != value]
     if not differs:
         logger.info("%s is finished already (step %s); nothing is left to do", folder, record.get("global_step"))
-        return record, None
+        return checked_record(folder, record), None
     if {"num_train_epochs", "max_steps"}.issuperset(differs):
         return None, None
     return None, (

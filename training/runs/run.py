@@ -26,12 +26,12 @@ from .card_file import write_card_unless_edited
 from .checkpoints import BEST, Parts, list_checkpoints, prune_checkpoints, save_checkpoint
 from .description import describe_data, describe_model, new_record
 from .devices import hardware_of, make_accelerator, peak_memory
-from .disk import disk_told
 from .folder import remove_run_files, require_free, write_record
 from .identity import identity_of
 from .metrics import add_line, cut_lines, flush_lines, read_lines
 from .restoring import broken_tensors, find_checkpoint, restore
 from .resuming import finished_before, leave_other_attempts, require_within
+from .troubles import troubles_told
 
 logger = logging.getLogger(__name__)
 MOST_STEPS = 1e15  # more take a thousand years at 30,000 a second
@@ -338,7 +338,7 @@ def start_run(verb: str, args: TrainingArguments, mirror: Mirror | None = None) 
             torch.manual_seed(seed_for(args.seed, "weights"))
             run = Run(verb, args, accelerator, mirror)
             run.check_folder()
-            with disk_told(run.folder):
+            with troubles_told(run.folder, accelerator.num_processes):
                 yield run
     finally:
         if run is not None:

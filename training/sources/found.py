@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from ..files.left_out import LeftOut
 
 
@@ -33,6 +34,11 @@ class RawSplit:
     label_column: str | None = None
     files: Sequence[str | None] | None = None
     groups: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Raise InputError for samples of no numbers: a header may promise any number of them."""
+        if self.values is not None and self.values.size == 0 and len(self.values) > 0:
+            raise InputError(f"samples are an array of shape {self.values.shape}, which holds no numbers.")
 
     def __len__(self) -> int:
         return len(self.rows if self.values is None else self.values)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import PIL.ImageColor
 
+from ....configuration.image import MOST
 from ....modeling.processors.opening import is_wide
 from ....modeling.processors.pictures import MOST_CHANNELS, Reading, fit, numbers_of
 from ...command.arguments.data import DataArguments
+from ...command.yaml_text import shown
 from ...errors import InputError
 from ..modality import PLAIN, Preprocessing
 from .survey import Survey
@@ -112,8 +114,9 @@ class Planner:
 
     def __init__(self, wanted: Mapping[str, Any], args: DataArguments, preprocessing: Preprocessing | None):
         for name, value in wanted.items():
-            if name in ("image_size", "num_channels") and value is not None and (type(value) is not int or value < 1):
-                raise InputError(f"config.{name} must be at least 1, got {value!r}.")
+            most = MOST.get(name)
+            if most is not None and value is not None and (type(value) is not int or not 1 <= value <= most):
+                raise InputError(f"config.{name} must be at least 1 and at most {most:,}, got {shown(value)}.")
         self.wanted, self.args, self.preprocessing = wanted, args, preprocessing
         self.theirs = preprocessing is not None and not preprocessing.ours
         self.saved = preprocessing.processor if preprocessing is not None and preprocessing.ours else None

@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 
 import pretune
 from pretune.training.runs import run as runs
-from pretune.training.runs.disk import disk_told
+from pretune.training.runs.troubles import disk_told, troubles_told
 
 TINY = {
     "dataset": "digits", "max_steps": 12, "checkpointing_steps": 4, "logging_steps": 1, "disable_tqdm": True,
@@ -63,3 +63,35 @@ def test_other_errors_are_left_as_they_are(tmp_path, error):
     with pytest.raises(OSError) as caught, disk_told(tmp_path):
         raise error
     assert caught.value is error
+
+
+CLOSED = "[../third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:36114"
+
+
+def test_a_process_that_died_is_told_with_the_checkpoint_to_go_on_from(tmp_path):
+    (tmp_path / "checkpoint-8").mkdir()
+    (tmp_path / "checkpoint-8" / "state.json").write_text("{}")
+    with pytest.raises(
+        pretune.InputError, match="another of the 2 processes .* closed by peer.*checkpoint-8 is kept: .*resume"
+    ):
+        with troubles_told(tmp_path, 2):
+            raise RuntimeError(CLOSED)
+
+
+@pytest.mark.parametrize("processes, error", [(1, RuntimeError(CLOSED)), (2, RuntimeError("shapes do not fit"))])
+def test_other_errors_stay_what_they_are(tmp_path, processes, error):
+    with pytest.raises(RuntimeError) as caught:
+        with troubles_told(tmp_path, processes):
+            raise error
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("Unable to allocate 6.9 EiB"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_too_little_memory_is_told(tmp_path, error):
+    with pytest.raises(
+        pretune.InputError, match="the memory does not hold what was asked for .*allocate.*Ask for fewer"
+    ):
+        with troubles_told(tmp_path, 1):
+            raise error
