@@ -19,6 +19,7 @@ import numpy as np
 import psutil
 
 PARTS = 10
+ROW = "| {step:,} | {cpu:.0f} | {wall:.0f} | {plain:.0f} | {megabytes:.0f} | {handles} | {threads} |"
 REFERENCE = """
 import time, torch
 torch.set_num_threads(1)
@@ -42,16 +43,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200_000)
     parser.add_argument("--config", nargs="*", default=["hidden_sizes=16", "latent_size=4"], help="FIELD=VALUE ...")
     args = parser.parse_args()
+    print("| steps | CPU steps/s | wall steps/s | a plain loop, CPU steps/s | MB | handles | threads |")
+    print("|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         rows = watch(Path(folder), args.steps, args.config)
-    print("| steps | CPU steps/s | wall steps/s | a plain loop, CPU steps/s | MB | handles | threads |")
-    print("|---|---|---|---|---|---|---|")
-    for row in rows:
-        print(
-            "| {step:,} | {cpu:.0f} | {wall:.0f} | {plain:.0f} | {megabytes:.0f} | {handles} | {threads} |".format(
-                **row
-            )
-        )
     first, last = rows[1], rows[-1]  # the first of all holds the imports and the first look at the data
     ours, plain = last["cpu"] / first["cpu"], last["plain"] / first["plain"]
     print(
@@ -90,6 +85,7 @@ def watch(folder: Path, steps: int, config: list[str]) -> list[dict]:
             now, done = time.perf_counter(), step - seen[2]
             rows.append({"step": step, "cpu": done / (spent - seen[1]), "wall": done / (now - seen[0]), **facts,
                          "plain": _plain(plain)})  # fmt: skip
+            print(ROW.format(**rows[-1]), flush=True)
             seen = (time.perf_counter(), sum(process.cpu_times()[:2]), _step(folder / "run"))
     except psutil.NoSuchProcess:
         pass  # it ended while it was looked at

@@ -5,7 +5,6 @@ import os
 import shutil
 
 import pytest
-from conftest import TINY
 from fuzz.guarded import answered, changed_json, damaged, examples, guarded, jsons, parts
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +26,8 @@ def finished(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("finished")
     np.savez(folder / "a.npz", image=np.arange(8 * 16, dtype=np.uint8).reshape(8, 4, 4), label=np.arange(8) % 2)
-    arguments = {**TINY, "dataset": str(folder / "a.npz"), "max_steps": 2, "checkpointing_steps": 1,
+    arguments = {"config": {"hidden_sizes": [16, 8], "latent_size": 4}, "disable_tqdm": True, "max_steps": 2,
+                 "dataset": str(folder / "a.npz"), "checkpointing_steps": 1,
                  "save_total_limit": None, "per_device_train_batch_size": 4}  # fmt: skip
     pretune.pretrain(**arguments, output_dir=str(folder / "run"))
     return folder / "run", arguments
