@@ -16,6 +16,7 @@ from .shared.chance import drawn_by
 from .shared.classification import ClassifiesImages, classifier_config
 from .shared.evaluating import wants_loss
 from .shared.inputs import check_pixel_values, require_decoder
+from .shared.layers import MapNorm, RowNorm
 from .shared.loading import CompleteLoading
 from .shared.outputs import PretrainingOutput
 from .shared.pretrainable import Pretrainable
@@ -47,7 +48,7 @@ def dense_encoder(config: BiGANConfig) -> nn.Sequential:
     """(B, C, H, W) -> (B, D) by dense layers with batch norm between them."""
     layers, width = [nn.Flatten()], config.num_pixels
     for size in config.hidden_sizes:
-        layers += [nn.Linear(width, size, bias=False), nn.BatchNorm1d(size), nn.LeakyReLU(0.2)]
+        layers += [nn.Linear(width, size, bias=False), RowNorm(size), nn.LeakyReLU(0.2)]
         width = size
     return nn.Sequential(*layers, nn.Linear(width, config.latent_size))
 
@@ -56,7 +57,7 @@ def dense_generator(config: BiGANConfig) -> nn.Sequential:
     """(B, D) -> (B, C, H, W), the mirror image of `dense_encoder`."""
     layers, width = [], config.latent_size
     for size in config.hidden_sizes[::-1]:
-        layers += [nn.Linear(width, size, bias=False), nn.BatchNorm1d(size), nn.ReLU()]
+        layers += [nn.Linear(width, size, bias=False), RowNorm(size), nn.ReLU()]
         width = size
     shape = (config.num_channels, config.image_size, config.image_size)
     return nn.Sequential(*layers, nn.Linear(width, config.num_pixels), nn.Unflatten(1, shape), nn.Sigmoid())
@@ -67,7 +68,7 @@ def conv_encoder(config: BiGANConfig) -> nn.Sequential:
     layers, width = [], config.num_channels
     for size in config.hidden_sizes:
         conv = nn.Conv2d(width, size, 3, stride=2, padding=1, bias=False)  # (B, size, h, w), halves rounded up
-        layers += [conv, nn.BatchNorm2d(size), nn.LeakyReLU(0.2)]
+        layers += [conv, MapNorm(size), nn.LeakyReLU(0.2)]
         width = size
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * config.map_sizes[-1] ** 2, config.latent_size))
 
@@ -79,7 +80,7 @@ def conv_generator(config: BiGANConfig) -> nn.Sequential:
     layers = [to_map, nn.Unflatten(1, (widths[0], sides[0], sides[0]))]
     for width, size, side in zip(widths, [*widths[1:], config.num_channels], sides[1:], strict=True):
         conv = nn.ConvTranspose2d(width, size, 4, stride=2, padding=1, bias=side == sides[-1])  # doubles the map
-        layers += [nn.BatchNorm2d(width), nn.ReLU(), conv, *([nn.ZeroPad2d((0, -1, 0, -1))] if side % 2 else [])]
+        layers += [MapNorm(width), nn.ReLU(), conv, *([nn.ZeroPad2d((0, -1, 0, -1))] if side % 2 else [])]
     return nn.Sequential(*layers, nn.Sigmoid())
 
 

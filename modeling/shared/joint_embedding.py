@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from .chance import drawn_by
 from .evaluating import wants_loss
+from .layers import RowNorm
 from .outputs import RowsAndScalars
 from .pretrainable import Pretrainable
 
@@ -53,7 +54,7 @@ class Projector(nn.Sequential):
     def __init__(self, width: int, sizes: list[int]):
         layers: list[nn.Module] = []
         for before, after in zip([width, *sizes[:-1]], sizes, strict=True):
-            layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU()]
+            layers += [nn.Linear(before, after, bias=False), RowNorm(after), nn.ReLU()]
         super().__init__(*layers[:-2])
 
 

@@ -18,6 +18,26 @@ ACTIVATIONS = {
 PAIR_GAIN = {"relu": 1.0, "gelu": 1.0, "silu": 1.0, "leaky_relu": 1.01}
 
 
+class _BearsOneValue:
+    """A batch norm that goes by its running statistics where a channel has a single value while training, as of a last
+    batch of one sample: one value has no spread, and torch refuses it."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """(B, C) or (B, C, h, w) -> the same shape."""
+        if self.training and values.numel() == values.shape[1]:
+            known = (self.running_mean, self.running_var, self.weight, self.bias)
+            return nn.functional.batch_norm(values, *known, training=False, eps=self.eps)
+        return super().forward(values)
+
+
+class RowNorm(_BearsOneValue, nn.BatchNorm1d):
+    """Batch norm of (B, C) rows."""
+
+
+class MapNorm(_BearsOneValue, nn.BatchNorm2d):
+    """Batch norm of (B, C, h, w) maps."""
+
+
 def keep_batch_statistics(model: nn.Module) -> None:
     """Put every batch norm of `model` into eval mode: it goes on with the statistics that it has, and scale and shift
     still learn. Until `train` is called again."""

@@ -73,6 +73,13 @@ def test_scalars_stay_scalars_for_who_asks_by_name_and_after_being_rebuilt(famil
     assert learning["loss"].dim() == 0
 
 
+@every_family
+def test_a_batch_of_one_sample_is_learnt_from(family):
+    loss = tiny_model(family).train()(**tiny_inputs(family, 1)).loss
+    loss.backward()
+    assert loss.isfinite()
+
+
 def test_an_output_without_rows_is_left_alone():
     assert dict(PretrainingOutput(loss=torch.ones(())).items())["loss"].dim() == 0
 

@@ -76,7 +76,13 @@ def load_data(
     logger.info("%s", block(found, args.dataset, [train], facts))
     if args.eval_split == "none":
         return train, None
-    kept, held = hold_out(train)
+    try:
+        kept, held = hold_out(train)
+    except InputError as error:  # of one sample, for example
+        if need_labels:
+            raise
+        logger.warning("warning: nothing is evaluated: %s", error)
+        return train, None
     logger.info(
         "%s has no test split%s: %d of its %d samples are held out for evaluation, by their content",
         train.name, " with labels" * bool(judging), len(held), len(train),

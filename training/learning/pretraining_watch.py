@@ -75,6 +75,10 @@ class PretrainingWatch:
         self.neighbours = self.classes = None  # labelled training samples that --eval_knn looks at
         if this.args.eval_knn:
             labelled = np.flatnonzero(train_data.labelled)
+            if len(labelled) < 2:
+                raise InputError(
+                    f"eval_knn needs two labelled samples at least, {train_data.name} has {len(labelled)}."
+                )
             some = labelled[spread(len(labelled), KNN_REFERENCES + KNN_QUERIES)]
             self.neighbours, self.classes = some, train_data.labels[some]
 
@@ -117,7 +121,7 @@ class PretrainingWatch:
 
         Every so manyth is asked for: classes may stand one after another.
         """
-        queries = spread(len(embedding), min(KNN_QUERIES, len(embedding) // 5))
+        queries = spread(len(embedding), max(1, min(KNN_QUERIES, len(embedding) // 5)))
         others = np.setdiff1d(np.arange(len(embedding)), queries)
         answers = self.nearest_neighbour(embedding[others], self.classes[others], embedding[queries])
         return 100 * float((answers == self.classes[queries]).mean())

@@ -184,7 +184,8 @@ def _head_and_files(api: HfApi, repo_id: str, revision: str | None) -> tuple[str
     if head is None:
         return None, {}
     entries = api.list_repo_tree(repo_id, revision=head, recursive=True)
-    return head, {entry.path: entry for entry in entries if hasattr(entry, "blob_id")}
+    files = {entry.path: entry for entry in entries if hasattr(entry, "blob_id")}
+    return head, {name: entry for name, entry in files.items() if ".." not in name.split("/")}  # none of ours
 
 
 def _manifest(api: HfApi, repo_id: str, head: str | None) -> list[str]:
@@ -194,7 +195,7 @@ def _manifest(api: HfApi, repo_id: str, head: str | None) -> list[str]:
     except (ValueError, KeyError, TypeError):
         logger.warning("%s in %s cannot be read: files of earlier pushes may stay", MANIFEST, repo_id)
         return []
-    return [name for name in files if isinstance(name, str) and ".." not in name.split("/")]  # none of ours
+    return [name for name in files if isinstance(name, str)]
 
 
 def _compare(result: PushResult, files: dict[str, bytes | Path], present: dict[str, Any], known: list[str]) -> None:

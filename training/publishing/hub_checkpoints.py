@@ -108,7 +108,7 @@ class HubCheckpoints:
         )
         names = {f"{FOLDER}/{path.name}": path for path in checkpoint.iterdir()}
         operations = [CommitOperationAdd(name, path) for name, path in names.items()]
-        stale = [n for n in present if n.startswith(f"{FOLDER}/") and n not in names]
+        stale = [n for n in present if n.startswith(f"{FOLDER}/") and n not in names and ".." not in n.split("/")]
         operations += [CommitOperationDelete(name) for name in stale]
         self.api.create_commit(repo_id, operations, commit_message=checkpoint.name, parent_commit=head)
 

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from transformers import initialization as init
 
 from ....configuration.conv_encoder import ConvEncoderConfig
-from ..layers import ACTIVATIONS
+from ..layers import ACTIVATIONS, MapNorm
 
 
 def stem(config: ConvEncoderConfig) -> list[nn.Module]:
@@ -25,7 +25,7 @@ def conv_norm(
     """A convolution and the norm after it."""
     conv = nn.Conv2d(in_size, out_size, kernel_size, stride, padding=kernel_size // 2, bias=config.norm == "none")
     if config.norm == "batch":
-        return [conv, nn.BatchNorm2d(out_size)]
+        return [conv, MapNorm(out_size)]
     return [conv, nn.GroupNorm(max(1, out_size // 8), out_size)] if config.norm == "group" else [conv]
 
 

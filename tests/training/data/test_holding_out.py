@@ -84,6 +84,13 @@ def test_nothing_to_hold_out_is_an_error():
         hold_out(samples(groups=np.full(200, "p")))
 
 
+def test_pretraining_goes_on_where_nothing_can_be_held_out(caplog):
+    data = DataArguments(dataset=IMAGES[:1].repeat(3, 0))
+    assert load_data(data, IMAGE)[1] is None
+    with pytest.raises(InputError, match="all the same"):
+        load_data(DataArguments(dataset=(IMAGES[:1].repeat(3, 0), np.arange(3))), IMAGE, need_labels=True)
+
+
 # --- groups ----------------------------------------------------------------------------------------------------------
 
 PATIENTS = np.asarray([f"p{k // 4:02}" for k in range(200)])
