@@ -70,7 +70,7 @@ def test_every_objective_draws_views_together_and_keeps_samples_apart(name, view
 
 def test_the_projector_has_no_norm_at_its_end_and_no_bias():
     projector = Projector(4, [8, 6])
-    assert [type(layer).__name__ for layer in projector] == ["Linear", "BatchNorm1d", "ReLU", "Linear"]
+    assert [type(layer).__name__ for layer in projector] == ["Linear", "RowNorm", "ReLU", "Linear"]
     assert projector(torch.randn(5, 4)).shape == (5, 6) and all(
         layer.bias is None for layer in projector if isinstance(layer, torch.nn.Linear)
     )
