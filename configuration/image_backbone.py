@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
-from transformers.configuration_utils import SubConfigSpec
 
 from .backbones import channels_of, measure, native_backbone, patch_of, size_inside
 from .image import ImageConfig
@@ -26,7 +25,7 @@ class BackboneConfig(ImageConfig):
     """
 
     # by which what is asked of the whole, such as `attn_implementation` or a dtype, reaches the backbone
-    sub_configs_defaults = {"backbone_config": SubConfigSpec(AutoConfig, model_type="", optional=True)}
+    sub_configs: ClassVar[dict[str, type]] = {"backbone_config": AutoConfig}
     default_backbone: ClassVar[dict[str, Any] | None] = None  # where none is given; None: the family has a network
 
     backbone_config: dict | PreTrainedConfig | None = None

@@ -1,10 +1,9 @@
 """Networks of transformers that read tokens, as encoders of texts: their config from what was given of it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
 from transformers import CONFIG_MAPPING, MODEL_MAPPING, AutoConfig, PreTrainedConfig
-from transformers.configuration_utils import SubConfigSpec
 
 from ..encoder import without_foreign_attention
 from .text import TextConfig
@@ -55,7 +54,7 @@ class TextBackboneConfig(TextConfig):
     """
 
     # by which what is asked of the whole, such as `attn_implementation` or a dtype, reaches the backbone
-    sub_configs_defaults = {"backbone_config": SubConfigSpec(AutoConfig, model_type="")}
+    sub_configs: ClassVar[dict[str, type]] = {"backbone_config": AutoConfig}
 
     backbone_config: dict | PreTrainedConfig | None = None
     decoder_rate: float | int = 1.0
