@@ -141,7 +141,7 @@ def _check_overlap(this: Run, train_data: Samples, eval_data: Samples | None) ->
 def _some(data: Samples, seed: int, count: int) -> Inputs:
     """The model's arguments for `count` training samples, or for all if there are fewer."""
     rows = torch.randperm(len(data), generator=generator(seed, "start"))[:count].numpy()
-    return data.modality.to_model(torch.from_numpy(np.asarray(data.values[np.sort(rows)])))
+    return data.modality.to_model(torch.from_numpy(np.asarray(data.rows_stored[np.sort(rows)])))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import functools
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ ORIENTATION, LYING = 0x0112, (5, 6, 7, 8)  # EXIF: turned by a quarter
 ALPHA = (1, 2)  # of TIFF's ExtraSamples: the channel beside the colours is alpha
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, EXTRA, NUMBERS = 256, 257, 258, 262, 277, 338, 339
 RGB = 2
+DESCRIPTION, VOLUME = 270, "slices of a volume"  # the tag of a TIFF that says so
 Picture = PIL.Image.Image | np.ndarray
 
 
@@ -43,6 +44,7 @@ class Header:
         alpha: it has an alpha channel or a transparent colour.
         frames: pages or frames.
         narrowed: it has 16 bits a colour, of which PIL reads 8.
+        volume: its pages are slices of one body, the outermost of which are often empty.
     """
 
     height: int
@@ -53,6 +55,7 @@ class Header:
     alpha: bool = False
     frames: int = 1
     narrowed: bool = False
+    volume: bool = False
 
 
 def open_picture(source: str | Path | bytes, frame: int = 0) -> Picture:
@@ -88,7 +91,7 @@ def header_of(source: str | Path | bytes) -> Header:
     """The header of the first picture in a file or in its bytes. Raises what `open_picture` does."""
     picture = open_picture(source)
     if isinstance(picture, np.ndarray):
-        return header_of_array(picture)
+        return replace(header_of_array(picture), frames=_pages(source))
     height, width = picture.height, picture.width
     # asked of the base class, since a PNG would be decoded for it; PIL says how a TIFF is shown
     if (
@@ -99,9 +102,11 @@ def header_of(source: str | Path | bytes) -> Header:
         height, width = width, height
     frames = getattr(picture, "n_frames", 1) if picture.format in ANIMATED else 1
     narrowed = any("16B" in str(part) for part in picture.tile) and not is_wide(picture)
+    volume = picture.format == "TIFF" and str(picture.tag_v2.get(DESCRIPTION, "")).strip("\0 ") == VOLUME
     return Header(
-        height, width, channels_of(picture), picture.mode, is_wide(picture), has_alpha(picture), frames, narrowed
-    )
+        height, width, channels_of(picture), picture.mode, is_wide(picture), has_alpha(picture), frames, narrowed,
+        volume,
+    )  # fmt: skip
 
 
 def header_of_array(bands: np.ndarray) -> Header:
@@ -195,3 +200,12 @@ def _bands(source: str | Path | bytes, frame: int) -> np.ndarray:
     if values.ndim == 2:
         return values[None]
     return values if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE else np.moveaxis(values, -1, 0)
+
+
+def _pages(source: str | Path | bytes) -> int:
+    """Pages of a TIFF of bands that are like the first."""
+    import tifffile
+
+    with tifffile.TiffFile(_file(source)) as tiff:
+        first = tiff.pages[0]
+        return sum(page.shape == first.shape and page.dtype == first.dtype for page in tiff.pages)

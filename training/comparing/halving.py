@@ -81,7 +81,7 @@ def time_steps(
         try:
             trial: Trial = measured(make(route.given), data)
             while trial.seconds_a_step * ENOUGH_STEPS > seconds:
-                less = data.modality.smaller(data.values.shape[1:], route.given.get("config", {}))
+                less = data.modality.smaller(data.stored.shape[1:], route.given.get("config", {}))
                 if less is None:
                     break
                 route.given = {**route.given, "config": {**route.given.get("config", {}), **less}}

@@ -8,6 +8,7 @@ import torch
 from ..errors import InputError
 from ..modalities.modality import Inputs
 from ..randomness import generator, seed_for
+from .picked import Picked, Stored, in_parts
 from .samples import Samples
 
 TOGETHER = 16  # steps whose samples are sorted by their length
@@ -23,7 +24,7 @@ class Columns:
     """Samples and their labels as tensors, and the batches that a model takes.
 
     Args:
-        values: (N, ...), stored rows.
+        values: (N, ...), stored rows; of picked ones no copy is made.
         to_model: stored rows on the device -> the model's arguments; see `Modality`.
         device: where batches are wanted. Data go there whole if they fill at most half of its free memory.
         labels: (N,) or (N, L), if they belong into the batch, under "labels".
@@ -32,34 +33,42 @@ class Columns:
 
     def __init__(
         self,
-        values: np.ndarray,
+        values: Stored,
         to_model: Callable[[torch.Tensor], Inputs],
         device: torch.device,
         labels: np.ndarray | None = None,
         lengths: np.ndarray | None = None,
     ):
         self.lengths = None if lengths is None else torch.from_numpy(lengths)
-        self.values, self.to_model, self.device = torch.from_numpy(values), to_model, device
+        self.to_model, self.device = to_model, device
+        self.values = torch.from_numpy(values.base if isinstance(values, Picked) else values)
+        self.picked = torch.from_numpy(values.rows) if isinstance(values, Picked) else None
         self.labels = None if labels is None else torch.from_numpy(labels)
-        if device.type == "cuda" and self.values.nbytes <= torch.cuda.mem_get_info(device)[0] // 2:
-            self.values = self.values.to(device)
+        if device.type == "cuda" and values.nbytes <= torch.cuda.mem_get_info(device)[0] // 2:
+            self.values, self.picked = torch.from_numpy(np.asarray(values)).to(device), None
             self.labels = None if labels is None else self.labels.to(device)
 
     @classmethod
     def of(cls, samples: Samples, device: torch.device, with_labels: bool = False) -> "Columns":
         """Those of `samples`."""
-        lengths = samples.modality.lengths
+        lengths, rows = samples.modality.lengths, samples.rows_stored
         return cls(
-            samples.values, samples.modality.to_model, device, samples.labels if with_labels else None,
-            None if lengths is None else lengths(samples.values),
+            rows, samples.modality.to_model, device, samples.labels if with_labels else None,
+            None if lengths is None else np.concatenate([lengths(part) for part in in_parts(rows)]),
         )  # fmt: skip
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.values) if self.picked is None else len(self.picked)
+
+    @property
+    def numbers(self) -> int:
+        """In a stored row."""
+        return self.values[0].numel()
 
     def __getitem__(self, rows: torch.Tensor | slice) -> Inputs:
         """The batch at `rows`, on the device."""
-        batch = self.to_model(self._at(self.values, rows))
+        places = rows if self.picked is None else self.picked[rows.cpu() if isinstance(rows, torch.Tensor) else rows]
+        batch = self.to_model(self._at(self.values, places))
         return batch if self.labels is None else {**batch, "labels": self._at(self.labels, rows)}
 
     def _at(self, tensor: torch.Tensor, rows: torch.Tensor | slice) -> torch.Tensor:

@@ -29,7 +29,7 @@ def captions(data: Samples, rows: np.ndarray) -> list[str]:
 def as_drawn(data: Samples, rows: np.ndarray) -> np.ndarray:
     """The samples at `rows` (N,) for a picture: (N, ...) as a model is given them, or as they stand where they are no
     numbers."""
-    samples = data.values[rows]
+    samples = data.rows_stored[rows]
     if not np.issubdtype(samples.dtype, np.number):
         return samples
     return Columns.of(data, torch.device("cpu"))[torch.from_numpy(rows)][data.modality.input_name].numpy()

@@ -13,7 +13,7 @@ from ..files.split_names import find_split, named_split
 from ..modalities.modality import Modality, Preprocessing, Read, Reader
 from ..sources.dataset import raw_splits
 from ..sources.found import Found, RawSplit
-from .columns import groups_of_split, labels_of_splits
+from .columns import groups_of_split, labels_of_splits, read_groups
 from .holding_out import hold_out
 from .labels import Labels
 from .sample_column import with_sample_column
@@ -172,6 +172,8 @@ def _read_split(
     if skipped:
         logger.warning("%d of %d %s of %s are damaged and left out", skipped, len(raw), words.many, name)
     labels = labels and replace(labels, values=labels.values[read.rows])
+    several = len(read.rows) + skipped > len(raw)  # pages, frames or windows of one file
+    groups = read_groups([None] * len(raw), name) if groups is None and several else groups
     groups = None if groups is None else groups[read.rows]
     return _samples(read, raw, modality, labels, groups, name, skipped), read.facts
 

@@ -1,5 +1,6 @@
 """Samples in memory: one stored row each, with or without labels; parts of them, by a seed."""
 
+import functools
 import hashlib
 import json
 import logging
@@ -12,6 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..modalities.modality import PLAIN, Modality, Preprocessing
 from .labels import REAL, SEVERAL, SINGLE, has_label
+from .picked import Picked, Stored, in_parts
 from .same_samples import also_in, nearly_in
 from .seen import Seen
 
@@ -25,7 +27,7 @@ class Samples:
 
     Args:
         modality: what kind of input they are.
-        values: (N, ...), stored rows, for images (N, C, H, W) uint8; may be mapped from a file and is then read-only.
+        stored: (M, ...), stored rows, for images (M, C, H, W) uint8; may be mapped from a file and is then read-only.
         labels: (N,) or (N, L), see `Labels`; unlabelled rows are marked by -1 or NaN. None where no row has one.
         label_names: of the classes or targets, or None without labels.
         name: the dataset and split, for people.
@@ -39,10 +41,11 @@ class Samples:
         content: (N,) `Modality.digest` of the samples as they were read; None: to be computed from `values`.
         held_out: they were held out of a training split, for want of a split of their own.
         fields: of the config of a new network, learnt from them; see `Learnt`.
+        picked: (N,) which of the stored rows they are; None: all. A part of a large set costs no memory.
     """
 
     modality: Modality
-    values: np.ndarray
+    stored: np.ndarray
     labels: np.ndarray | None
     label_names: list[str] | None
     name: str
@@ -60,6 +63,7 @@ class Samples:
     traits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     damaged: Mapping[int, str] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
+    picked: np.ndarray | None = None
 
     def __post_init__(self):
         if self.labels is not None and self.problem_type is None:
@@ -67,7 +71,17 @@ class Samples:
             self.problem_type = SEVERAL if self.labels.ndim == 2 else SINGLE if whole else REAL
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.rows_stored)
+
+    @property
+    def rows_stored(self) -> Stored:
+        """(N, ...) stored rows that are fetched when they are asked for: what large sets are read by."""
+        return self.stored if self.picked is None else Picked(self.stored, self.picked)
+
+    @functools.cached_property
+    def values(self) -> np.ndarray:
+        """(N, ...) stored rows in memory; a copy where they are a part of what is stored."""
+        return self.stored if self.picked is None else self.stored[self.picked]
 
     @property
     def labelled(self) -> np.ndarray:
@@ -78,7 +92,8 @@ class Samples:
     def digests(self) -> np.ndarray:
         """(N,) uint64: what each sample is, whatever file it came in; see `Modality.digest`."""
         if self.content is None:
-            self.content = self.modality.digest(self.values)
+            parts = [self.stored] if self.picked is None else in_parts(self.rows_stored)
+            self.content = np.concatenate([self.modality.digest(part) for part in parts])
         return self.content
 
     @property
@@ -95,7 +110,7 @@ class Samples:
     def shape(self) -> dict[str, Any]:
         """Fields of a new network's config that these samples decide, by themselves or by how they were read."""
         read = {name: self.settings[name] for name in self.modality.shape_fields if name in self.settings}
-        return {**self.modality.shape_of(self.values), **read, **self.fields}
+        return {**self.modality.shape_of(self.stored), **read, **self.fields}
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -110,21 +125,25 @@ class Samples:
             name: None if getattr(self, name) is None else getattr(self, name)[rows]
             for name in ("labels", "groups", "content")
         }
-        mine, places, whole = self.values[rows], rows if self.rows is None else self.rows[rows], self.again
+        picked, places = (rows if own is None else own[rows] for own in (self.picked, self.rows))
+        whole = self.again
         again = None if whole is None else lambda preprocessing: whole(preprocessing)[rows]
         key = f"{self.fingerprint}-{key}"
-        return replace(self, values=mine, fingerprint=key, rows=places, again=again, **of_rows)
+        return replace(self, picked=picked, fingerprint=key, rows=places, again=again, **of_rows)
 
     def taken_by(self, preprocessing: Preprocessing) -> "Samples":
         """The same samples as one model takes them: fitted from what is stored, or read once more for it."""
         if self.form == preprocessing.key:
             return self
         if self.form == PLAIN or self.again is None:
+            first = self.stored[:1]
+            if preprocessing.fitted(first) is first:  # all are as it takes them
+                return replace(self, form=preprocessing.key, again=None)
             values = preprocessing.fitted(self.values)
         else:
             values = self.again(preprocessing)
-        content = self.content if values is self.values else self.digests
-        return replace(self, values=values, form=preprocessing.key, again=None, content=content)
+        content = self.digests
+        return replace(self, stored=values, picked=None, form=preprocessing.key, again=None, content=content)
 
     def learnt(self, tokenizer: str, vocab_size: int, revision: str | None) -> "Samples":
         """With what a new network needs of them; see `Modality.learn`."""
@@ -181,9 +200,9 @@ class Overlap:
 def overlap(train: Samples, test: Samples, near: bool = True) -> Overlap:
     """How many test samples are also training samples, exactly, nearly (unless `near` is False), or by their group."""
     same, nearly = also_in(test.digests, train.digests), 0
-    if near and train.values.shape[1:] == test.values.shape[1:]:
+    if near and train.stored.shape[1:] == test.stored.shape[1:]:
         others = np.flatnonzero(~same)
-        nearly = int(nearly_in(train.modality, test.values[others], train.values).sum())
+        nearly = int(nearly_in(train.modality, test.rows_stored[others], train.rows_stored).sum())
     groups = None
     if train.groups is not None and test.groups is not None:
         groups = int(np.isin(test.groups, train.groups).sum())

@@ -78,7 +78,7 @@ class LabelledSplits:
             "problem_type": self.train.problem_type,
             "classes": len(self.train.label_names),
             "held_out_version": VERSION if self.test.held_out else None,
-            "shape": list(self.train.values.shape[1:]),
+            "shape": list(self.train.stored.shape[1:]),
             "fitted_to_one_shape": self.fitted,
             "test_samples_in_training": self.common.same,
             "test_samples_nearly_in_training": self.common.nearly,
@@ -91,7 +91,7 @@ class LabelledSplits:
         words = self.train.modality.words
         found = [*self.common.sentences(self.train, self.test), *self.notes]
         if self.fitted:
-            shape = "x".join(map(str, self.train.values.shape[1:]))
+            shape = "x".join(map(str, self.train.stored.shape[1:]))
             found.append(
                 f"the {words.many} were brought to {shape} for the floors on {words.raw} and principal components; "
                 f"each model has them as its own processor makes them"

@@ -69,7 +69,7 @@ def advice_for(args: DataArguments, data: Samples, damaged: bool) -> Advice:
 def _first_run(data: Samples) -> dict[str, Any]:
     """As the modality says, else its first family with all that is default."""
     if data.modality.first_run is not None:
-        return dict(data.modality.first_run(data.values.shape[1:], len(data)))
+        return dict(data.modality.first_run(data.stored.shape[1:], len(data)))
     return {"model_type": next(name for name, family in FAMILIES.items() if family.modality == data.modality.name)}
 
 

@@ -35,7 +35,7 @@ def facts_of(data: Samples) -> dict[str, Any]:
         "labels_are": data.problem_type,
         "classes": _classes(data),
         "traits": {name: dict(counts) for name, counts in data.traits.items()},
-        "stored_as": list(data.values.shape[1:]),
+        "stored_as": list(data.stored.shape[1:]),
         "damaged": _damaged(data),
         "groups": _groups(data),
         **duplicates(data),
@@ -72,7 +72,9 @@ def _groups(data: Samples) -> dict[str, int] | None:
     names, counts = np.unique(data.groups, return_counts=True)
     alone = np.char.startswith(names, ALONE)
     own = counts[~alone]
-    return {"groups": len(own), "largest": int(own.max()) if len(own) else 0, "samples of none": int(alone.sum())}
+    if not len(own):  # pages and frames of single files
+        return None
+    return {"groups": len(own), "largest": int(own.max()), "samples of none": int(counts[alone].sum())}
 
 
 def duplicates(data: Samples) -> dict[str, int]:
@@ -85,14 +87,14 @@ def duplicates(data: Samples) -> dict[str, int]:
         both = again & data.labelled & data.labelled[first[which]]
         differs = (data.labels != data.labels[first[which]]).reshape(len(data), -1).any(1)
         otherwise = int((both & differs).sum())
-    near = nearly_twice(data.modality, data.values[np.sort(first)])
+    near = nearly_twice(data.modality, data.rows_stored[np.sort(first)])
     return {"duplicates": int(again.sum()), "labelled_otherwise": otherwise, "near_duplicates": int(near.sum())}
 
 
 def values_of(data: Samples) -> dict[str, Any] | None:
     """The numbers that a model is given, of samples spread over the split; None where these are no measurements."""
     name = data.modality.input_name
-    if not np.issubdtype(data.values.dtype, np.number):
+    if not np.issubdtype(data.stored.dtype, np.number):
         return None
     counts, lowest, highest, total, blank, seen = np.zeros(PARTS, dtype=np.int64), np.inf, -np.inf, 0.0, 0, 0
     columns, rows = Columns.of(data, CPU), spread(len(data), LOOKED)

@@ -32,7 +32,7 @@ def batch_that_fits(trained: nn.Module, columns: Columns, batch_size: int, accum
     Raises:
         InputError: not even one sample fits.
     """
-    numbers = columns.values[0].numel()
+    numbers = columns.numbers
     if numbers < LARGE_SAMPLE and numbers * batch_size < LARGE_BATCH:
         return batch_size, accumulation
     each = bytes_for_a_sample(trained, columns)
@@ -68,7 +68,7 @@ def eval_batch_that_fits(model: nn.Module, columns: Columns, batch_size: int) ->
         columns: its samples, on its device.
         batch_size: as wanted.
     """
-    if columns.values[0].numel() * batch_size < SMALL_BATCH:
+    if columns.numbers * batch_size < SMALL_BATCH:
         return batch_size
     each = bytes_for_a_sample(model, columns)
     most = LOOKING.get(columns.device.type, LOOKING["cpu"])

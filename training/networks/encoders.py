@@ -17,6 +17,7 @@ from transformers import PreTrainedConfig
 
 from ...modeling.shared.evaluating import evaluating
 from ..data.batches import Columns
+from ..data.picked import Stored
 from ..data.samples import Samples
 from ..errors import InputError, one_line
 from ..modalities.listing import MODALITIES, modality_of
@@ -54,7 +55,7 @@ class Fitting:
         fit: see `Preprocessing.fitted`.
     """
 
-    def __init__(self, values: np.ndarray, fit: Callable[[np.ndarray], np.ndarray]):
+    def __init__(self, values: Stored, fit: Callable[[np.ndarray], np.ndarray]):
         self.values, self.fit = values, fit
 
     def __len__(self) -> int:
@@ -65,7 +66,7 @@ class Fitting:
         return self.fit(self.values[rows])
 
 
-Rows = np.ndarray | Fitting  # (N, ...) as a model takes them
+Rows = Stored | Fitting  # (N, ...) as a model takes them
 
 
 class Encoder:
@@ -126,7 +127,7 @@ class Encoder:
         except (ValueError, RuntimeError, IndexError) as error:
             raise InputError(
                 f"model {self.name} does not take {self.modality.words.many} of "
-                f"{'x'.join(map(str, data.values.shape[1:]))} as its processor gives them: {one_line(error)} Set size "
+                f"{'x'.join(map(str, data.stored.shape[1:]))} as its processor gives them: {one_line(error)} Set size "
                 f"and channels in its preprocessor_config.json to those of its network, or convert the "
                 f"{self.modality.words.many}."
             ) from None
@@ -134,8 +135,9 @@ class Encoder:
     def rows(self, data: Samples) -> Rows:
         """Samples as this model takes them: read for it, or fitted when they are asked for."""
         if data.form == PLAIN or data.form == self.preprocessing.key:
-            return data.values if data.form != PLAIN else Fitting(data.values, self.preprocessing.fitted)
-        return data.taken_by(self.preprocessing).values
+            rows = data.rows_stored
+            return rows if data.form != PLAIN else Fitting(rows, self.preprocessing.fitted)
+        return data.taken_by(self.preprocessing).rows_stored
 
     def classifier(self, pretrained: bool, seed: int) -> nn.Module:
         """A copy with a new head, or with all weights new, that takes what `Modality.to_model` gives; `seed` decides

@@ -12,6 +12,7 @@ from ..modalities.cache import cache_folder
 from ..modalities.modality import Modality
 
 CONVERTED = "converted"  # folder of the cache
+CONVERTED_AS = 2  # raised with any change of what a converted file holds
 
 
 def rows_of_files(
@@ -69,7 +70,9 @@ def _cell(file: File, modality: Modality, skip_damaged: bool) -> dict[str, Any]:
 
 def _converted(file: File, convert: Any, skip_damaged: bool) -> str:
     """The path of a file's copy in a format that the reader takes, made once and kept in the cache."""
-    key = hashlib.sha256(json.dumps([file.path, file.size, file.changed]).encode("utf-8", "surrogateescape"))
+    key = hashlib.sha256(
+        json.dumps([CONVERTED_AS, file.path, file.size, file.changed]).encode("utf-8", "surrogateescape")
+    )
     target = cache_folder() / CONVERTED / f"{key.hexdigest()[:32]}.tif"
     if not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)

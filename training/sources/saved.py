@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import glob
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,12 +60,37 @@ def embedded_splits(root: Path, files: Sequence[File], args: DataArguments, alon
     final = settle(named)
     data_files: dict[str, list[str]] = {}
     for file, split in zip(files, named, strict=True):
-        data_files.setdefault(final.get(split, args.train_split), []).append(glob.escape(os.path.abspath(file.path)))
+        data_files.setdefault(final.get(split, args.train_split), []).append(os.path.abspath(file.path))
     with _errors(str(root), args):
-        loaded = dict(datasets.load_dataset("parquet", data_files=data_files))
+        loaded = _loaded(data_files)
     what = f"{len(files)} .parquet file{'s' * (len(files) > 1)}"
     order = sorted(data_files, key=lambda name: (name not in (args.train_split, "train"), name))
     return Found(what, {name: RawSplit(rows=loaded[name]) for name in order})
+
+
+def _loaded(data_files: dict[str, list[str]]) -> dict[str, Any]:
+    """{split: a `datasets.Dataset` of its files}. Files may have other columns than the rest, as a test split without
+    labels has: None stands for what one of a split lacks."""
+    import datasets
+    import pyarrow.parquet as pq
+
+    columns = {
+        path: sorted((field.name, str(field.type)) for field in pq.read_schema(path))
+        for paths in data_files.values()
+        for path in paths
+    }
+    if all(own == next(iter(columns.values())) for own in columns.values()):
+        found = {split: list(map(glob.escape, paths)) for split, paths in data_files.items()}
+        return dict(datasets.load_dataset("parquet", data_files=found))
+    loaded = {}
+    for split, paths in data_files.items():
+        runs = [list(run) for _, run in itertools.groupby(paths, key=columns.get)]
+        parts = [
+            datasets.load_dataset("parquet", data_files={split: list(map(glob.escape, run))}, split=split)
+            for run in runs
+        ]
+        loaded[split] = parts[0] if len(parts) == 1 else datasets.concatenate_datasets(parts)
+    return loaded
 
 
 def _split_of(file: File) -> str | None:

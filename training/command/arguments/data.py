@@ -82,10 +82,11 @@ class DataArguments:
         "what becomes of transparency: drop (default), keep (one more channel), or a colour behind it, such as white",
         group="data",
     )
-    frames: str = argument(
-        "first",
-        "which pages or frames of a file are samples; of sound the middle, or all windows, each half over the last",
-        choices=("first", "all"),
+    frames: str | None = argument(
+        None,
+        "which pages or frames of a file are samples (default: first, of volumes the middle); of sound the middle, or "
+        "all windows, each half over the last. All of a file stay on one side of a held-out part",
+        choices=("first", "middle", "all"),
         group="seldom needed",
     )
     fit_images: bool = argument(

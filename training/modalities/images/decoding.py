@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from .plan import Plan, Planner
 from .survey import UNREADABLE, Survey, survey_of
 from .values import Extent, extent_of, warn_of_cut, warn_of_stored
 
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 LARGE = 200 * 200  # pixels, from which threads decode faster than one
 THREADS = min(8, os.cpu_count() or 1)
 
@@ -105,23 +105,30 @@ class ImageReader:
 
         def values() -> Iterator[np.ndarray]:
             for cell in cells_of(rows, column, 64):
-                if cell.row not in survey.bad:
-                    picture = _opened(cell, 0, name, self.args.skip_damaged)
+                for frame in self._frames(survey, cell.row) if cell.row not in survey.bad else ():
+                    picture = _opened(cell, frame, name, self.args.skip_damaged)
                     if picture is not None and is_wide(picture):
                         yield np.asarray(picture)
 
         return extent_of(values(), name)
 
+    def _frames(self, survey: Survey, row: int) -> Sequence[int]:
+        """Which pages or frames of a file are samples; of a volume, whose first slice is often empty, the middle."""
+        count, wanted = survey.frames.get(row, 1), self.args.frames
+        if wanted == "all":
+            return range(count)
+        return (count // 2,) if wanted == "middle" or (wanted is None and row in survey.volumes) else (0,)
+
     def _fill(self, rows: Any, column: str, name: str, survey: Survey, plan: Plan, path: Path) -> dict[str, Any]:
         """Decode all into `path`. Returns which rows are there (None: all), fingerprint, content, and how many cut."""
-        frames = survey.frames if self.args.frames == "all" else {}
-        most = len(rows) + sum(frames.values()) - len(frames)
+        more = survey.frames if self.args.frames == "all" else {}
+        most = len(rows) + sum(more.values()) - len(more)
         out, kept = open_memmap(path, mode="w+", dtype=plan.dtype, shape=(most, *plan.shape)), []
         allocate(path)
         content: list[int] = []
         large = max(h * w for h, w in survey.shapes) >= LARGE
         wanted = (cell for cell in cells_of(rows, column, 64 if large else 1024) if cell.row not in survey.bad)
-        jobs = ((cell, frame) for cell in wanted for frame in range(frames.get(cell.row, 1)))
+        jobs = ((cell, frame) for cell in wanted for frame in self._frames(survey, cell.row))
         one = functools.partial(self._one, plan, name)
         cut = 0
         for row, stored, is_cut, digest in _in_order(one, jobs, THREADS if large else 1):

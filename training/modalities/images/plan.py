@@ -209,10 +209,7 @@ class Planner:
                 lines.append(f"{others} of {count} are converted to {COLOURS[plan.reading.num_channels]}")
         if survey.alpha and plan.reading.alpha == "drop":
             lines.append(f"{survey.alpha} of {count} have transparency, which is left out (--alpha keep, or a colour)")
-        if survey.frames and self.args.frames == "first":
-            lines.append(
-                f"{len(survey.frames)} have several pages or frames: the first is read (--frames all for each)"
-            )
+        lines += self._told_of_frames(survey)
         if survey.narrowed:
             logger.warning(
                 "warning: %d images of %s have 16 bits a colour, of which 8 are kept", survey.narrowed, name
@@ -220,6 +217,17 @@ class Planner:
         if survey.wide and plan.reading.bits == 8:
             logger.warning("warning: %d images of %s have more than 8 bits, 8 are kept", survey.wide, name)
         return lines
+
+    def _told_of_frames(self, survey: Survey) -> list[str]:
+        if not survey.frames or self.args.frames == "all":
+            return []
+        volumes = len(survey.volumes) if self.args.frames is None else 0
+        which = {
+            f"{volumes} are volumes: the middle slice of each is read (--frames all for every slice)": volumes,
+            f"{len(survey.frames) - volumes} have several pages or frames: the {self.args.frames or 'first'} is read "
+            f"(--frames all for each)": len(survey.frames) - volumes,
+        }
+        return [line for line, count in which.items() if count]
 
     def _told_of_size(self, survey: Survey, plan: Plan) -> list[str]:
         lines, size = [], f"{plan.height}x{plan.width}"

@@ -26,6 +26,7 @@ class Survey:
         wide: hold more than 8 bits a number.
         alpha, narrowed: see `Header`.
         frames: {row: pages or frames}, where there are several.
+        volumes: rows whose pages are slices of a volume.
         bad: {row: why}, whole pictures that are not read, and damaged ones.
         damaged: rows of `bad` that are damaged.
     """
@@ -37,6 +38,7 @@ class Survey:
     alpha: int = 0
     narrowed: int = 0
     frames: dict[int, int] = field(default_factory=dict)
+    volumes: list[int] = field(default_factory=list)
     bad: dict[int, str] = field(default_factory=dict)
     damaged: list[int] = field(default_factory=list)
 
@@ -120,4 +122,5 @@ def survey_of(cells: Iterable[Cell]) -> Survey:
         survey.add(header)
         if header.frames > 1:
             survey.frames[cell.row] = header.frames
+            survey.volumes += [cell.row] if header.volume else []
     return survey

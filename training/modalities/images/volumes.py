@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
+from ....modeling.processors.opening import VOLUME
 from ...errors import InputError
 
 
@@ -58,11 +59,12 @@ def nifti_to_tiff(source: str, target: Path) -> None:
 
 
 def save_pages(pages: np.ndarray, target: Path) -> None:
-    """(P, H, W) or (P, H, W, 3) pages of any type, as a TIFF without loss; written whole or not at all."""
+    """(P, H, W) or (P, H, W, 3) pages of any type, as a TIFF without loss that says that they are slices; written whole
+    or not at all."""
     pictures = [_picture(page) for page in pages]
     part = target.with_name(f".{target.name}")
     try:
-        pictures[0].save(part, "TIFF", save_all=True, append_images=pictures[1:])
+        pictures[0].save(part, "TIFF", save_all=True, append_images=pictures[1:], description=VOLUME)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
