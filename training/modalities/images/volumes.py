@@ -59,8 +59,8 @@ def nifti_to_tiff(source: str, target: Path) -> None:
 
 
 def save_pages(pages: np.ndarray, target: Path) -> None:
-    """(P, H, W) or (P, H, W, 3) pages of any type, as a TIFF without loss that says that they are slices; written whole
-    or not at all."""
+    """(P, H, W) or (P, H, W, 3) pages of any type, as a TIFF without loss that says that they are slices; written
+    whole or not at all."""
     pictures = [_picture(page) for page in pages]
     part = target.with_name(f".{target.name}")
     try:
