@@ -7,8 +7,8 @@ import torch
 
 from ..errors import InputError
 from ..modalities.modality import Inputs
+from ..modalities.picked import Picked, Stored, in_parts
 from ..randomness import generator, seed_for
-from .picked import Picked, Stored, in_parts
 from .samples import Samples
 
 TOGETHER = 16  # steps whose samples are sorted by their length

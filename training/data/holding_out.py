@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..modalities.digests import digests_of
-from .picked import in_parts
+from ..modalities.picked import in_parts
 from .samples import ALONE, Samples
 
 SHARE = 0.2

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..modalities.modality import PLAIN, Modality, Preprocessing
+from ..modalities.picked import Picked, Stored, in_parts
 from .labels import REAL, SEVERAL, SINGLE, has_label
-from .picked import Picked, Stored, in_parts
 from .same_samples import also_in, nearly_in
 from .seen import Seen
 

@@ -17,11 +17,11 @@ from transformers import PreTrainedConfig
 
 from ...modeling.shared.evaluating import evaluating
 from ..data.batches import Columns
-from ..data.picked import Stored
 from ..data.samples import Samples
 from ..errors import InputError, one_line
 from ..modalities.listing import MODALITIES, modality_of
 from ..modalities.modality import PLAIN, Modality
+from ..modalities.picked import Stored
 from .bare_encoders import bare_config, load_bare, new_bare
 from .heads import head_of, head_prefixes, renew_head
 from .loading import auto_classifier, load_classifier, load_config

@@ -9,9 +9,9 @@ from pretune.training.command.arguments.data import DataArguments
 from pretune.training.data.batches import Batches, Columns
 from pretune.training.data.holding_out import hold_out
 from pretune.training.data.loading import load_data
-from pretune.training.data.picked import Picked, in_parts
 from pretune.training.data.samples import Samples, overlap, split_off, subset
 from pretune.training.modalities.image import IMAGE
+from pretune.training.modalities.picked import Picked, in_parts
 
 VALUES = np.random.default_rng(0).integers(0, 256, (120, 1, 8, 8), dtype=np.uint8)
 CPU = torch.device("cpu")
