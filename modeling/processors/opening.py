@@ -70,6 +70,10 @@ def open_picture(source: str | Path | bytes, frame: int = 0) -> Picture:
         OSError, SyntaxError, ValueError: what PIL says of damaged files.
     """
     mark = _first_bytes(source)
+    if not mark:
+        raise Refused("it is empty (0 bytes)")
+    if mark.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise Refused("it is a web page or XML, as a download that failed leaves it")
     try:
         image = PIL.Image.open(_file(source), formats=_formats(mark))
     except PIL.Image.DecompressionBombError:

@@ -33,7 +33,7 @@ def names_of(feature: Any) -> list[str] | None:
 
 def _can_be_label(feature: Any) -> bool:
     kind = str(getattr(getattr(feature, "feature", feature), "dtype", ""))
-    return is_label(feature) or kind.startswith(("int", "uint", "bool", "float", "string", "large_string"))
+    return is_label(feature) or kind.startswith(("int", "uint", "bool", "float", "string", "large_string", "binary"))
 
 
 def find_column(features: Any, wanted: str | None, fits: Callable[[Any], bool], role: str, name: str) -> str | None:

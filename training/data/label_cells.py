@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 
+NO_LABEL = frozenset(("", "nan", "<na>", "nat", "null"))
 EXACT = 2**53  # whole numbers up to here are themselves as floats
 LARGEST = 2.0**62  # a number further from 0 is no class and no target that a loss could be made of
 MOST_CELLS = 2**31  # of a table of zeros and ones, 8 GB: more labels than samples have
@@ -44,10 +45,14 @@ def as_column(cells: Any, column: str, dataset: str, named: bool = False) -> Col
         if named:
             return Column("lists", [None if cell is None else list(cell) for cell in cells], False)
         return _of_lists([None if cell is None else list(cell) for cell in cells], column, dataset)
-    if all(isinstance(cell, (bool, np.bool_)) for cell in found) or any(isinstance(cell, str) for cell in found):
+    texts = any(isinstance(cell, (str, bytes)) for cell in found)
+    if texts or all(isinstance(cell, (bool, np.bool_)) for cell in found):
         if any(isinstance(cell, (list, tuple, dict, np.ndarray)) for cell in found):
             raise InputError(f"column {column!r} of {dataset} mixes words and lists, expected one kind of label.")
-        return Column("words", [None if cell is None else word(cell) for cell in cells], False)
+        words = [None if cell is None else word(cell) for cell in cells]
+        if any("|" in text for text in words if text):  # "a|b": several labels, as hospitals write them
+            return Column("lists", [text and _parted(text) for text in words], False)
+        return Column("words", words, False)
     if any(isinstance(cell, (int, np.integer)) and abs(int(cell)) > EXACT for cell in found):
         return Column("words", [None if cell is None else word(cell) for cell in cells], False)
     try:
@@ -114,10 +119,15 @@ def _is_hot(flat: Iterable[Any]) -> bool:
 
 
 def is_missing(cell: Any) -> bool:
-    """Whether a cell holds no label: None, NaN, a blank name."""
-    if cell is None or (isinstance(cell, str) and not cell.strip()):
+    """Whether a cell holds no label: None, NaN, a blank name or the word for one of these."""
+    if cell is None or (isinstance(cell, str) and cell.strip().lower() in NO_LABEL):
         return True
     return isinstance(cell, (float, np.floating)) and bool(np.isnan(cell))
+
+
+def _parted(text: str) -> list[str]:
+    """ "a | b" as its parts."""
+    return [part.strip() for part in text.split("|") if part.strip()]
 
 
 def word(cell: Any) -> str:

@@ -44,6 +44,20 @@ class Labels:
         return has_label(self.values)
 
 
+def share_classes(train: Labels | None, test: Labels | None, name: str) -> bool:
+    """Whether labels of a test split, called `name`, can be judged by: none of its classes in training is told."""
+    if train is None or test is None or train.problem_type != SINGLE or test.problem_type != SINGLE:
+        return True
+    mine, theirs = (np.unique(labels.values[labels.values >= 0]) for labels in (train, test))
+    if np.isin(theirs, mine).any():
+        return True
+    names = [", ".join(test.names[k] for k in found[:3]) + ", ..." * (len(found) > 3) for found in (theirs, mine)]
+    logger.warning(
+        "warning: none of the classes of %s (%s) is one of training (%s), so its labels are not used", name, *names
+    )
+    return False
+
+
 def has_label(values: np.ndarray) -> np.ndarray:
     """(N,) or (N, L) labels as `Labels` has them -> (N,) bool: which rows have one."""
     if values.ndim == 1 and np.issubdtype(values.dtype, np.integer):

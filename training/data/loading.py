@@ -15,10 +15,10 @@ from ..sources.dataset import raw_splits
 from ..sources.found import Found, RawSplit
 from .columns import groups_of_split, labels_of_splits, read_groups
 from .holding_out import hold_out
-from .labels import Labels
+from .labels import Labels, share_classes
 from .sample_column import with_sample_column
 from .samples import Samples
-from .telling import block
+from .telling import block, no_labels
 
 logger = logging.getLogger(__name__)
 JUDGING = ("test", "validation")  # splits to evaluate on, the first that there is
@@ -65,7 +65,10 @@ def load_data(
     )
     labels = dict(zip(used, read, strict=True))
     if need_labels and labels[own] is None:
-        raise InputError(f"{args.dataset} [{own}] has no labels, and they are needed. Pass --label_column.")
+        raise no_labels(found, own, args, modality)
+    for split in judging:
+        if not share_classes(labels[own], labels[split], f"{args.dataset} [{split}]"):
+            labels[split] = None
     reader = modality.reader(wanted or {}, args, preprocessing)
     train, facts = _read_split(splits[own], own, args, modality, reader, labels[own], own)
     chosen = _with_labels(judging, labels, own) if args.eval_split is None else next(iter(judging), None)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from .left_out import LeftOut, shortened
-from .split_names import SECOND, settle, split_of_folder
+from .split_names import SECOND, SPLIT_OF, settle, split_in_name, split_of_folder, words_of
 from .tree import File
 
 Folders = tuple[str, ...]
@@ -77,6 +77,13 @@ def _split(files: list[File], inner: dict[int, Folders], train: str) -> Layout:
         if folders:
             below[folders[0]].update(folders[1:2])
     named, notes = _split_folders(below)
+    if not named and _splits_in_classes(below) and all(len(inner[id(file)]) > 1 for file in files):
+        for file in files:  # class/train/x.jpg -> train/class/x.jpg
+            outer, split, *rest = inner[id(file)]
+            inner[id(file)] = (split, outer, *rest)
+        named = {name: split_of_folder(name) for names in below.values() for name in names}
+        below = {name: set() for name in named}
+        notes = [f"folders {shortened(sorted(named))} lie inside all others: they are splits, and the others classes"]
     if not named:
         return Layout({train: files} if files else {}, notes=notes)
     final = settle(named.values())
@@ -112,6 +119,9 @@ def _split_folders(below: dict[str, set[str]]) -> tuple[dict[str, str], list[str
     others = [name for name in below if name not in named]
     roles = set(named.values())
     judged = roles & {"test", "validation", *SECOND}
+    alike = _same_but_for_the_split(below) if not named else {}
+    if alike:
+        return alike, []
     if not named:
         inside = {name for names in below.values() for name in names if split_of_folder(name)}
         if inside and all(any(split_of_folder(name) for name in names) for names in below.values()):
@@ -135,11 +145,29 @@ def _split_folders(below: dict[str, set[str]]) -> tuple[dict[str, str], list[str
     return {}, [f"folder {shortened(taken)} {also}, since {shortened(sorted(others))} beside it can be no split"]
 
 
+def _same_but_for_the_split(names: Collection[str]) -> dict[str, str]:
+    """{folder: split} of folders whose names differ by the word for a split alone: signs_train and signs_test."""
+    found: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
+    for name in names:
+        split = split_in_name(name)
+        if split is not None:
+            rest = tuple(word for word in words_of(name) if SPLIT_OF.get(word, word) != split)
+            found[rest][name] = split
+    fits = [named for named in found.values() if "train" in named.values() and len(set(named.values())) > 1]
+    return fits[0] if len(fits) == 1 else {}
+
+
+def _splits_in_classes(below: dict[str, set[str]]) -> bool:
+    """Whether every folder is divided into a training and another split: cat/train, cat/val, dog/train, dog/val."""
+    roles = [{split_of_folder(name) for name in names} for names in below.values()]
+    return len(roles) > 1 and all(None not in own and "train" in own and len(own) > 1 for own in roles)
+
+
 def _strip_carriers(layout: Layout) -> None:
     """Take away folders that say nothing: those around all classes, and those that end every one of them."""
     for split, members in layout.inner.items():  # seg_train/seg_train/...
         while members and len({folders[:1] for folders in members}) == 1 and members[0]:
-            if split_of_folder(members[0][0]) != split:
+            if split not in (split_of_folder(members[0][0]), split_in_name(members[0][0])):
                 break
             members = layout.inner[split] = [folders[1:] for folders in members]
     depth = _common({folders for members in layout.inner.values() for folders in members})

@@ -7,15 +7,17 @@ from typing import Any
 from ..errors import InputError
 from .left_out import LeftOut, shortened
 from .path_cells import InFolder, Names, clean, path_column
-from .split_names import split_in_name, split_of_folder
+from .split_names import split_in_name, split_of_folder, words_of
 from .tables import Columns, is_submission, merged_rows, read_table, typed
 from .tree import File, ending_of
 
 SPLIT_COLUMNS = ("split", "subset", "set", "partition", "phase", "usage", "data_set", "dataset")
 LABEL_COLUMNS = tuple(
     "label labels class classes class_name classname category categories target targets label_name class_id classid "
-    "category_id diagnosis species breed".split()
+    "category_id diagnosis species breed dx emotion expression disease variety".split()
 )
+LABEL_WORDS = frozenset("label labels class classes category categories target".split())
+WEB = ("http://", "https://", "s3://", "gs://")
 PEEK = 2000  # rows that show whether a table is about our files
 
 
@@ -100,15 +102,15 @@ def _read(
     if "latents" in peek and not strict:
         found.left_out.append(LeftOut(table.relative, "embeddings that pretune wrote"))
         return None
-    column = path_column(peek, names, table.folders, wanted)
+    own = split_in_name(table.name.rpartition(".")[0])
+    prefer = frozenset(p for folders in _folders_of(names) for p in folders if split_of_folder(p) == (own or "train"))
+    column = path_column(peek, names, table.folders, wanted, prefer)
     if column is None:
         if strict:
             raise _names_nothing(table, peek, names, endings)
         found.left_out.append(LeftOut(table.relative, "a table that names no file that is here"))
         return None
     columns = read_table(table.path, is_sample)
-    own = split_in_name(table.name.rpartition(".")[0])
-    prefer = frozenset(p for folders in _folders_of(names) for p in folders if split_of_folder(p) == (own or "train"))
     rows_of: dict[str, tuple[File, list[int]]] = {}
     missing = []
     for row, cell in enumerate(columns[column]):
@@ -159,10 +161,15 @@ def _names_nothing(
         if isinstance(cell, str) and ending_of(cell) in endings
     ]
     root = table.path.rpartition("/")[0] or "."
-    if not looks:
-        return InputError(
-            f"no column of {table.path} names files: it has {', '.join(map(str, columns))}. Pass --input_column."
-        )
+    if not looks or str(looks[0][1]).startswith(WEB):
+        web = next((n for n, cells in columns.items() if any(str(cell).startswith(WEB) for cell in cells[:20])), None)
+        if web is not None:
+            return InputError(
+                f"column {web!r} of {table.path} holds addresses on the web: download the files into {root}, and name "
+                f"them in the table."
+            )
+        few = shortened(list(map(str, columns)), 8)
+        return InputError(f"no column of {table.path} names files: it has {few}. Pass --input_column.")
     name, cell = looks[0]
     outside = clean(cell) is not None and (str(cell).startswith(("/", "..")) or "/../" in str(cell))
     why = f"and only files in {root} are read" if outside else f"and {root} has no such file"
@@ -173,6 +180,8 @@ def _find_labels(found: Described) -> None:
     """The column of labels, where its name or its being alone makes it plain; classes that have a column each."""
     names = {name.lower(): name for name in found.columns}
     usual = next((names[name] for name in LABEL_COLUMNS if name in names), None)
+    worded = [name for name in found.columns if LABEL_WORDS & set(words_of(name))]
+    usual = usual or (worded[0] if len(worded) == 1 else None)
     others = [name for name in found.columns if name.lower() not in SPLIT_COLUMNS and any(found.columns[name])]
     if usual is not None:
         found.label_column = usual

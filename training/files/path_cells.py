@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .split_names import split_of_folder
 from .tree import File
 
 # Columns that name files, the likeliest first; then any other.
@@ -21,7 +22,7 @@ class Names:
 
     Args:
         files: those that may be meant. A name means the file of this path, from the table's folder or from the
-            dataset's; else the only one whose path ends so, with or without its ending.
+            dataset's; else the only one whose path ends so, with or without its ending, in capitals or not.
     """
 
     def __init__(self, files: Iterable[File]):
@@ -29,9 +30,8 @@ class Names:
         self.by_name: dict[str, list[File]] = defaultdict(list)
         for file in files:
             self.by_path[file.relative] = file
-            self.by_name[file.name].append(file)
-            if file.ending:
-                self.by_name[file.stem].append(file)
+            for name in {file.name, file.name.lower(), *((file.stem, file.stem.lower()) if file.ending else ())}:
+                self.by_name[name].append(file)
 
     def find(self, cell: Any, folders: tuple[str, ...], prefer: frozenset[str] = frozenset()) -> File | None:
         """The file that a cell means, or None.
@@ -48,12 +48,14 @@ class Names:
             inside = normal(f"{start}/{name}" if start else name)
             if inside is not None and inside in self.by_path:
                 return self.by_path[inside]
-        if name.startswith(("/", "../")) or "/../" in name:
+        if name.startswith("../") or "/../" in name:
             return None
         parts = tuple(name.split("/"))
-        found = [
-            file for file in self.by_name.get(parts[-1], ()) if (*file.folders, "")[-len(parts) : -1] == parts[:-1]
-        ]
+        named = self.by_name.get(parts[-1]) or self.by_name.get(parts[-1].lower(), ())
+        found = [file for file in named if (*file.folders, "")[-len(parts) : -1] == parts[:-1]]
+        if not found and is_absolute(name):  # as on the machine where the table was made
+            splits = {part for part in parts[:-1] if split_of_folder(part)}
+            found = [file for file in named if splits <= set(file.folders)]
         if len(found) > 1 and prefer:
             found = [file for file in found if prefer & set(file.folders)] or found
         return found[0] if len(found) == 1 else None
@@ -122,6 +124,11 @@ def normal(path: str) -> str | None:
     return None if found.startswith(("/", "..")) and not found.startswith("...") else found
 
 
+def is_absolute(name: str) -> bool:
+    """Whether a path begins at the root of a machine: /data/x.jpg, C:/data/x.jpg."""
+    return name.startswith("/") or name[1:3] == ":/"
+
+
 def below(root: str, name: str) -> str | None:
     """A name, absolute or relative to `root`, as a path below `root`; None if it is none."""
     found = os.path.relpath(os.path.normpath(os.path.join(root, name)), root)
@@ -129,9 +136,17 @@ def below(root: str, name: str) -> str | None:
 
 
 def path_column(
-    columns: dict[str, Sequence[Any]], names: Names | InFolder, folders: tuple[str, ...], wanted: str | None
+    columns: dict[str, Sequence[Any]],
+    names: Names | InFolder,
+    folders: tuple[str, ...],
+    wanted: str | None,
+    prefer: frozenset[str] = frozenset(),
 ) -> str | None:
-    """The column that names files that are there, or None: the one `wanted`, else the first with the most of them."""
+    """The column that names files that are there, or None: the one `wanted`, else the first with the most of them.
+
+    Class numbers can look like names too: of a column that is not called as names usually are, most cells must be
+    different files, unless they have an ending.
+    """
     if wanted in columns:
         return wanted
     order = [name for usual in USUAL for name in columns if name.lower() == usual]
@@ -139,7 +154,8 @@ def path_column(
     for name in dict.fromkeys([*order, *columns]):
         cells = [cell for cell in columns[name][: 20 * PROBE] if clean(cell)]
         cells = cells[:: max(1, len(cells) // PROBE)]
-        hits = {file.path for cell in cells if (file := names.find(cell, folders)) is not None}
-        if cells and len(hits) / len(cells) > share + 0.1:  # different files: class numbers can look like names too
+        hits = {file.path for cell in cells if (file := names.find(cell, folders, prefer)) is not None}
+        plain = name.lower() in USUAL or any("." in str(cell) for cell in cells)
+        if cells and len(hits) / len(cells) > max(share + 0.1, 0.0 if plain else 0.5):
             best, share = name, len(hits) / len(cells)
     return best

@@ -46,7 +46,9 @@ def array_splits(files: Sequence[File], args: DataArguments, modality: Modality)
     for file, key, array in arrays:
         stem = file.name.partition(".")[0]
         inside = f"{stem} {key}" if key else stem
-        role = _named(key, args) or _role(key, modality) or _role(stem, modality)
+        nameless = key == "arr_0" and sum(other is file for other, _, _ in arrays) == 1  # np.savez without a name
+        by_names = (_role(name, modality) for name in ((stem, key) if nameless else (key, stem)))
+        role = _named(key, args) or next(filter(None, by_names), None)
         alone = len(arrays) == 1 and array.ndim > 1 and not key
         role = "samples" if alone and role is None else role
         split = (split_in_name(key) if key else None) or split_in_name(stem)

@@ -14,7 +14,7 @@ from ..files.layout import Layout, lay_out
 from ..files.left_out import LeftOut, counted, shortened
 from ..files.metadata import Described, describe
 from ..files.path_cells import InFolder, Names
-from ..files.split_names import settle
+from ..files.split_names import settle, split_in_name, split_of_folder
 from ..files.tree import File, Tree, ending_of, is_ours, walk, without_pointers
 from ..modalities.modality import Modality
 from .arrays import array_splits
@@ -147,7 +147,9 @@ def _open_archives(tree: Tree, endings: frozenset[str]) -> list[str]:
     loose = {(file.name, file.size) for file in tree.samples}
     folders = {file.folders for file in tree.samples}
     above = {folder[:depth] for folder in folders for depth in range(len(folder) + 1)}
-    for archive in without_pointers(tree.archives, tree, needed=False):
+    archives = without_pointers(tree.archives, tree, needed=False)
+    shards = all(split_in_name(archive.stem) for archive in archives)  # data-train-000.tar, data-val-000.tar ...
+    for number, archive in enumerate(archives):
         try:
             inner = _inside(archive, above, loose, endings)
         except InputError as error:
@@ -158,7 +160,9 @@ def _open_archives(tree: Tree, endings: frozenset[str]) -> list[str]:
             tree.left_out.append(LeftOut(archive.relative, inner))
             continue
         doubled = {file.folders[:1] for file in (*inner.samples, *inner.tables)} == {(archive.stem,)}
-        prefix = archive.folders if doubled else (*archive.folders, archive.stem)
+        plain = not shards or split_of_folder(archive.stem)
+        called = archive.stem if plain else f"{split_in_name(archive.stem)}-{number}"
+        prefix = archive.folders if doubled else (*archive.folders, called)
         for name in ("samples", "tables", "parquet", "arrays"):
             files = [replace(file, folders=(*prefix, *file.folders)) for file in getattr(inner, name)]
             setattr(tree, name, sorted([*getattr(tree, name), *files], key=lambda file: (file.folders, file.name)))

@@ -31,6 +31,8 @@ def object_splits(held: InMemory, args: DataArguments, modality: Modality) -> Fo
         InputError: it is of no kind that can be read.
     """
     value = held.value
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(p, tuple) and len(p) == 2 for p in value):
+        value = {args.train_split: value[0], "test": value[1]}  # as Keras gives them: ((x, y), (x, y))
     parts = value if isinstance(value, Mapping) and not _are_columns(value, modality) else {args.train_split: value}
     if not 0 < len(parts) <= SPLITS:
         raise InputError(f"dataset is a mapping of {len(parts)} parts, expected {EXPECTED}.")
@@ -110,6 +112,8 @@ def _samples(values: list[Any], name: str, modality: Modality) -> RawSplit:
             name,
             modality,
         )
+    if all(isinstance(value, Mapping) and not _is_cell(value) for value in values):
+        return _columns({str(key): [_plain(v.get(key)) for v in values] for key in values[0]}, name, modality)
     cells = [_cell(value, modality) for value in values]
     bad = next((k for k, cell in enumerate(cells) if cell is None), None)
     if bad is not None:
@@ -124,14 +128,22 @@ def _cell(value: Any, modality: Modality) -> dict[str, Any] | None:
         return modality.cell(value)
     if isinstance(value, (str, os.PathLike)):
         path = os.fspath(value)
+        if os.path.isdir(path):
+            raise InputError(f"{path} is a folder, expected a file: give one folder as the dataset, or a list of files.")
         if not (os.path.isfile(path) and stat.S_ISREG(os.stat(path).st_mode)):
             raise InputError(f"{path} was not found: expected a file.")
         return {"bytes": None, "path": os.path.abspath(path)}
     if isinstance(value, bytes):
         return {"bytes": value, "path": None}
-    if isinstance(value, dict) and set(value) == {"bytes", "path"}:
+    if _is_cell(value):
         return value
+    if hasattr(value, "read") and modality.cell(value) is None:  # a file that is open
+        return {"bytes": value.read(), "path": None}
     return modality.cell(value)
+
+
+def _is_cell(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"bytes", "path"}
 
 
 def _of_cells(cells: list[dict[str, Any]], columns: Mapping[str, list[Any]], modality: Modality) -> RawSplit:
@@ -213,7 +225,8 @@ def _items(value: Any, name: str, modality: Modality) -> RawSplit:
         return _columns({str(key): [_plain(i[key]) for i in items] for key in items[0]}, name, modality)
     for item in items:
         pair = isinstance(item, (tuple, list)) and len(item) == 2
-        samples.append(item[0] if pair else item)
+        alone = isinstance(item, tuple) and len(item) == 1  # of a TensorDataset of one tensor
+        samples.append(item[0] if pair or alone else item)
         labels.append(item[1] if pair else None)
     inner = _samples(samples, name, modality)
     known = [label for label in labels if label is not None]

@@ -36,7 +36,7 @@ def looked_over(values: np.ndarray, name: str, own_range: bool, alpha: str | Non
         raise InputError(f"images of {name} are of type {values.dtype}, expected integers, floats or bools.")
     if values.ndim == 3:
         values = values[:, None]
-    elif not is_first(values.shape[1], values.shape[3], None):
+    elif not _channels_first(values.shape[1:]):
         values = values.transpose(0, 3, 1, 2)
     channels, height, width = values.shape[1:]
     if channels > MOST_CHANNELS or 0 in values.shape:
@@ -50,6 +50,14 @@ def looked_over(values: np.ndarray, name: str, own_range: bool, alpha: str | Non
     header = Header(height, width, channels - transparent, kind, values.dtype != np.uint8, transparent)
     survey.add(header, len(values))
     return values, survey
+
+
+def _channels_first(shape: tuple[int, int, int]) -> bool:
+    """Whether (C, H, W) and not (H, W, C): pictures that are square one way alone are meant so."""
+    one, two, three = shape
+    if (one == two) != (two == three):
+        return two == three
+    return is_first(one, three, None)
 
 
 def in_parts(values: np.ndarray) -> Iterator[np.ndarray]:
@@ -89,6 +97,16 @@ def outside(values: np.ndarray, value_range: tuple[float, float] | None) -> int:
     return sum(int(((part.min(1) < low) | (part.max(1) > high)).sum()) for part in flat)
 
 
+def _whole_bytes(values: np.ndarray) -> bool:
+    """Whether floats are whole numbers from 0 to 255, of which some are above 1."""
+    high = 0.0
+    for part in in_parts(values):
+        if not (np.isfinite(part).all() and part.min() >= 0 and part.max() <= 255 and (part == np.rint(part)).all()):
+            return False
+        high = max(high, float(part.max()))
+    return high > 1
+
+
 def _as_bytes(values: np.ndarray, name: str, own_range: bool) -> np.ndarray:
     """uint8 where that loses nothing: bools, integers from 0 to 255, floats that are 0/255, 1/255 ... 255/255."""
     if values.dtype == np.uint8:
@@ -96,6 +114,8 @@ def _as_bytes(values: np.ndarray, name: str, own_range: bool) -> np.ndarray:
     if values.dtype == bool:
         return values.astype(np.uint8) * np.uint8(255)
     floats = values.dtype.kind == "f"
+    if floats and own_range and _whole_bytes(values):
+        return values.astype(np.uint8)
     for number, part in enumerate(in_parts(values)):
         if floats and not np.isfinite(part).all():
             bad = number * AT_ONCE + int(np.argmax(~np.isfinite(part).reshape(len(part), -1).all(1)))
