@@ -129,7 +129,9 @@ def _cell(value: Any, modality: Modality) -> dict[str, Any] | None:
     if isinstance(value, (str, os.PathLike)):
         path = os.fspath(value)
         if os.path.isdir(path):
-            raise InputError(f"{path} is a folder, expected a file: give one folder as the dataset, or a list of files.")
+            raise InputError(
+                f"{path} is a folder, expected a file: give one folder as the dataset, or a list of files."
+            )
         if not (os.path.isfile(path) and stat.S_ISREG(os.stat(path).st_mode)):
             raise InputError(f"{path} was not found: expected a file.")
         return {"bytes": None, "path": os.path.abspath(path)}
