@@ -260,7 +260,6 @@ class Rows(torch.utils.data.Dataset):
     [
         (((X, Y), (X[:4], Y[:4])), 4),
         ({"image": X, "label": Y}, None),
-        ({"X": X, "y": Y}, None),
         (Rows(), None),
         ([{"image": PIL.Image.fromarray(x), "label": int(y)} for x, y in zip(X, Y, strict=True)], None),
         (torch.utils.data.TensorDataset(torch.from_numpy(X), torch.from_numpy(Y)), None),

@@ -170,7 +170,8 @@ def test_linked_folders_are_followed_once_and_told(tmp_path):
         (["train/0.png", "test/0.png", "other/0.png"], "1 files in folder other: test, train are splits"),
         (["bus/0.png", "train/0.png"], "folder train is taken as a class, since bus beside it can be no split"),
         (["a/x/0.png", "a/x/1.png", "b/0.png"], "every folder with files (of different depth) is a class, such as a"),
-        (["a/train/0.png", "a/test/1.png", "b/train/0.png", "b/test/0.png"], "give one of the outer folders"),
+        (["a/train/0.png", "a/test/1.png", "b/train/0.png", "b/test/0.png"], "they are splits, and the others cla"),
+        (["a/train/0.png", "a/x/1.png", "b/train/0.png", "b/y/0.png"], "give one of the outer folders"),
         ([".git/x", ".DS_Store"], "2 hidden files and folders"),
     ],
 )  # fmt: skip
