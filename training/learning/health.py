@@ -69,7 +69,10 @@ def embedding_health(embedding: np.ndarray) -> dict[str, float]:
     embedding = embedding.astype(np.float64)
     spread = embedding.std(0)
     live = spread > 1e-6 * max(1.0, float(np.abs(embedding).max()))
-    variances = np.linalg.eigvalsh(np.atleast_2d(np.cov(embedding, rowvar=False))).clip(0)
+    centred = embedding - embedding.mean(0)
+    # both products have the same eigenvalues but for zeros; the smaller one costs little where units are many
+    product = centred @ centred.T if len(centred) < centred.shape[1] else centred.T @ centred
+    variances = np.linalg.eigvalsh(product / max(1, len(centred) - 1)).clip(0)
     shares = variances / max(variances.sum(), 1e-300)
     kept = shares[shares > 0]
     correlation = 0.0

@@ -42,10 +42,8 @@ def draw_embeddings(path: Path, latents: np.ndarray, labels: np.ndarray | None, 
     """
     share = ""
     if latents.shape[1] > 2:
-        centred = latents - latents.mean(0)
-        _, sizes, axes_of_code = np.linalg.svd(centred, full_matrices=False)
-        kept = (sizes[:2] ** 2).sum() / max((sizes**2).sum(), 1e-12)
-        latents, share = centred @ axes_of_code[:2].T, f"first two principal components, {kept:.0%} of the variance"
+        latents, kept = first_two_components(latents)
+        share = f"first two principal components, {kept:.0%} of the variance"
     elif latents.shape[1] == 1:
         share = "the embedding's only unit"
     if latents.shape[1] == 1:  # or a single sample has no second component
@@ -67,6 +65,19 @@ def draw_embeddings(path: Path, latents: np.ndarray, labels: np.ndarray | None, 
             )  # fmt: skip
     axes.set_title(share or "the embedding's two units", fontsize=9)
     save_figure(figure, path)
+
+
+def first_two_components(latents: np.ndarray) -> tuple[np.ndarray, float]:
+    """(N, D) -> ((N, 2) principal components, their share of the variance), by the smaller of the two products."""
+    centred = (latents - latents.mean(0)).astype(np.float64)
+    if len(centred) >= centred.shape[1]:
+        squares, axes = np.linalg.eigh(centred.T @ centred)
+        found = centred @ axes[:, :-3:-1]
+    else:
+        squares, places = np.linalg.eigh(centred @ centred.T)
+        found = places[:, :-3:-1] * np.sqrt(squares[:-3:-1].clip(0))
+    found = np.pad(found, ((0, 0), (0, max(0, 2 - found.shape[1]))))  # of one sample alone
+    return found, float(squares[-2:].sum() / max(squares.sum(), 1e-12))
 
 
 def draw_losses(path: Path, lines: list[dict[str, Any]], floor: tuple[float, str] | None = None) -> None:

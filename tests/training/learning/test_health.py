@@ -8,6 +8,7 @@ from pretune.training.data.batches import Columns
 from pretune.training.data.loading import load_data
 from pretune.training.learning.health import embedding_health, live_units, mean_sample, mean_sample_error
 from pretune.training.modalities.image import IMAGE, to_pixels
+from pretune.training.runs.pictures import first_two_components
 
 
 def test_dead_units_are_counted_out():
@@ -103,3 +104,24 @@ def test_a_bigan_draws_samples(tiny):
     network = {"hidden_sizes": [16], "latent_size": 4, "discriminator_sizes": [16]}
     run = pretune.pretrain(**{**tiny, "config": network, "model_type": "bigan", "learning_rate": 2e-4})
     assert (run.output_dir / "samples.png").is_file() and "samples.png" in (run.output_dir / "README.md").read_text()
+
+
+@pytest.mark.parametrize(("samples", "units"), [(40, 7), (7, 40), (5, 5)])
+def test_few_samples_of_many_units_have_the_numbers_of_the_whole_covariance(samples, units):
+    """Nearly 4,000 units, as one recipe has, took a minute by their covariance."""
+    embedding = np.random.default_rng(0).normal(size=(samples, units)) * np.arange(1, units + 1)
+    variances = np.linalg.eigvalsh(np.cov(embedding, rowvar=False)).clip(0)
+    shares = variances[variances > 0] / variances.sum()
+    health = embedding_health(embedding)
+    assert health["effective_rank"] == pytest.approx(np.exp(-(shares * np.log(shares)).sum()))
+    assert health["first_component"] == pytest.approx(shares.max())
+    centred = embedding - embedding.mean(0)
+    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    found, kept = first_two_components(embedding)
+    assert np.allclose(np.abs(found), np.abs(centred @ axes[:2].T)) and kept == pytest.approx(
+        (sizes[:2] ** 2).sum() / (sizes**2).sum()
+    )
+
+
+def test_one_sample_alone_has_components_too():
+    assert first_two_components(np.ones((1, 5)))[0].shape == (1, 2)
