@@ -112,7 +112,8 @@ def _samples(values: list[Any], name: str, modality: Modality) -> RawSplit:
             name,
             modality,
         )
-    if all(isinstance(value, Mapping) and not _is_cell(value) for value in values):
+    rows = all(isinstance(value, Mapping) and not _is_cell(value) for value in values)
+    if rows and modality.cell(values[0]) is None:
         return _columns({str(key): [_plain(v.get(key)) for v in values] for key in values[0]}, name, modality)
     cells = [_cell(value, modality) for value in values]
     bad = next((k for k, cell in enumerate(cells) if cell is None), None)
