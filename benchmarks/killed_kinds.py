@@ -13,7 +13,10 @@ from safetensors.torch import load_file
 
 from pretune.training import compare, embed, evaluate, finetune, pretrain
 
-VIT = {"model_type": "vit", "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 1}
+VIT = {
+    "model_type": "vit", "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
+    "patch_size": 1,
+}  # fmt: skip
 RESNET = {
     "model_type": "resnet",
     "embedding_size": 8,

@@ -49,7 +49,7 @@ OTHER_SIZES = {
     "pretune_conv_autoencoder": {"hidden_sizes": [8, 16]},
     "pretune_joint_embedding": {"hidden_sizes": [8, 16]},
     "pretune_masked_image_model": {
-        "backbone_config": {"model_type": "vit", "hidden_size": 16, "num_attention_heads": 2}
+        "backbone_config": {"model_type": "vit", "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16}
     },
     "pretune_bigan": {"latent_size": 5},
     "pretune_speech_joint_embedding": {"hidden_sizes": [8, 16]},

@@ -56,7 +56,8 @@ def killed_at(where):
             kill() if record["status"] == "finished" else real_record(folder, record)
         run.write_record = write_record
 
-VIT = {"model_type": "vit", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 2}
+VIT = {"model_type": "vit", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+       "intermediate_size": 32, "patch_size": 2}
 COMMON = dict(dataset="digits", disable_tqdm=True, max_steps=66, checkpointing_steps=7, logging_steps=5,
               resume_from_checkpoint="latest", lr_scheduler_type="cosine", weight_decay=0.01, eval_strategy="epoch")
 FEW = dict(model=sys.argv[1] + "/base", labels_per_class=12, per_device_train_batch_size=16)

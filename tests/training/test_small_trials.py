@@ -13,7 +13,9 @@ from pretune.training.learning import memory, pretraining_watch
 from pretune.training.modalities.image import IMAGE
 
 CPU = torch.device("cpu")
-NETWORK = {"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+NETWORK = {
+    "model_type": "vit", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ def test_a_masked_model_is_judged_where_it_was_asked_to_predict(tiny):
     import pretune
 
     network = {"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    network["intermediate_size"] = 16  # the default is that of a large network
     options = {"model_type": "masked_image_model", "config": {"backbone_config": network, "mask_patch_size": 2}}
     run = pretune.pretrain(**{**tiny, **options})
     pixels = torch.rand(2, 1, 8, 8)
