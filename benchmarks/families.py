@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 import pretune
-from pretune.training.evaluation.reporting.report import markdown_table
+from pretune.training.evaluation.reporting.tables import markdown_table
 
 
 def main() -> None:

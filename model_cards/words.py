@@ -32,6 +32,7 @@ METRICS = {
     "macro_f1": "macro-F1",
     "mean_average_precision": "mean average precision",
 }
+CALIBRATION = "calibration_error"  # in points, beside those of METRICS; the smaller the better
 COLLAPSED = 0.98  # of the mean sample's error; a network that learns anything falls well below
 NAMES_SHOWN = 20  # class names on a card
 NAME_LENGTH = 60  # characters of a class name

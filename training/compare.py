@@ -9,8 +9,10 @@ that something else made. OUTPUT_DIR receives the report of `pretune evaluate`, 
 from typing import Any
 
 from pretune.training.command.arguments.compare import CompareArguments
-from pretune.training.command.running import run_command
+from pretune.training.command.running import like_ctrl_c, run_command
 from pretune.training.comparing.continued import with_continued
+from pretune.training.comparing.input_sizes import choose_sizes
+from pretune.training.errors import Interrupted
 from pretune.training.evaluation.running import EvaluationResult, run_evaluation
 
 
@@ -29,7 +31,16 @@ def compare(**arguments: Any) -> EvaluationResult:
 
 def run(args: CompareArguments) -> EvaluationResult:
     """`compare` with arguments that are read already."""
-    return run_evaluation(with_continued(args), "compare")
+    with like_ctrl_c():
+        try:
+            args, before = with_continued(args, choose_sizes(args))
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "stopped before anything was measured; a model that was going on has saved a checkpoint, and the same "
+                "command goes on.",
+                2,
+            ) from None
+    return run_evaluation(args, "compare", before)
 
 
 if __name__ == "__main__":

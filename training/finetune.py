@@ -44,7 +44,7 @@ from pretune.training.networks.building import (
     new_config,
     tokenizer_of,
 )
-from pretune.training.networks.heads import train_head_only
+from pretune.training.networks.heads import heads_of, train_head_only
 from pretune.training.networks.loading import load_config, load_finished, model_source
 from pretune.training.networks.targets import Scale, put_back, scale_of, take_out
 from pretune.training.protocol import PROTOCOL
@@ -157,7 +157,7 @@ def _prepare(args: FinetuneArguments, this: Run, found: Found | None) -> _Job:
     if args.freeze_encoder:
         train_head_only(model)
     if args.lora_rank is not None:
-        add_lora(model, args.lora_rank)
+        add_lora(model, args.lora_rank, heads_of(model))
     this.record["base_source"] = model_source(args.model)
     scale = scale_of(train_data.labels, model) if train_data.problem_type == REAL else None
     if scale is not None and not _head_is_new(model):

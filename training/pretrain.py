@@ -27,8 +27,10 @@ from pretune.training.data.samples import Samples, overlap, subset
 from pretune.training.data.seen import seen_by, write_seen
 from pretune.training.evaluation.probes import nearest_neighbour
 from pretune.training.learning.loop import prepare_model, train
+from pretune.training.learning.lora import add_lora, merge_lora
 from pretune.training.learning.memory import batch_that_fits
 from pretune.training.learning.optimizer import make_optimizer
+from pretune.training.learning.parameter_groups import train_last_blocks
 from pretune.training.learning.pretraining_watch import PretrainingWatch
 from pretune.training.modalities.listing import MODALITIES
 from pretune.training.modalities.modality import PLAIN, Inputs
@@ -79,6 +81,10 @@ def run(args: PretrainArguments) -> RunResult:
         this.timings["data_seconds"] = this.seconds()
         model = _network(args, base, train_data)
         logger.info("%s", model.load_report)
+        if args.lora_rank is not None:
+            add_lora(model.encoder, args.lora_rank)
+        if args.train_blocks is not None:
+            train_last_blocks(model.encoder, args.train_blocks)
         this.record["base_source"] = model_source(args.init_from or args.backbone)
         fit = modality.preprocessing(args.init_from, args.revision, model.config, train_data.settings)
         fitting = None if train_data.form == PLAIN else fit.fitting
@@ -102,6 +108,8 @@ def run(args: PretrainArguments) -> RunResult:
         )  # fmt: skip
         watch = PretrainingWatch(this, train_data, columns, eval_data, nearest_neighbour)
         last_step = train(this, prepared, optimizer, batches, watch)
+        if args.lora_rank is not None:
+            merge_lora(model.encoder)
         this.save_model()
         if accelerator.is_main_process:
             model.save_beside(this.folder)

@@ -24,6 +24,7 @@ class Method:
         floor: it uses no pretrained network, and its figure says whether one is worth anything.
         must_be_beaten: without it no count says that pretraining helped.
         trains: a whole network is trained; all others fit something to features that stay as they are.
+        extra: of the installation, without which there is none; "" where everybody has it.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Method:
     floor: bool = False
     must_be_beaten: bool = False
     trains: bool = False
+    extra: str = ""
 
 
 BESIDE = "beside_linear"  # takes the floor that a kind of input names for it
@@ -104,6 +106,10 @@ TABLE = (
         (0, (3, 1, 1, 1)), "s", floor=True, must_be_beaten=True,
     ),
     Method(
+        "scattering_linear", "a linear model on time scattering", "floor: linear, time scattering", "#555577",
+        (0, (5, 2)), "D", floor=True, extra="scattering",
+    ),
+    Method(
         "patches_linear", "a linear model on whitened patches", "floor: linear, whitened patches", "#2e8b57",
         (0, (5, 2)), "D", floor=True,
     ),
@@ -121,6 +127,7 @@ FLOORS = tuple(method.key for method in TABLE if method.floor)
 OF_THE_MODEL = tuple(method.key for method in TABLE if method.own)
 MUST_BE_BEATEN = tuple(method.key for method in TABLE if method.must_be_beaten)
 TRAINED = tuple(method.key for method in TABLE if method.trains)
+EXTRAS = {method.key: method.extra for method in TABLE if method.extra}
 
 
 def words_of_methods(raw: str) -> dict[str, str]:
@@ -166,6 +173,7 @@ class Protocol:
         steps, epochs: a network is trained for the larger of both, in batches of batch_size; all labels at once in
             batches of batch_size_all.
         held_out: share of the labelled samples by which hyper-parameters are chosen.
+        calibration_bins: of the calibration error, of equal width over the chance that a classifier gives its answer.
         confidence: of intervals of paired differences (Student's t); in the verdict corrected for the number of
             comparisons (Bonferroni).
     """
@@ -191,6 +199,7 @@ class Protocol:
     batch_size: int = 32
     batch_size_all: int = 128
     held_out: float = 0.2
+    calibration_bins: int = 15
     confidence: float = 0.95
 
     def record(self) -> dict[str, Any]:

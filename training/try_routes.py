@@ -8,13 +8,18 @@ OUTPUT_DIR receives the report of `pretune compare`, try.json, and a run folder 
 Python's, so the script has another name than the verb.
 """
 
+import contextlib
 import json
 import logging
 import shlex
+import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from pretune.training.command.arguments.compare import CompareArguments
 from pretune.training.command.arguments.pretrain import PretrainArguments
@@ -22,21 +27,22 @@ from pretune.training.command.arguments.try_routes import TryArguments
 from pretune.training.command.parsing import build_arguments
 from pretune.training.command.paths import require_folders
 from pretune.training.command.recipes import words_of
-from pretune.training.command.running import run_command
-from pretune.training.comparing.continued import data_words
+from pretune.training.command.running import like_ctrl_c, run_command
+from pretune.training.comparing.continued import data_words, run_verb
 from pretune.training.comparing.halving import FOR_THE_REPORT, Route, halve, rounds_of, time_steps
 from pretune.training.comparing.scoring import Judge
 from pretune.training.data.kinds import kind_and_found
 from pretune.training.data.loading import load_data
 from pretune.training.data.samples import Samples
-from pretune.training.errors import InputError
+from pretune.training.errors import InputError, Interrupted
 from pretune.training.evaluation.embedders import kind_of, methods_for
 from pretune.training.evaluation.running import EvaluationResult, run_evaluation
 from pretune.training.modalities.modality import Modality
 from pretune.training.protocol import TRAINED
 
 logger = logging.getLogger("pretune.training.try_routes")
-CONTINUED, RECORD = "continued", "try.json"
+CONTINUED, RECORD, TOLD = "continued", "try.json", "try.md"
+FORM = "{desc}: {percentage:3.0f} %|{bar}| {n:.0f} of {total:.0f} s{postfix}"
 
 
 @dataclass
@@ -83,20 +89,47 @@ def run(args: TryArguments) -> TryResult:
         return build_arguments(PretrainArguments, None, {**data, **given, "output_dir": str(folder / "unused")})
 
     all_in_all = 60 * args.minutes * (1 - FOR_THE_REPORT)
-    time_steps(routes, make, train, all_in_all / max(1, len(rounds_of(len(routes)))) / max(1, len(routes)))
-    seconds = max(0.0, all_in_all - (time.monotonic() - began))
-    for route in routes:
-        route.given = {**data, **route.given, "eval_split": "none", "checkpointing_steps": "no", "seed": args.seed}
-    tried = halve(routes, seconds, folder, judge)
+    with like_ctrl_c():
+        try:
+            with _bar(args.minutes) as run:
+                share = all_in_all / max(1, len(rounds_of(len(routes)))) / max(1, len(routes))
+                time_steps(routes, make, train, share)
+                seconds = max(0.0, all_in_all - (time.monotonic() - began))
+                more = {"eval_split": "none", "checkpointing_steps": "no", "seed": args.seed}
+                for route in routes:
+                    route.given = {**data, **route.given, **more}
+                tried = halve(routes, seconds, folder, judge, run)
+        except KeyboardInterrupt:
+            tried = sorted((route for route in routes if route.scores), key=lambda route: -route.score)
+            if not tried:
+                raise Interrupted("stopped before the first way was tried; the same command begins anew.", 2) from None
+            _tell(routes, tried, judge, _in_full(tried[0], args), folder)
+            raise Interrupted(f"stopped; what was tried until then stands in {folder / TOLD}.", 2) from None
     if not tried:
         raise InputError("no way could be tried: " + "; ".join(f"{r.name}: {r.note}" for r in routes))
     command = _in_full(tried[0], args)
-    folder.mkdir(parents=True, exist_ok=True)
-    record = {"routes": [r.record() for r in routes], "best": tried[0].name, "raw": judge.of_raw(), "command": command}
-    (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    told = _tell(routes, tried, judge, command, folder)
     evaluation = _report(args, tried, data, folder, train) if test is not None else None
-    _tell(routes, tried, record["raw"], command)
+    print(told)
     return TryResult(folder, [route.record() for route in tried], evaluation, command)
+
+
+@contextlib.contextmanager
+def _bar(minutes: float) -> Iterator[Callable[[str, dict[str, Any]], None]]:
+    """A bar of the seconds that passed, of those that are given, and a `run_verb` that keeps it going."""
+    rarely = 0.1 if sys.stderr.isatty() else 10
+    began, given = time.monotonic(), 60 * minutes
+    with tqdm(total=given, desc="try", bar_format=FORM, mininterval=rarely, leave=False) as bar:
+
+        def tick() -> None:
+            bar.update(min(time.monotonic() - began, given) - bar.n)
+
+        def run(verb: str, arguments: dict[str, Any]) -> None:
+            bar.set_postfix_str(f"{Path(arguments['output_dir']).name}: {arguments['max_steps']} steps", refresh=False)
+            tick()
+            run_verb(verb, arguments, tick=tick)
+
+        yield run
 
 
 def _routes(args: TryArguments, modality: Modality) -> list[Route]:
@@ -122,8 +155,7 @@ def _report(
     every = methods_for(train.modality, train.values)
     there = [name for name in every if name not in TRAINED and kind_of(name) in usual]
     return run_evaluation(
-        CompareArguments(model=models, output_dir=str(folder / "report"), methods=there, disable_tqdm=True, **data),
-        "compare",
+        CompareArguments(model=models, output_dir=str(folder / "report"), methods=there, **data), "compare"
     )
 
 
@@ -134,16 +166,22 @@ def _in_full(route: Route, args: TryArguments) -> str:
     return shlex.join(["pretune", *words_of("pretrain", given)])
 
 
-def _tell(routes: list[Route], tried: list[Route], raw: list[float] | None, command: str) -> None:
+def _tell(routes: list[Route], tried: list[Route], judge: Judge, command: str, folder: Path) -> str:
+    """What came out, as text; kept in the folder, as text and as numbers."""
+    raw = judge.of_raw()
     lines = [f"{'way':<22}{'steps':>8}{'held-out labels':>18}{'untrained':>12}"]
     for route in tried:
-        untrained = sum(route.untrained) / len(route.untrained)
-        line = f"{route.name:<22}{route.steps:>8}{route.score:>16.1f} %{untrained:>10.1f} %  {route.note}"
-        lines.append(line.rstrip())
+        untrained = f"{sum(route.untrained) / len(route.untrained):>10.1f} %" if route.untrained else ""
+        lines.append(f"{route.name:<22}{route.steps:>8}{route.score:>16.1f} %{untrained}  {route.note}".rstrip())
     lines += [f"{route.name:<22}{route.note:>8}" for route in routes if route not in tried]
     if raw is not None:
         lines.append(f"{'raw samples':<22}{'':>8}{sum(raw) / len(raw):>16.1f} %")
-    print("\n".join([*lines, "", f"best here: {tried[0].name}. In full:", f"  {command}"]))
+    told = "\n".join([*lines, "", f"best here: {tried[0].name}. In full:", f"  {command}"])
+    record = {"routes": [r.record() for r in routes], "best": tried[0].name, "raw": raw, "command": command}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    (folder / TOLD).write_text(f"# Ways to an encoder\n\n```text\n{told}\n```\n")
+    return told
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ class ClipEncoderConfig(SpeechConfig):
         stem_kernel_size: side of the filters of the first convolution, an odd number.
         norm: after each convolution: "batch", "group" (8 channels a group) or "none".
         activation: after each norm.
+        silence: what is made of the silence around a clip: "heard", as a part of the window, or "masked": zeros before
+            every convolution, and no part in the pooling, so that nothing of it is learnt, nor how long a clip is.
     """
 
     hidden_sizes: list[int] = field(default_factory=lambda: [16, 32, 64])
@@ -28,6 +30,7 @@ class ClipEncoderConfig(SpeechConfig):
     stem_kernel_size: int = 5
     norm: Literal["batch", "group", "none"] = "batch"
     activation: Literal["relu", "leaky_relu", "gelu", "silu"] = "relu"
+    silence: Literal["heard", "masked"] = "heard"
 
     def validate_stages(self) -> None:
         """One entry a stage in every list, and clips large enough for the strides."""

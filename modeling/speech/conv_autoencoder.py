@@ -78,7 +78,7 @@ class SpeechConvAutoencoderModel(OnClips, Pretrainable, SpeechConvAutoencoderPre
         check_frames(input_features, self.config, self.training)
         length = self.config.num_frames
         if self.training and self.config.denoising and self.decoder is not None:
-            latents = self.embed(views(input_features, 1, length, STRONG, generator))
+            latents = self.embed(views(input_features, 1, length, STRONG, generator, self.encoder.masked))
         else:
             latents = self.encode(input_features, attention_mask)
         if self.decoder is None:

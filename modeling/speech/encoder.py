@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
@@ -12,6 +13,7 @@ from ..shared.classification import classify
 from ..shared.images.conv_encoder import ResidualBlock, conv_norm
 from ..shared.layers import ACTIVATIONS
 from ..shared.loading import CompleteLoading
+from .views import sounding
 from .windows import check_frames, over_windows
 
 
@@ -33,6 +35,8 @@ class ClipEncoder(nn.Module):
             ]
         )
 
+        self.masked = config.silence == "masked"
+
     def maps(self, frames: torch.Tensor) -> torch.Tensor:
         """(B, T, M) -> (B, C, t, m)."""
         x = frames[:, None]
@@ -42,8 +46,36 @@ class ClipEncoder(nn.Module):
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """(B, T, M) -> (B, 2C)."""
+        if self.masked:
+            return self.of_the_clip_alone(frames)
         maps = self.maps(frames)
         return torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
+
+    def of_the_clip_alone(self, frames: torch.Tensor) -> torch.Tensor:
+        """(B, T, M) -> (B, 2C): silence before and after each clip is set to 0 before every convolution, for norms and
+        biases make something of it again, and is left out of mean and largest value."""
+        first, count = sounding(frames + 1)
+        place = torch.arange(frames.shape[1], device=frames.device)
+        mask = (place >= first[:, None]) & (place < (first + count)[:, None])  # (B, T)
+        x, mask = frames[:, None], mask[:, None, :, None]
+        for stage in self.stages:
+            x, mask = _through(stage, x, mask)
+        mean = (x * mask).sum((2, 3)) / (mask.sum((2, 3)) * x.shape[3])
+        return torch.cat([mean, x.masked_fill(~mask, float("-inf")).amax((2, 3))], 1)
+
+
+def _through(layers: nn.Sequential, x: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, C, t, m) maps and (B, 1, t, 1) mask -> both behind `layers`."""
+    for layer in layers:
+        if isinstance(layer, ResidualBlock):
+            x = layer.activation(x + _through(layer.layers, x, mask)[0])
+        elif isinstance(layer, nn.Conv2d):
+            x = layer((x * mask).contiguous(memory_format=torch.channels_last))
+            if layer.stride[0] > 1:  # what the convolution sees any of; a clip of one frame does not get lost
+                mask = F.max_pool2d(mask.float(), (layer.stride[0], 1), ceil_mode=True) > 0
+        else:
+            x = layer(x)
+    return x, mask
 
 
 class StandardisedLinear(nn.Linear):

@@ -65,7 +65,9 @@ class SpeechJointEmbeddingModel(OnClips, JointEmbedding, SpeechJointEmbeddingPre
 
     def views(self, input_features: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
         """(B, T, M) -> (V * B, t, M), the first view of each clip, then the second of each, and so on."""
-        return views(input_features, self.config.num_views, self.config.view_frames, STRONG, generator)
+        config = self.config
+        still = config.silence == "masked"
+        return views(input_features, config.num_views, config.view_frames, STRONG, generator, still)
 
     def embed(self, frames: torch.Tensor) -> torch.Tensor:
         """(B, T, M) frames of one window or view -> (B, D)."""

@@ -48,21 +48,29 @@ WEAK = Strength(0.1, 0.05, 0.6, 0.4, 0.12, 0.04, 0.14, (-0.84, 0.0), 0.0, 0.0)
 
 
 def views(
-    frames: torch.Tensor, count: int, length: int, strength: Strength, generator: torch.Generator | None
+    frames: torch.Tensor,
+    count: int,
+    length: int,
+    strength: Strength,
+    generator: torch.Generator | None,
+    still: bool = False,
 ) -> torch.Tensor:
     """Random views of each clip: (B, T, M) -> (count * B, length, M), the first view of each clip first.
 
     Args:
         frames: in [-1, 1].
         generator: of one table of numbers, a row for each clip; None for the default one.
+        still: silence before and after the clip stays silence, without noise.
     """
     size, device = len(frames), frames.device
     u = torch.rand((size, count, NUMBERS), device=device, **drawn_by(generator))
     noise = torch.rand((size, count, length, frames.shape[2]), device=device, **drawn_by(generator))
-    return torch.cat([view(frames, strength, u[:, k], noise[:, k]) for k in range(count)])
+    return torch.cat([view(frames, strength, u[:, k], noise[:, k], still) for k in range(count)])
 
 
-def view(frames: torch.Tensor, strength: Strength, u: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+def view(
+    frames: torch.Tensor, strength: Strength, u: torch.Tensor, noise: torch.Tensor, still: bool = False
+) -> torch.Tensor:
     """One view of each clip: (B, T, M) -> (B, length, M), both in [-1, 1] or a little above.
 
     Speed, place, shift and pitch are one bilinear resampling; then microphone, level, noise and masks.
@@ -70,10 +78,13 @@ def view(frames: torch.Tensor, strength: Strength, u: torch.Tensor, noise: torch
     Args:
         u: (B, NUMBERS) in [0, 1).
         noise: (B, length, M) in [0, 1).
+        still: see `views`.
     """
     x = warped(frames.float() + 1, noise.shape[1], u[:, :4], strength)  # from here on 0 is silence
+    clip = (x > 0).any(2, keepdim=True)
     x = through_microphone(x, u[:, 4:11], strength)
     x = with_noise(x, u[:, 11:13], noise, strength)
+    x = x * clip if still else x
     x = masked(x, u[:, 13:17], u[:, 17:21], strength)
     return (x - 1).to(frames.dtype)
 

@@ -27,6 +27,7 @@ def test_changed_constants_change_the_version():
     record = PROTOCOL.record()
     record["reference_images"] = record.pop("reference_samples")  # what it was called when images were all there was
     del record["self_training_rounds"]  # of a method that came later: no older number depends on it
+    del record["calibration_bins"]  # of a score that came later
     record["schedule"] = OLD_SCHEDULE  # sound, of which there were no numbers, has augmentation; nothing else changed
     record["test_split"] = OLD_TEST_SPLIT  # the held-out part has a version of its own since its second
     constants = json.dumps(record, sort_keys=True).encode()

@@ -1,9 +1,12 @@
 """From a command line to a run and an exit status: 0 done, 2 wrong input, 3 a failed push, 128 + n a signal."""
 
+import contextlib
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import InputError, Interrupted, PushFailed, memory_told, one_line
@@ -34,6 +37,19 @@ def run_command(
     if first_process:
         print(message, file=sys.stderr)
     sys.exit(status)
+
+
+@contextlib.contextmanager
+def like_ctrl_c() -> Iterator[None]:
+    """SIGTERM stops as Ctrl-C does, with a report; left alone where signals are not this thread's to take."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def log_to_stderr(level: int) -> None:

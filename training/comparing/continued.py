@@ -1,51 +1,68 @@
 """Published models pretrained further on the user's samples, each by a run of its own."""
 
+import contextlib
 import dataclasses
 import logging
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..command.arguments.compare import CONTINUED, CompareArguments
 from ..command.arguments.data import DataArguments, InMemory
 from ..command.paths import folder_name
 from ..command.recipes import words_of
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..evaluation.cells import MADE
+from ..evaluation.planning import Before
 from ..modalities.modality import Modality
 from ..networks.encoders import config_and_modality
 
 logger = logging.getLogger(__name__)
+KEPT = 4096  # bytes of what a process said last
+PATIENCE = 5.0  # seconds until a process that was stopped is told so
 
 
-def with_continued(args: CompareArguments) -> CompareArguments:
+def with_continued(args: CompareArguments, before: Before) -> tuple[CompareArguments, Before]:
     """`args` with every ID+continued replaced by the folder of a run that went on from ID, which is made here.
 
-    A run that is finished is taken as it is; one that was stopped goes on.
+    A run that is finished is taken as it is; one that was stopped goes on. What cannot go on, and why, is added to
+    what was found out `before`, whose input sizes the runs are made with.
 
     Raises:
-        InputError: ID is of a kind that cannot go on, or the run failed.
+        InputError: no model is left.
     """
-    models = []
+    models, left_out = [], dict(before.left_out)
     for name in args.model:
         if not name.endswith(CONTINUED):
             models.append(name)
             continue
         base = name.removesuffix(CONTINUED)
         folder = Path(args.output_dir) / MADE / folder_name(base, "model")
-        _, modality, _ = config_and_modality(base, args.revision)
-        logger.info("%s is pretrained further on these samples, in %s", base, folder)
-        given = arguments_for(args, base, modality, folder)
-        if (folder / "run.json").is_file():
-            given["resume_from_checkpoint"] = "latest"
-        run_verb("pretrain", given)
+        try:
+            _, modality, _ = config_and_modality(base, args.revision)
+            given = arguments_for(args, base, modality, folder, before.sizes.get(base))
+            if (folder / "run.json").is_file():
+                given["resume_from_checkpoint"] = "latest"
+            logger.info("%s is pretrained further on these samples, in %s", base, folder)
+            run_verb("pretrain", given, show=not args.disable_tqdm)
+        except InputError as error:
+            if len(args.model) == 1:
+                raise
+            left_out[name] = one_line(error)
+            continue
         models.append(str(folder))
-    return dataclasses.replace(args, model=models)
+    if not models:
+        raise InputError("no model is left: " + "; ".join(f"{name}: {why}" for name, why in left_out.items()))
+    return dataclasses.replace(args, model=models), dataclasses.replace(before, left_out=left_out)
 
 
-def arguments_for(args: CompareArguments, base: str, modality: Modality, folder: Path) -> dict[str, Any]:
-    """What `pretrain` is given to go on from `base`.
+def arguments_for(
+    args: CompareArguments, base: str, modality: Modality, folder: Path, size: int | None = None
+) -> dict[str, Any]:
+    """What `pretrain` is given to go on from `base`, at an input size of `size` if there is one.
 
     Raises:
         InputError: no family of this kind of input goes on from published weights.
@@ -56,6 +73,8 @@ def arguments_for(args: CompareArguments, base: str, modality: Modality, folder:
     given |= {"num_train_epochs": args.continued_epochs, "eval_split": "none"}
     if args.continued_steps is not None:
         given["max_steps"] = args.continued_steps
+    if size is not None:
+        given["config.backbone_image_size"] = size
     if args.continued_views is not None:
         given["config.views"] = args.continued_views
     return given
@@ -72,15 +91,54 @@ def data_words(args: DataArguments) -> dict[str, Any]:
     return args.of_the_data()
 
 
-def run_verb(verb: str, given: dict[str, Any]) -> None:
+def run_verb(verb: str, given: dict[str, Any], show: bool = False, tick: Callable[[], None] | None = None) -> None:
     """`pretune VERB` with these arguments, in a process of its own, so that its memory is its own too.
+
+    Args:
+        verb, given: what is run.
+        show: what it says, its progress bar too, is seen while it runs.
+        tick: called once a second.
 
     Raises:
         InputError: it failed; what it said last is repeated.
     """
     words = [sys.executable, "-m", __package__.split(".")[0], *words_of(verb, given)]
-    done = subprocess.run(words, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        last = said[-1].removeprefix("error: ") if said else f"status {done.returncode}"
+    process, said = subprocess.Popen(words, stderr=subprocess.PIPE), bytearray()
+    listener = threading.Thread(target=_listen, args=(process.stderr, said, show), daemon=True)
+    listener.start()
+    try:
+        while process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1.0)
+            if tick is not None:
+                tick()
+    except KeyboardInterrupt:
+        _stop(process)
+        raise
+    listener.join()
+    if process.returncode:
+        lines = [line for line in said.decode(errors="replace").replace("\r", "\n").splitlines() if line.strip()]
+        last = lines[-1].strip().removeprefix("error: ") if lines else f"status {process.returncode}"
         raise InputError(f"pretune {verb} in {given.get('output_dir')} failed: {last}")
+
+
+def _listen(stream: IO[bytes], said: bytearray, show: bool) -> None:
+    """Keep the end of what a process says, and let it be seen."""
+    while chunk := stream.read1():
+        said += chunk
+        del said[:-KEPT]
+        if show:
+            sys.stderr.write(chunk.decode(errors="replace"))
+            sys.stderr.flush()
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """It saves a checkpoint when it is stopped; at a terminal Ctrl-C has reached it already."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE)
+        return
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(10 * PATIENCE)
+        return
+    process.kill()

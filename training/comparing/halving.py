@@ -147,7 +147,7 @@ def halve(
 def _try(route: Route, steps: int, folder: Path, judge: Judge, run: Callable[[str, dict[str, Any]], None]) -> None:
     logger.info("%s: %d steps, about %.0f s", route.name, steps, steps * route.seconds_a_step)
     try:
-        run("pretrain", {**route.given, "max_steps": steps, "output_dir": str(folder)})
+        run("pretrain", {**route.given, "max_steps": steps, "output_dir": str(folder), "overwrite_output_dir": True})
     except InputError as error:
         route.note = f"stopped: {one_line(error)}"
         return

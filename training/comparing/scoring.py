@@ -31,8 +31,8 @@ class Judge:
     draws: int = PROTOCOL.draws
 
     @classmethod
-    def of(cls, train: Samples) -> "Judge":
-        """Of a training split with some labels.
+    def of(cls, train: Samples, most: int = MOST) -> "Judge":
+        """Of a training split with some labels, of which `most` are looked at.
 
         Raises:
             InputError: there are too few.
@@ -44,14 +44,15 @@ class Judge:
                 f"least {FEWEST} are needed. Label some, or pretrain by the first command of pretune inspect."
             )
         labelled = train.only_labelled()
-        rows = np.random.default_rng(seed_for(PROTOCOL.seed, "judge")).permutation(len(labelled))[:MOST]
+        rows = np.random.default_rng(seed_for(PROTOCOL.seed, "judge")).permutation(len(labelled))[:most]
         return cls(labelled.select(np.sort(rows)))
 
-    def of_encoder(self, name: str, untrained: bool = False) -> list[float]:
+    def of_encoder(self, name: str, untrained: bool = False, size: int | None = None) -> list[float]:
         """Scores in per cent by draw, of the encoder in folder or repository `name`, or of the same with new
-        weights."""
+        weights; `size` is its input's, of a network that is not ours."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        encoder = Encoder(name, None, len(self.data.label_names), device, 256, self.data.problem_type)
+        encoder = Encoder(name, None, len(self.data.label_names), device, 256, self.data.problem_type, size)
+        encoder.check(self.data)
         model = encoder.classifier(not untrained, seed_for(PROTOCOL.seed, "untrained", 0))
         return self._scores(encoder.features(model, encoder.rows(self.data)))
 
@@ -68,6 +69,6 @@ class Judge:
                 raise InputError(f"a class of {self.data.name} has one labelled sample alone: label one more of each.")
             fit, judged = parts
             groups = None if self.data.groups is None else self.data.groups[fit]
-            answers = linear_probe(scale(features[fit]), labels[fit], scale(features[judged]), draw, groups)
+            answers = linear_probe(scale(features[fit]), labels[fit], scale(features[judged]), draw, groups).given
             scores.append(100 * worth(labels[judged], answers))
         return scores

@@ -12,7 +12,7 @@ from ..errors import InputError, one_line
 from ..networks.encoders import Encoder
 from ..protocol import TRAINED
 from .embedders import kind_of
-from .features import EncoderFeatures, Features, reference_rows
+from .features import EncoderFeatures, Features, reference_rows, side_by_side
 from .probes import Standardiser
 
 PLUS = "+"  # between the names of two that are taken side by side
@@ -68,7 +68,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Beside:
-    """Embeddings side by side, each brought to one scale first, so that none drowns the other.
+    """Embeddings side by side; see `side_by_side`.
 
     Args:
         parts: two or more.
@@ -88,14 +88,7 @@ class Beside:
 
     def vectors(self, folder: Path) -> tuple[np.ndarray, np.ndarray]:
         """(N, D) and (M, D) of all training and all test samples."""
-        sides = []
-        for part in self.parts:
-            train, test = part.vectors(folder)
-            centre = train.mean(0)
-            length = max(float(np.linalg.norm(train - centre, axis=1).mean()), 1e-12)  # of a usual embedding
-            sides.append(((train - centre) / length, (test - centre) / length))
-        train, test = (np.concatenate(side, 1, dtype=np.float32) for side in zip(*sides, strict=True))
-        return train, test
+        return side_by_side([part.vectors(folder) for part in self.parts])
 
 
 Candidate = Encoder | Table | Beside

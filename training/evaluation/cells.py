@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from ...model_cards.words import CALIBRATION
 from ..command.paths import require_folders
 from ..errors import InputError
 from ..protocol import PROTOCOL
@@ -56,7 +57,8 @@ class Cells:
         folder: made if missing.
         dataset: fingerprints of the samples of the training and test split, and of their labels, and how these were
             chosen.
-        metrics: which scores a cell has; one that lacks some is computed again.
+        metrics: which scores a cell has; one that lacks some is computed again. CALIBRATION is one more of those that
+            give chances.
         overwrite: begin anew.
         began: `time.perf_counter()` from which the time of this call counts.
 
@@ -127,7 +129,8 @@ class Cells:
                 scores = {name: float(line[name]) for name in self.metrics if name in line}
                 self._spent += line["seconds"]
                 if len(scores) == len(self.metrics):
-                    self.scores[cell] = scores
+                    more = {CALIBRATION: float(line[CALIBRATION])} if CALIBRATION in line else {}
+                    self.scores[cell] = scores | more
                     if "hits" in line:
                         self.hits[cell] = _unpacked(line["hits"])
                     if "confusion" in line:

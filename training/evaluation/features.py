@@ -4,6 +4,7 @@ An encoder's are kept in the report's folder until the report is whole.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,8 @@ class FloorFeatures:
     def beside(self, fingerprint: str, vectors: Features) -> Features:
         """Vectors of a model beside those of the floor that its kind of input names; held for one model at a time."""
         if fingerprint not in self._beside:
-            self._beside = {fingerprint: side_by_side(vectors, self(self.modality.beside, 0))}
+            train, test = side_by_side([vectors[:2], self(self.modality.beside, 0)[:2]])
+            self._beside = {fingerprint: (train, test, Standardiser(train[self.reference]))}
         return self._beside[fingerprint]
 
     def _raw(self, kind: str, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -68,18 +70,24 @@ class FloorFeatures:
         return floor.embed(self.train), floor.embed(self.test)
 
 
-def side_by_side(one: Features, other: Features) -> Features:
-    """Vectors of the same samples beside each other: each centred as its scale says, and of length 1."""
-    pairs = []
-    for k in (0, 1):  # training samples, test samples
-        halves = [of_length_one(part[k] - part[2].mean) for part in (one, other)]
-        pairs.append(np.concatenate(halves, axis=1))
-    return pairs[0], pairs[1], Standardiser(pairs[0])
+def side_by_side(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of the same samples beside each other, each kind brought to one scale first, so that none drowns the
+    other: centred, and a usual one has length 1. How long a vector is in its kind stays; with all brought to length 1
+    probes were as good on digits and on texts, within a quarter of an sd.
 
+    Args:
+        parts: (N, D) of the training and (M, D) of the test samples, of two kinds or more.
 
-def of_length_one(rows: np.ndarray) -> np.ndarray:
-    """(N, D) -> the same directions."""
-    return (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    Returns:
+        (N, D + ...) and (M, D + ...) float32.
+    """
+    sides = []
+    for train, test in parts:
+        centre = train.mean(0)
+        length = max(float(np.linalg.norm(train - centre, axis=1).mean()), 1e-12)
+        sides.append(((train - centre) / length, (test - centre) / length))
+    train, test = (np.concatenate(side, 1, dtype=np.float32) for side in zip(*sides, strict=True))
+    return train, test
 
 
 class EncoderFeatures:

@@ -1,16 +1,29 @@
 """What is fitted to features that stay as they are: nearest neighbour, softmax regression, principal components.
 
 With several labels at once, (N, L) zeros and ones, answers are (M, L) scores, above 0 for a yes: those of the nearest
-neighbour, or of one logistic regression a label.
+neighbour, or of one logistic regression a label. How sure an answer is, is known of regression with one label alone.
 """
 
 import warnings
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..learning.scores import average_precision
 from ..protocol import PROTOCOL, default_first
 from .draws import hold_out
+
+
+class Answers(NamedTuple):
+    """What a classifier says of M test samples.
+
+    Args:
+        given: classes (M,), or scores (M, L) of several labels at once, above 0 for a yes.
+        sure: (M,) in [0, 1], the chance that it gives its class; None where it has none.
+    """
+
+    given: np.ndarray
+    sure: np.ndarray | None = None
 
 
 def nearest_neighbour(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -25,8 +38,8 @@ def nearest_neighbour(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -
 
 def linear_probe(
     train: np.ndarray, labels: np.ndarray, test: np.ndarray, draw: int, groups: np.ndarray | None = None
-) -> np.ndarray:
-    """Classes (M,) of the test rows by softmax regression on the labelled rows (N, D).
+) -> Answers:
+    """What softmax regression on the labelled rows (N, D) says of the test rows (M, D).
 
     The penalty is chosen on a held-out part of the labelled rows, as the protocol says, which splits none of the
     `groups` (N,).
@@ -41,7 +54,7 @@ def self_training(
     test: np.ndarray,
     draw: int,
     groups: np.ndarray | None = None,
-) -> np.ndarray:
+) -> Answers:
     """Classes (M,) of the test rows by a linear probe that also learns from what it answers itself.
 
     In each round the surer half of the unlabelled rows of each class, as the probe of the round before sees them,
@@ -62,7 +75,7 @@ def self_training(
         sure = surety >= np.asarray([half[k] for k in guess])
         rows = np.concatenate([train, unlabelled[sure]])
         model = _softmax_regression(rows, np.concatenate([labels, model.classes_[guess[sure]]]), penalty)
-    return model.predict(test)
+    return _of(model, test)
 
 
 def _penalty(train: np.ndarray, labels: np.ndarray, draw: int, groups: np.ndarray | None) -> float:
@@ -71,7 +84,7 @@ def _penalty(train: np.ndarray, labels: np.ndarray, draw: int, groups: np.ndarra
     if parts is None:
         return grid[0]
     fit, judged = parts
-    right = {p: worth(labels[judged], _answers(train[fit], labels[fit], train[judged], p)) for p in grid}
+    right = {p: worth(labels[judged], _answers(train[fit], labels[fit], train[judged], p).given) for p in grid}
     return max(right, key=right.get)  # the first of equals
 
 
@@ -83,10 +96,15 @@ def worth(labels: np.ndarray, answers: np.ndarray) -> float:
     return float((answers == labels).mean())
 
 
-def _answers(train: np.ndarray, labels: np.ndarray, test: np.ndarray, penalty: float) -> np.ndarray:
+def _answers(train: np.ndarray, labels: np.ndarray, test: np.ndarray, penalty: float) -> Answers:
     if labels.ndim == 1:
-        return _softmax_regression(train, labels, penalty).predict(test)
-    return np.column_stack([_scores(train, column, test, penalty) for column in labels.T])
+        return _of(_softmax_regression(train, labels, penalty), test)
+    return Answers(np.column_stack([_scores(train, column, test, penalty) for column in labels.T]))
+
+
+def _of(model: Any, test: np.ndarray) -> Answers:
+    """What scikit-learn's classifier says of rows (M, D)."""
+    return Answers(model.predict(test), model.predict_proba(test).max(1))
 
 
 def _scores(train: np.ndarray, labels: np.ndarray, test: np.ndarray, penalty: float) -> np.ndarray:

@@ -1,36 +1,34 @@
 """An evaluation from arguments to report: quick methods first, a report of them, then whole networks."""
 
+import contextlib
 import logging
-import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from ..command.arguments.evaluate import EvaluateArguments
 from ..command.paths import require_folders
 from ..command.recipes import command_of
-from ..data.samples import Samples
-from ..data.seen import seen_by
-from ..errors import InputError, Interrupted
-from ..modalities.modality import Modality
-from ..networks.encoders import Encoder, config_and_modality
+from ..command.running import like_ctrl_c
+from ..errors import InputError, Interrupted, one_line
+from ..networks.encoders import Encoder
 from ..protocol import MUST_BE_BEATEN, PROTOCOL, TRAINED
-from .candidates import Beside, Candidate, Encoded, parse_names, read_table
+from .candidates import Candidate
 from .cells import Cells
-from .costs import cost_of
-from .draws import draws_of
 from .embedders import methods_for
-from .labelled_splits import LabelledSplits, counts_of, load_splits
+from .planning import Before, Plan, make_plan
+from .progress import Progress
 from .reporting.into_card import add_to_card, check_card
 from .reporting.most_wrong import draw_most_wrong
 from .reporting.report import chance_of, write_report
 from .work import Work
 
 logger = logging.getLogger(__name__)
+REPORT_EVERY = 60.0  # seconds between reports of what is done so far, while whole networks are trained
 
 
 @dataclass
@@ -50,36 +48,13 @@ class EvaluationResult:
     sentence: str
 
 
-@dataclass
-class Plan:
-    """What is measured, and with what.
+def run_evaluation(args: EvaluateArguments, verb: str = "evaluate", before: Before | None = None) -> EvaluationResult:
+    """Compute what is missing, write the report, and say the verdict.
 
     Args:
-        args: as given.
-        splits: the labelled samples.
-        candidates: what is compared.
-        counts, draws: numbers of labels, and the draws of each.
-        methods: of the report.
-        metric: what the verdict is of.
-        shown: method and number of labels whose confusion is drawn.
-        warnings: for a reader.
-        seen: by model, which test samples it was trained on.
-    """
-
-    args: EvaluateArguments
-    splits: LabelledSplits
-    candidates: list[Candidate]
-    counts: list[int | str]
-    draws: dict[int | str, range]
-    methods: list[str]
-    metric: str
-    shown: tuple[str, int | str]
-    warnings: list[str]
-    seen: dict[str, dict[str, Any]]
-
-
-def run_evaluation(args: EvaluateArguments, verb: str = "evaluate") -> EvaluationResult:
-    """Compute what is missing, write the report, and say the verdict.
+        args: what is measured.
+        verb: whose command stands in the report.
+        before: what was found out already.
 
     Raises:
         InputError: something given does not fit; the message names the repair.
@@ -90,33 +65,30 @@ def run_evaluation(args: EvaluateArguments, verb: str = "evaluate") -> Evaluatio
     if args.update_card:
         for name in args.model:
             check_card(Path(name))
-    plan = _plan(args)
+    plan = make_plan(args, before or Before())
     for warning in plan.warnings:
         logger.warning("warning: %s", warning)
-    cells = Cells(folder, plan.splits.identity(), plan.splits.metrics, args.overwrite_output_dir, began)
-    finished, report = False, None
+    for name, why in plan.left_out.items():
+        logger.warning("warning: %s is left out: %s", name, why)
+    cells = Cells(folder, plan.identity(), plan.splits.metrics, args.overwrite_output_dir, began)
+    finished, measured = False, None
     try:
-        work = Work(cells, plan.splits.train, plan.splits.test, plan.methods, plan.draws, args.allow_short_classes)
-        with tqdm(
-            total=work.size(plan.candidates), desc=verb, unit=" cells", disable=args.disable_tqdm,
-            mininterval=0.1 if sys.stderr.isatty() else 10,
-        ) as bar:  # fmt: skip
-            facts = {c.name: work.probe(c, bar) | {"cost": cost_of(c, plan.splits.test)} for c in plan.candidates}
-            if set(TRAINED) & set(plan.methods) and set(plan.methods) - set(TRAINED):
-                report = _report(plan, work, facts, folder, verb)
-                bar.write(f"so far, without whole networks: {report['verdict']['sentence']}", file=sys.stderr)
-            for candidate in plan.candidates:
-                if isinstance(candidate, Encoder):
-                    work.train_networks(candidate, bar)
-        report = _report(plan, work, facts, folder, verb)
+        measured = Measured(plan, cells, folder, verb)
+        with like_ctrl_c():
+            measured.all()
+        report = measured.report()
         finished = True
     except KeyboardInterrupt:
-        left = "what was computed is kept" if report is None else "the report of what was computed stands"
+        left = "what was computed is kept"
+        if measured is not None and measured.report_of_the_rest() is not None:
+            left = "the report of what was computed stands"
         raise Interrupted(f"stopped; {left} in {folder}, and the same command goes on.", 2) from None
     finally:
         cells.close(finished)
     if args.update_card:
         for name in args.model:
+            if name not in report["models"]:
+                continue  # it is left out
             add_to_card(Path(name), folder, report, name)
     told = report["verdict"]
     logger.info("%s", told["sentence"])
@@ -125,86 +97,107 @@ def run_evaluation(args: EvaluateArguments, verb: str = "evaluate") -> Evaluatio
     return EvaluationResult(folder, report, told["helped"], told["outcome"], told["sentence"])
 
 
-def _plan(args: EvaluateArguments) -> Plan:
-    """Read data and models, and check all that can be checked before anything is computed."""
-    files = _table_files(args.embeddings)
-    models, pairs = parse_names(args.model, files)
-    to_load = list(dict.fromkeys([*models, *(part for pair in pairs for part in pair if part not in files)]))
-    if not to_load:
-        raise InputError("--model names no model: name one at least, which says what kind of input this is.")
-    splits = load_splits(args, _taken(to_load, args.revision))
-    train, test = splits.train, splits.test
-    counts, notes = counts_of(args.labels_per_class, train, args.allow_short_classes)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    encoders = {
-        name: Encoder(
-            name, args.revision, len(train.label_names), device, args.per_device_eval_batch_size, train.problem_type
-        )
-        for name in to_load
-    }
-    for encoder in encoders.values():
-        encoder.check(train)
-    tables = {name: read_table(name, paths, train, test) for name, paths in files.items()}
-    candidates = [encoders[name] for name in models] + list(tables.values())
-    for pair in pairs:
-        candidates.append(Beside([tables.get(p) or Encoded(encoders[p], train, test) for p in pair]))
-    methods = _methods(args, train)
-    seen = {name: seen_by(name).record(test.digests) for name in to_load}
-    warnings = splits.warnings() + _seen_before(seen, test) + notes + _few_draws(args.draws, counts)
-    return Plan(
-        args, splits, candidates, counts, {count: draws_of(count, args.draws) for count in counts}, methods,
-        _metric(args, splits), _confusion_cell(args, methods, counts), warnings, seen,
-    )  # fmt: skip
+class Measured:
+    """What a plan's candidates come to, as far as it was computed.
 
+    Args:
+        plan: of the evaluation.
+        cells: known ones.
+        folder: of the report.
+        verb: whose command stands in it.
+    """
 
-def _report(plan: Plan, work: Work, facts: dict[str, Any], folder: Path, verb: str) -> dict[str, Any]:
-    """Write the report of all cells that are known."""
-    splits, candidates = plan.splits, plan.candidates
-    report = {
-        "protocol": {
-            **PROTOCOL.record(),
-            "labels_per_class_used": plan.counts,
-            "draws_used": plan.args.draws,
-            "augmentation": list(splits.train.modality.changes.standard),
-            "n": {str(count): len(plan.draws[count]) for count in plan.counts},
-        },
-        "metric": plan.metric,
-        "dataset": splits.record(plan.args.dataset),
-        "models": {c.name: {**facts[c.name], "test_samples": plan.seen.get(c.name)} for c in candidates},
-        "results": [row for candidate in candidates for row in work.rows(candidate)],
-        "confusion": work.confusion(plan.shown, candidates),
-        "warnings": plan.warnings,
-        "timings": {"total_seconds": round(work.cells.seconds(), 1)},
-        "command": command_of(verb, plan.args),
-    }
-    there = methods_for(splits.train.modality, splits.train.values)
-    needed = [name for name in there if name in MUST_BE_BEATEN]
-    hits = work.hits(candidates)
-    first = next(iter(hits.values()), {})
-    report["most_wrong"] = draw_most_wrong(folder, splits.test, first, *plan.shown)
-    hits = hits if plan.metric == "accuracy" else {}
-    return write_report(folder, report, chance_of(plan.metric, splits.test.labels), needed, hits)
+    def __init__(self, plan: Plan, cells: Cells, folder: Path, verb: str):
+        self.plan, self.folder, self.verb = plan, folder, verb
+        self.work = Work(
+            cells, plan.splits.train, plan.splits.test, plan.methods, plan.draws, plan.args.allow_short_classes,
+            plan.augmentation,
+        )  # fmt: skip
+        self.facts: dict[str, Any] = {}
+        self.reported = time.perf_counter()
 
+    def all(self) -> None:
+        """Quick methods of every candidate first, and a report of them; then whole networks."""
+        plan, work = self.plan, self.work
+        bar = Progress(self.verb, plan.args.disable_tqdm)
+        try:
+            work.expect(plan.candidates, bar)
+            for candidate in plan.candidates:
+                with self._unless_it_cannot(candidate.name):
+                    self.facts[candidate.name] = work.embed(candidate, bar)
+                    work.probe(candidate, bar)
+            if not self.facts:
+                raise InputError(
+                    "nothing can be measured: " + "; ".join(f"{n}: {w}" for n, w in plan.left_out.items())
+                )
+            if set(TRAINED) & set(plan.methods) and set(plan.methods) - set(TRAINED):
+                told = self.report()["verdict"]["sentence"]
+                bar.write(f"so far, without whole networks: {told}")
+            encoders = [c for c in self._there() if isinstance(c, Encoder)]
+            for encoder in encoders:
+                with self._unless_it_cannot(encoder.name):
+                    work.expect_networks(encoder, bar)
+            for encoder in encoders:
+                with self._unless_it_cannot(encoder.name):
+                    work.train_networks(encoder, bar, self._now_and_then)
+        finally:
+            bar.close()
 
-def _table_files(given: list[str] | None) -> dict[str, list[str]]:
-    """{name: its files} of --embeddings NAME=FILE, or of two of one name, for the training and the test split."""
-    found: dict[str, list[str]] = {}
-    for text in given or ():
-        name, equals, files = text.partition("=")
-        if not equals or not name or not files:
-            raise InputError(f"--embeddings {text!r}: expected NAME=TABLE, or NAME=TRAIN_TABLE NAME=TEST_TABLE.")
-        found.setdefault(name, []).append(files)
-    return found
+    def report(self) -> dict[str, Any]:
+        """Write the report of all cells that are known."""
+        plan, work, candidates = self.plan, self.work, self._there()
+        splits = plan.splits
+        report = {
+            "protocol": {
+                **PROTOCOL.record(),
+                "labels_per_class_used": plan.counts,
+                "draws_used": plan.args.draws,
+                "augmentation": list(plan.augmentation),
+                "n": {str(count): len(plan.draws[count]) for count in plan.counts},
+            },
+            "metric": plan.metric,
+            "dataset": splits.record(plan.args.dataset),
+            "models": {c.name: {**self.facts[c.name], "test_samples": plan.seen.get(c.name)} for c in candidates},
+            "results": [row for candidate in candidates for row in work.rows(candidate)],
+            "confusion": work.confusion(plan.shown, candidates),
+            "warnings": plan.warnings,
+            "left_out": dict(plan.left_out),
+            "input_sizes": dict(plan.tried),
+            "timings": {"total_seconds": round(work.cells.seconds(), 1)},
+            "command": command_of(self.verb, plan.args),
+        }
+        there = methods_for(splits.train.modality, splits.train.values)
+        needed = [name for name in there if name in MUST_BE_BEATEN]
+        hits = work.hits(candidates)
+        first = next(iter(hits.values()), {})
+        report["most_wrong"] = draw_most_wrong(self.folder, splits.test, first, *plan.shown)
+        hits = hits if plan.metric == "accuracy" else {}
+        self.reported = time.perf_counter()
+        return write_report(self.folder, report, chance_of(plan.metric, splits.test.labels), needed, hits)
 
+    def report_of_the_rest(self) -> dict[str, Any] | None:
+        """The same where it was stopped; None where nothing was computed."""
+        return self.report() if any(self.work.rows(candidate) for candidate in self._there()) else None
 
-def _taken(names: list[str], revision: str | None) -> Modality:
-    """The one kind of input that all models take."""
-    taken = {name: config_and_modality(name, revision)[1] for name in names}
-    kinds = {modality.name: name for name, modality in taken.items()}
-    if len(kinds) > 1:
-        told = ", ".join(f"{name} takes {kind}" for kind, name in kinds.items())
-        raise InputError(f"one report is about one kind of input, and {told}. Evaluate them one by one.")
-    return taken[names[0]]
+    def _there(self) -> list[Candidate]:
+        return [candidate for candidate in self.plan.candidates if candidate.name in self.facts]
+
+    @contextlib.contextmanager
+    def _unless_it_cannot(self, name: str) -> Iterator[None]:
+        """Where a candidate does not go, for want of memory or by what it is given, the others go on."""
+        try:
+            yield
+        except (InputError, MemoryError, torch.OutOfMemoryError) as error:
+            if len(self.plan.candidates) == 1 and isinstance(error, InputError):
+                raise
+            what = f"{name}, in part" if name in self.facts else name
+            self.plan.left_out[what] = one_line(error) or "out of memory"
+            logger.warning("warning: %s is left out: %s", what, self.plan.left_out[what])
+
+    def _now_and_then(self) -> None:
+        """A report of what is done so far, where the last one is old."""
+        if time.perf_counter() - self.reported > REPORT_EVERY:
+            self.report()
 
 
 def _folder(args: EvaluateArguments) -> Path:
@@ -216,53 +209,3 @@ def _folder(args: EvaluateArguments) -> Path:
             f"output_dir is missing, and {args.model[0]} is no local folder to put it in: pass --output_dir."
         )
     return Path(args.model[0]) / "evaluation"
-
-
-def _metric(args: EvaluateArguments, splits: LabelledSplits) -> str:
-    if args.metric is None or args.metric in splits.metrics:
-        return args.metric or splits.metrics[0]
-    raise InputError(f"metric is {args.metric!r}, expected one of {', '.join(splits.metrics)} for these labels.")
-
-
-def _methods(args: EvaluateArguments, train: Samples) -> list[str]:
-    """Those asked for, of those that there are for these samples; all of them by default."""
-    there = methods_for(train.modality, train.values)
-    if train.labels.ndim == 2:
-        there.remove("self_training")  # guesses one class for each sample
-    lacking = [name for name in args.methods or () if name not in there]
-    if lacking:
-        raise InputError(
-            f"method {lacking[0]!r} is not for {train.modality.words.many} like these: expected some of "
-            f"{', '.join(there)}."
-        )
-    return [name for name in there if args.methods is None or name in args.methods]
-
-
-def _seen_before(seen: dict[str, dict[str, Any]], test: Samples) -> list[str]:
-    """A warning for each model that learnt from test samples."""
-    many = test.modality.words.many
-    return [
-        f"{facts['seen']} of {len(test)} test {many} are among what {name} was trained on: its numbers are too good"
-        for name, facts in seen.items()
-        if facts["seen"]
-    ]
-
-
-def _few_draws(draws: int, counts: list[int | str]) -> list[str]:
-    if counts == ["all"] or draws >= PROTOCOL.draws:
-        return []
-    many = "one draw says" if draws == 1 else f"{draws} draws say"
-    return [f"{many} little of chance, and a verdict takes a wide interval; the protocol has {PROTOCOL.draws} draws"]
-
-
-def _confusion_cell(args: EvaluateArguments, methods: list[str], counts: list) -> tuple[str, int | str]:
-    if args.confusion_cell is None:
-        return "finetune" if "finetune" in methods else methods[0], 10 if 10 in counts else counts[-1]
-    method, _, count = args.confusion_cell.partition(":")
-    found = (method, int(count) if count.isdecimal() else count)
-    if method not in methods or found[1] not in counts:
-        raise InputError(
-            f"confusion_cell is {args.confusion_cell!r}, expected METHOD:LABELS with one of {', '.join(methods)} and "
-            f"one of {', '.join(map(str, counts))}."
-        )
-    return found

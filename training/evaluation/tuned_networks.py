@@ -2,9 +2,11 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from scipy.special import softmax
 from torch import nn
 
 from ..data.batches import Batches, ChangedBatches, Columns
@@ -13,7 +15,7 @@ from ..networks.encoders import Encoder, Rows
 from ..protocol import PROTOCOL, default_first
 from ..randomness import seed_for
 from .draws import draw_rows, hold_out
-from .probes import worth
+from .probes import Answers, worth
 from .side_by_side import Job, can_stack, fit
 
 Network = tuple[str, int]  # (method, draw)
@@ -36,7 +38,8 @@ def predictions_of_networks(
     count: int | str,
     networks: list[Network],
     allow_short: bool = False,
-) -> dict[Network, np.ndarray]:
+    augmentation: Sequence[str] = (),
+) -> dict[Network, Answers]:
     """Train "finetune" and "scratch" networks, each on its draw, and classify the test samples.
 
     Those of one draw see the same batches of the same samples for the same number of steps; for each the learning
@@ -47,24 +50,26 @@ def predictions_of_networks(
         count: labels per class, or "all".
         networks: which to train.
         allow_short: see `draw_rows`.
+        augmentation: kinds of changes, of both alike.
 
     Returns:
-        {(method, draw): classes (M,) of the test samples, or (M, L) logits of several labels at once}.
+        {(method, draw): classes (M,) of the test samples and how sure they are, or (M, L) logits of several labels at
+        once}.
     """
     drawn, groups = {}, {}
     for draw in dict.fromkeys(draw for _, draw in networks):
         rows = draw_rows(train.labels, train.label_names, count, draw, train.groups, allow_short)
         part = train.select(rows) if count != "all" else train
         drawn[draw], groups[draw] = (encoder.rows(part)[:], part.labels), part.groups
-    rates = _choose_rates(encoder, drawn, groups, count, networks)
-    trained = _train(encoder, drawn, count, rates)
+    rates = _choose_rates(encoder, drawn, groups, count, networks, augmentation)
+    trained = _train(encoder, drawn, count, rates, augmentation)
     return {key: _answers(encoder, model, encoder.rows(test), test.labels) for key, model in trained.items()}
 
 
-def _answers(encoder: Encoder, model: nn.Module, values: Rows, labels: np.ndarray) -> np.ndarray:
+def _answers(encoder: Encoder, model: nn.Module, values: Rows, labels: np.ndarray) -> Answers:
     """(M, ...) rows as the model takes them -> (M,) classes, or (M, L) logits where labels are several."""
     logits = encoder.logits(model, values)
-    return logits if labels.ndim == 2 else logits.argmax(1)
+    return Answers(logits) if labels.ndim == 2 else Answers(logits.argmax(1), softmax(logits, 1).max(1))
 
 
 def _choose_rates(
@@ -73,6 +78,7 @@ def _choose_rates(
     groups: dict[int, np.ndarray | None],
     count: int | str,
     networks: list[Network],
+    augmentation: Sequence[str],
 ) -> Chosen:
     grid = default_first(PROTOCOL.learning_rates)
     chosen = dict.fromkeys(networks, grid[0])
@@ -81,16 +87,18 @@ def _choose_rates(
     best = {key: -1.0 for key in chosen if key[1] in parts}
     kept = {draw: (drawn[draw][0][fitted], drawn[draw][1][fitted]) for draw, (fitted, _) in parts.items()}
     for rate in grid if best else ():
-        for key, model in _train(encoder, kept, count, dict.fromkeys(best, rate)).items():
+        for key, model in _train(encoder, kept, count, dict.fromkeys(best, rate), augmentation).items():
             values, labels = drawn[key[1]]
             judged = parts[key[1]][1]
-            right = worth(labels[judged], _answers(encoder, model, values[judged], labels))
+            right = worth(labels[judged], _answers(encoder, model, values[judged], labels).given)
             if right > best[key]:
                 best[key], chosen[key] = right, rate
     return chosen
 
 
-def _train(encoder: Encoder, drawn: dict[int, tuple], count: int | str, rates: Chosen) -> dict[Network, object]:
+def _train(
+    encoder: Encoder, drawn: dict[int, tuple], count: int | str, rates: Chosen, augmentation: Sequence[str]
+) -> dict[Network, object]:
     size = PROTOCOL.batch_size_all if count == "all" else PROTOCOL.batch_size
     lengths = encoder.modality.lengths
     batches = {
@@ -101,9 +109,8 @@ def _train(encoder: Encoder, drawn: dict[int, tuple], count: int | str, rates: C
         )
         for draw, (values, labels) in drawn.items()
     }
-    changes = encoder.modality.changes
-    if changes.standard:
-        change = partial(changes.augment, kinds=changes.standard)
+    if augmentation:
+        change = partial(encoder.modality.changes.augment, kinds=augmentation)
         batches = {draw: ChangedBatches(own, change) for draw, own in batches.items()}
     models = {
         (method, draw): encoder.classifier(method == "finetune", seed_for(PROTOCOL.seed, "network", draw))

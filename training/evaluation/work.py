@@ -1,23 +1,25 @@
 """Which cells a report needs, and each computed once: probes of features, and networks trained with few labels."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from ...model_cards.words import labels_in_words
+from ...model_cards.words import CALIBRATION, labels_in_words
 from ..data.samples import Samples
 from ..learning.health import embedding_health
-from ..learning.scores import class_scores, label_scores
+from ..learning.scores import calibration_error, class_scores, label_scores
 from ..networks.encoders import Encoder
-from ..protocol import BESIDE, TRAINED
+from ..protocol import BESIDE, PROTOCOL, TRAINED
 from .candidates import Candidate, VectorFeatures, methods_of
 from .cells import FEATURES, Cell, Cells
+from .costs import cost_of
 from .draws import draw_rows
 from .embedders import kind_of
 from .evidence.intervals import Hits
 from .features import EncoderFeatures, FloorFeatures
-from .probes import linear_probe, nearest_neighbour, self_training
+from .probes import Answers, linear_probe, nearest_neighbour, self_training
+from .progress import Progress, in_time, seconds_a_step, steps_of
 from .tuned_networks import groups_of, predictions_of_networks
 
 
@@ -32,15 +34,21 @@ class Work:
         methods: list[str],
         draws: dict[int | str, range],
         allow_short: bool,
+        augmentation: Sequence[str] = (),
     ):
-        self.allow_short = allow_short
+        self.allow_short, self.augmentation = allow_short, tuple(augmentation)
         self.cells, self.train, self.test, self.methods, self.draws = cells, train, test, methods, draws
         self.floors = FloorFeatures(train, test)
         self.widths: dict[str, int] = {}
+        self.features: EncoderFeatures | VectorFeatures | None = None  # of the candidate that is at work
 
-    def size(self, candidates: list[Candidate]) -> int:
-        """Cells of all of them, which the bar counts."""
-        return sum(len(methods_of(c, self.methods)) for c in candidates) * sum(map(len, self.draws.values()))
+    def expect(self, candidates: list[Candidate], bar: Progress) -> None:
+        """Tell the bar of every piece of quick work that is to come."""
+        for candidate in candidates:
+            bar.expect(("embedding", candidate.name))
+            for method in methods_of(candidate, self.methods):
+                for count, draws in self.draws.items() if method not in TRAINED else ():
+                    bar.expect((method, count), len(draws))
 
     def cells_of(self, candidate: Candidate) -> dict[tuple[str, int | str, int], Cell]:
         """Its cells by method, number of labels and draw."""
@@ -52,44 +60,82 @@ class Work:
             for draw in self.draws[count]
         }
 
-    def probe(self, candidate: Candidate, bar: tqdm) -> dict[str, Any]:
-        """Every cell of one candidate that trains no network, the quick ones.
-
-        Returns:
-            What the report says of the candidate.
-        """
+    def embed(self, candidate: Candidate, bar: Progress) -> dict[str, Any]:
+        """Embed all samples by one candidate, for `probe`; what the report says of it."""
         folder = self.cells.folder / FEATURES
         if isinstance(candidate, Encoder):
             features = EncoderFeatures(candidate, self.train, self.test, folder)
         else:
             features = VectorFeatures(candidate, self.train, folder)
+        bar.say(f"{candidate.name}: embedding")
+        cost = cost_of(candidate, self.test)
+        if "samples_per_second" in cost:
+            seconds = (len(self.train) + len(self.test)) / cost["samples_per_second"]
+            bar.expect(("embedding", candidate.name), 0, seconds)
+            bar.say(f"{candidate.name}: embedding")
         embedding = features.pretrained()[0]
-        self.widths[candidate.name] = width = embedding.shape[1]
-        bar.set_postfix_str(f"{candidate.name}: probes")
-        for (method, count, draw), cell in self.cells_of(candidate).items():
-            if method not in TRAINED:
-                if cell not in self.cells.scores:
-                    self._add(cell, self._probe(method, count, draw, candidate, features, width))
-                bar.update()
+        bar.done(("embedding", candidate.name))
+        self.widths[candidate.name] = embedding.shape[1]
+        self.features = features
         return {
             "fingerprint": candidate.fingerprint,
-            "latent_size": width,
+            "latent_size": embedding.shape[1],
             "health": embedding_health(embedding[features.reference]),
+            "cost": cost,
         }
 
-    def train_networks(self, encoder: Encoder, bar: tqdm) -> None:
-        """Every cell of one encoder for which a network is trained."""
-        cells = self.cells_of(encoder)
+    def probe(self, candidate: Candidate, bar: Progress) -> None:
+        """Every cell that trains no network, the quick ones, of the candidate that was embedded last."""
+        width = self.widths[candidate.name]
+        for (method, count, draw), cell in self.cells_of(candidate).items():
+            if method not in TRAINED:
+                known = cell in self.cells.scores
+                if not known:
+                    bar.say(f"{candidate.name}: {method}, {labels_in_words(count)}")
+                    self._add(cell, self._probe(method, count, draw, candidate, self.features, width))
+                bar.done((method, count), known=known)
+
+    def networks_to_train(self, encoder: Encoder) -> list[tuple[int | str, dict[tuple[str, int], Cell]]]:
+        """(labels per class, cells by method and draw) of those that are missing and are trained together."""
+        cells, found = self.cells_of(encoder), []
         for count in self.draws if set(TRAINED) & set(self.methods) else []:
             for group in groups_of(encoder, self.draws[count]):
-                todo = {(m, draw): cells[m, count, draw] for m in TRAINED if m in self.methods for draw in group}
-                missing = [key for key, cell in todo.items() if cell not in self.cells.scores]
-                if missing:
-                    bar.set_postfix_str(f"{encoder.name}: {len(missing)} networks with {labels_in_words(count)}")
-                    trained = predictions_of_networks(encoder, self.train, self.test, count, missing, self.allow_short)
-                    for key in missing:
-                        self._add(todo[key], trained[key])
-                bar.update(len(todo))
+                wanted = {(m, draw): cells[m, count, draw] for m in TRAINED if m in self.methods for draw in group}
+                missing = {key: cell for key, cell in wanted.items() if cell not in self.cells.scores}
+                found += [(count, missing)] if missing else []
+        return found
+
+    def expect_networks(self, encoder: Encoder, bar: Progress) -> None:
+        """Measure what training takes here, and say it; two steps of it are made."""
+        groups = self.networks_to_train(encoder)
+        if not groups:
+            return
+        bar.say(f"{encoder.name}: how long whole networks take")
+        together = max(len(missing) for _, missing in groups) if len(groups_of(encoder, range(2))) == 1 else 1
+        step, networks, seconds = seconds_a_step(encoder, self.train, self.augmentation, together), 0, 0.0
+        for count, missing in groups:
+            steps = steps_of(count, len(self._rows(count, 0)))
+            rounds = 1 if together > 1 else len(missing)
+            bar.expect((encoder.name, count), 1, step * steps * rounds)
+            networks, seconds = networks + len(missing), seconds + step * steps * rounds
+        bar.write(
+            f"{encoder.name}: {networks} whole networks to train, about {in_time(seconds / networks)} each, "
+            f"{in_time(seconds)} in all (--methods without {' and '.join(m for m in TRAINED if m in self.methods)} "
+            f"leaves them out)"
+        )
+
+    def train_networks(self, encoder: Encoder, bar: Progress, after: Callable[[], None]) -> None:
+        """Every cell of one encoder for which a network is trained; `after` is called after each group of them."""
+        for count, missing in self.networks_to_train(encoder):
+            many = f"{len(missing)} network" + "s" * (len(missing) != 1)
+            bar.say(f"{encoder.name}: {many} with {labels_in_words(count)}")
+            trained = predictions_of_networks(
+                encoder, self.train, self.test, count, list(missing), self.allow_short, self.augmentation
+            )
+            for key, cell in missing.items():
+                self._add(cell, trained[key])
+            bar.done((encoder.name, count))
+            after()
 
     def rows(self, candidate: Candidate) -> list[dict[str, Any]]:
         """One for each cell that is known. Floors without an encoder stand in the rows of each candidate."""
@@ -102,8 +148,8 @@ class Work:
     def _probe(
         self, method: str, count: int | str, draw: int, candidate: Candidate,
         features: EncoderFeatures | VectorFeatures, width: int,
-    ) -> np.ndarray:  # fmt: skip
-        """What a nearest neighbour or a linear probe says of the test samples: (M,) classes or (M, L) scores."""
+    ) -> Answers:  # fmt: skip
+        """What a nearest neighbour or a linear probe says of the M test samples."""
         kind, probe = kind_of(method), method.rpartition("_")[2]
         rows = self._rows(count, draw)
         if kind == "untrained":
@@ -114,7 +160,7 @@ class Work:
         else:
             train, test, scale = self.floors(kind, width) if kind else features.pretrained()
         if probe == "knn":
-            return nearest_neighbour(train[rows], self.train.labels[rows], test)
+            return Answers(nearest_neighbour(train[rows], self.train.labels[rows], test))
         groups = None if self.train.groups is None else self.train.groups[rows]
         if probe == "training":
             others = np.setdiff1d(features.reference, rows)
@@ -125,13 +171,16 @@ class Work:
     def _rows(self, count: int | str, draw: int) -> np.ndarray:
         return draw_rows(self.train.labels, self.train.label_names, count, draw, self.train.groups, self.allow_short)
 
-    def _add(self, cell: Cell, predicted: np.ndarray) -> None:
+    def _add(self, cell: Cell, answers: Answers) -> None:
+        predicted = answers.given
         if self.test.labels.ndim == 2:
             self.cells.add(cell, label_scores(self.test.labels, predicted), None)
             return
         pairs, samples = np.unique(np.stack([self.test.labels, predicted], 1), axis=0, return_counts=True)
         scores = class_scores(self.test.labels, predicted)
         hits = self.test.labels == predicted
+        if answers.sure is not None:
+            scores[CALIBRATION] = calibration_error(hits, answers.sure, PROTOCOL.calibration_bins)
         self.cells.add(cell, scores, np.column_stack([pairs, samples]).tolist(), hits)
 
     def hits(self, candidates: list[Candidate]) -> dict[str, Hits]:

@@ -16,7 +16,8 @@ from ..learning.memory import STATES, batch_that_fits, bytes_for_a_sample
 from ..learning.optimizer import make_optimizer, make_scheduler
 from ..learning.steps import steps
 from ..modalities.modality import Inputs
-from ..networks.building import build_new, new_config, tokenizer_of
+from ..networks.building import build_new, named_family, new_config, tokenizer_of
+from ..networks.published import published_fields
 from ..randomness import generator, seed_for, seed_step
 
 logger = logging.getLogger(__name__)
@@ -63,10 +64,14 @@ def measured(args: PretrainArguments, data: Samples) -> Trial:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed_for(args.seed, "weights"))
-        data = data.learnt(*tokenizer_of(args))
-        config = new_config(args.model_type, args.config, data)
+        data = data.learnt(*tokenizer_of(args, args.backbone))
+        values = args.config
+        if args.backbone is not None:
+            given = {**data.shape, **args.config}
+            values = published_fields(named_family(args.model_type), args.backbone, args.revision, given)
+        config = new_config(args.model_type, values, data)
         data.modality.advise(config)
-        model = build_new(config, None, None)
+        model = build_new(config, args.backbone, args.revision)
         data = data.taken_by(data.modality.preprocessing(None, None, config, data.settings))
         columns = Columns.of(data, device)
 

@@ -1,21 +1,23 @@
 """Low-rank additions to a frozen encoder, by `peft`; merged into plain weights when training ends."""
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from ..errors import InputError
-from ..networks.heads import heads_of
 
 READ_FROM_OUTSIDE = ("stride", "kernel_size", "dilation")  # MobileNets pad by what they read off a convolution
 
 
-def add_lora(model: nn.Module, rank: int) -> None:
-    """Freeze the encoder and add trainable low-rank matrices to its linear and convolutional layers.
+def add_lora(model: nn.Module, rank: int, heads: Sequence[nn.Module] = ()) -> None:
+    """Freeze an encoder and add trainable low-rank matrices to its linear and convolutional layers.
 
     Hu et al. 2022, LoRA: Low-Rank Adaptation of Large Language Models.
 
     Args:
-        model: an image classifier; its head stays trainable.
+        model: an encoder, or a classifier.
         rank: of the additions.
+        heads: parts of a classifier that stay as they are, and trainable.
 
     Raises:
         InputError: peft is not installed, or no layer is of a kind that can be added to.
@@ -25,7 +27,6 @@ def add_lora(model: nn.Module, rank: int) -> None:
         from peft.tuners.tuners_utils import BaseTunerLayer
     except ImportError:
         raise InputError("lora_rank needs peft: install it with: pip install 'pretune[lora]'") from None
-    heads = heads_of(model)
     inside = {module for head in heads for module in head.modules()}
     names = [
         name for name, module in model.named_modules()

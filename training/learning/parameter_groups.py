@@ -1,10 +1,12 @@
 """Which part of a classifier learns how fast, and from when on: the head, then the encoder's blocks from its end."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from torch import nn
 
+from ..errors import InputError
 from ..networks.heads import head_parameters
 from ..networks.loading import is_ours
 
@@ -13,13 +15,35 @@ NUMBERED = re.compile(r"^((?:.*?\.)??\d+(?:\.(?:layers|layer|blocks|stage)\.\d+)
 
 
 def blocks_of(model: nn.Module) -> list[list[nn.Parameter]]:
-    """The encoder's parameters, block by block, in the order in which an image meets them.
+    """The parameters of a classifier's encoder, block by block; see `blocks_in`."""
+    return blocks_in(model, {id(p) for p in [*head_parameters(model), *pretraining_parameters(model)]})
+
+
+def train_last_blocks(encoder: nn.Module, count: int) -> None:
+    """Freeze all of an encoder but its last `count` blocks; what is frozen already stays so.
+
+    Raises:
+        InputError: it has fewer.
+    """
+    blocks = blocks_in(encoder)
+    if count > len(blocks):
+        raise InputError(f"train_blocks is {count}, and this encoder has {len(blocks)} blocks. Leave it out for all.")
+    for block in blocks[: len(blocks) - count]:
+        for parameter in block:
+            parameter.requires_grad_(False)
+
+
+def blocks_in(model: nn.Module, left_out: Collection[int] = ()) -> list[list[nn.Parameter]]:
+    """The parameters of a network, block by block, in the order in which a sample meets them.
 
     A block is what has a number (a residual block, a transformer layer, a layer of a plain chain) or, where names
     have none, a whole part of the encoder (the stem, the embeddings, an Inception module with all its branches).
     Norms alone are no block: they belong to the one before them.
+
+    Args:
+        model: it.
+        left_out: ids of parameters that do not count.
     """
-    left_out = {id(p) for p in [*head_parameters(model), *pretraining_parameters(model)]}
     prefix, blocks = _encoder_prefix(model, left_out), {}
     for name, parameter in model.named_parameters():
         if id(parameter) not in left_out:
@@ -97,10 +121,10 @@ def _as_family_trains(
     return [*groups, *(g for g in of_family if outside.issuperset(map(id, g["params"])))]
 
 
-def _encoder_prefix(model: nn.Module, left_out: set[int]) -> str:
+def _encoder_prefix(model: nn.Module, left_out: Collection[int]) -> str:
     """What all names in the encoder begin with: wrappers around a single part are passed through."""
     module, prefix = model, ""
-    if model.base_model is not model:
+    if getattr(model, "base_model", model) is not model:
         module, prefix = model.base_model, f"{model.base_model_prefix}."
     while True:
         parts = [

@@ -38,6 +38,20 @@ def class_scores(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     }
 
 
+def calibration_error(right: np.ndarray, sure: np.ndarray, bins: int) -> float:
+    """How far a classifier's chances are from how often it is right, in points: the expected calibration error (Naeini
+    et al. 2015, Obtaining Well Calibrated Probabilities Using Bayesian Binning).
+
+    Args:
+        right: (N,) bool, whether its answer is right.
+        sure: (N,) in [0, 1], the chance that it gives its answer.
+        bins: of equal width over the chances.
+    """
+    place = np.minimum((sure * bins).astype(np.int64), bins - 1)
+    gap = np.bincount(place, weights=right, minlength=bins) - np.bincount(place, weights=sure, minlength=bins)
+    return 100 * float(np.abs(gap).sum() / len(right))
+
+
 def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
     """Mean over labels of average precision in per cent; those that no sample has do not count.
 

@@ -19,6 +19,7 @@ from .images.patches import PatchFeatures, patches_fit
 from .images.pictures import draw_images, draw_reconstructions
 from .images.pixel_tables import pictures_of, pixel_columns
 from .images.preprocessing import ImagePreprocessing
+from .images.sizes import input_sizes
 from .images.volumes import dicom_to_tiff, nifti_to_tiff
 from .modality import Changes, Inputs, Modality, Words
 
@@ -194,4 +195,5 @@ IMAGE = Modality(
     goes_on=GOES_ON,
     routes=ROUTES,
     smaller=smaller,
+    input_sizes=input_sizes,
 )

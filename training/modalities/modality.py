@@ -204,6 +204,8 @@ class Modality:
             `goes_on` is one more where there is a published model, with each `config` of the routes of its family.
         smaller: (shape of a stored row, fields of a config) -> fields that make a network's input half as large, which
             is quicker; None where it should be no smaller.
+        input_sizes: (input side of a network that is not ours, shape of a stored row, `Read.traits`) -> sides to
+            try for it, ascending, its own among them; None where inputs have no side.
         first_run: (shape of a stored row, samples) -> arguments of `pretrain` for a first run on data of one's own,
             `recipe` and `config` among them; what is left out is the family's default.
         in_cells: a column holds samples themselves, never names of their files; tables of them are datasets.
@@ -254,6 +256,7 @@ class Modality:
     routes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     smaller: Callable[[tuple[int, ...], Mapping[str, Any]], dict[str, Any] | None] = lambda shape, config: None
     first_run: Callable[[tuple[int, ...], int], Mapping[str, Any]] | None = None
+    input_sizes: Callable[[int, tuple[int, ...], Mapping[str, Mapping[str, int]]], list[int]] | None = None
     other_inputs: tuple[str, ...] = ()
     beside: str | None = None
     in_cells: bool = False

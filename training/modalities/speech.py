@@ -12,7 +12,23 @@ from .clips.floors import Standardised, rows_of_frames, statistics, stretched
 from .clips.pictures import draw_clips, draw_reconstructions
 from .clips.preprocessing import THEIRS, SpeechPreprocessing
 from .clips.reading import ClipReader
+from .clips.scattering import Scattering, scattering_fits
 from .modality import Changes, Inputs, Modality, Words
+
+COMMON = {
+    "optim": "adamw", "weight_decay": 1e-4, "lr_scheduler_type": "cosine", "warmup_steps": 0.1,
+    "per_device_train_batch_size": 128, "max_grad_norm": 5.0, "mixed_precision": "auto",
+}  # fmt: skip
+ROUTES = {
+    "joint embedding": {
+        **COMMON, "model_type": "speech_joint_embedding", "learning_rate": 2e-3, "config": {"variance_weight": 12.5},
+    },
+    "autoencoder": {**COMMON, "model_type": "speech_conv_autoencoder", "learning_rate": 2e-3},
+    "naming hidden codes": {
+        **COMMON, "model_type": "speech_best_rq", "learning_rate": 1e-3, "weight_decay": 0.01,
+        "per_device_train_batch_size": 64,
+    },
+}  # fmt: skip
 
 
 def to_frames(stored: torch.Tensor) -> Inputs:
@@ -73,7 +89,12 @@ SPEECH = Modality(
         changes.KINDS, changes.augment, changes.weaken, changes.strengthen, changes.mixup, standard=changes.KINDS
     ),
     raw=rows_of_frames,
-    floors={"stats": partial(Standardised, statistics), "stretched": partial(Standardised, stretched)},
+    floors={
+        "stats": partial(Standardised, statistics),
+        "stretched": partial(Standardised, stretched),
+        "scattering": Scattering,
+    },
+    floor_fits=scattering_fits,
     show=draw_reconstructions,
     show_samples=draw_clips,
     describe=describe,
@@ -84,4 +105,5 @@ SPEECH = Modality(
     feature=feature,
     cell=cell_of,
     first_run=first_run,
+    routes=ROUTES,
 )

@@ -17,6 +17,21 @@ from .texts.tables import draw_texts
 from .texts.tokenizing import KINDS, published_tokenizer, trained_tokenizer
 from .texts.words import cleaned, is_text, text_digests
 
+COMMON = {"optim": "adamw", "weight_decay": 0.01, "lr_scheduler_type": "cosine", "mixed_precision": "auto"}
+GOES_ON = {
+    **COMMON, "model_type": "text_autoencoder", "learning_rate": 3e-5, "per_device_train_batch_size": 16,
+    "warmup_steps": 0.1, "config": {"max_length": 128, "delete_ratio": 0.6, "decoder_rate": 30},
+}  # fmt: skip
+ROUTES = {
+    "bag of words": {
+        **COMMON, "model_type": "bag_autoencoder", "tokenizer": "words", "tokenizer_size": 12000,
+        "learning_rate": 3e-3, "per_device_train_batch_size": 256, "warmup_steps": 0.3, "config": {"latent_size": 256},
+    },
+    "filling in hidden words": {
+        **COMMON, "model_type": "masked_language_model", "learning_rate": 1e-3, "per_device_train_batch_size": 64,
+        "warmup_steps": 0.1,
+    },
+}  # fmt: skip
 FEWEST, MOST = 250, 5000  # steps of a first run
 GENTLE, STRONG = 0.3, 0.5  # shares of tokens that are deleted
 
@@ -132,5 +147,7 @@ TEXT = Modality(
     beside="tfidf",
     twins={"autoencoder": "bag_autoencoder"},
     first_run=first_run,
+    goes_on=GOES_ON,
+    routes=ROUTES,
     features=lambda given: given[:, 0] if given.dim() == 3 else given.flatten(1),
 )

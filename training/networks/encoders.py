@@ -6,6 +6,7 @@ embedding of an autoencoder, the class token of a ViT, the mean over a ResNet's 
 
 import copy
 import hashlib
+import inspect
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,6 +27,7 @@ from .bare_encoders import bare_config, load_bare, new_bare
 from .heads import head_of, head_prefixes, renew_head
 from .loading import auto_classifier, load_classifier, load_config
 
+INTERPOLATE = "interpolate_pos_encoding"  # what networks of transformers call it
 AT_ONCE = 1024  # samples encoded before anything is written
 # Of a config: what is set here for every model, and what says where it came from but not what it computes.
 NOT_IDENTITY = {
@@ -77,6 +79,7 @@ class Encoder:
         revision: branch, tag or commit of a Hub model.
         num_labels: classes of the heads it is given.
         problem_type: what these heads are trained on, in transformers' words.
+        size: of its input, in place of that of its own processor; None: that. Of networks that are not ours.
         device: where features are computed.
         batch_size: samples at once.
 
@@ -96,13 +99,15 @@ class Encoder:
         device: torch.device,
         batch_size: int,
         problem_type: str = "single_label_classification",
+        size: int | None = None,
     ):
         self.name, self.device, self.batch_size = name, device, batch_size
         self.config, self.modality, self.bare = config_and_modality(name, revision)
         self.config.num_labels, self.config.problem_type = num_labels, problem_type
         if hasattr(self.config, "reconstruction_weight"):
             self.config.reconstruction_weight = 0.0  # encoder and head alone
-        self.preprocessing = self.modality.preprocessing(name, revision, self.config, {})
+        settings, self.resized = {} if size is None else {"input_size": size}, size is not None
+        self.preprocessing = self.modality.preprocessing(name, revision, self.config, settings)
         self.pretrained = (load_bare if self.bare else load_classifier)(name, revision, self.config).eval()
         state = self.pretrained.state_dict()
         head = head_prefixes(self.pretrained)
@@ -152,7 +157,8 @@ class Encoder:
                 make = new_bare if self.bare else auto_classifier(self.modality).from_config
                 model = make(copy.deepcopy(self.config))
         prepare = self.preprocessing.on_device
-        model = model if isinstance(prepare, nn.Identity) else Prepared(model, prepare)
+        if self.resized or not isinstance(prepare, nn.Identity):
+            model = Prepared(model, prepare, self.resized)
         return model.to(self.device).eval()
 
     def features(self, model: nn.Module, values: Rows) -> np.ndarray:
@@ -195,15 +201,18 @@ class Prepared(nn.Module):
     Args:
         model: a classifier of transformers.
         prepare: see `Preprocessing.on_device`.
+        resized: inputs have another size than its own, so that embeddings of positions must be interpolated.
     """
 
-    def __init__(self, model: nn.Module, prepare: nn.Module):
+    def __init__(self, model: nn.Module, prepare: nn.Module, resized: bool = False):
         super().__init__()
         self.model, self.prepare = model, copy.deepcopy(prepare)
+        takes = resized and INTERPOLATE in inspect.signature(model.forward).parameters
+        self.more = {INTERPOLATE: True} if takes else {}
 
     def forward(self, labels: torch.Tensor | None = None, **inputs: torch.Tensor) -> Any:
         """As the model's own: `inputs` of `Modality.to_model`, such as (B, C, H, W) in [0, 1], and (B,) labels."""
-        return self.model(**self.prepare(inputs), labels=labels)
+        return self.model(**self.prepare(inputs), labels=labels, **self.more)
 
 
 def _identity(settings: Any) -> Any:

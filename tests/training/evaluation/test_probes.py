@@ -8,6 +8,7 @@ from pretune.training.evaluation.probes import (
     nearest_neighbour,
     principal_components,
 )
+from pretune.training.learning.scores import calibration_error
 from pretune.training.modalities.image import raw_rows
 
 DIGITS = load_digits()
@@ -24,10 +25,10 @@ def test_nearest_neighbour_is_the_nearest():
 def test_linear_probe_learns_from_few_labels_and_chooses_its_penalty_from_them_alone():
     drawn = draw_rows(LABELS[:1400], NAMES, 20, 0)
     scale = Standardiser(ROWS[:1400])
-    answers = linear_probe(scale(ROWS[drawn]), LABELS[drawn], scale(ROWS[1400:]), 0)
+    answers = linear_probe(scale(ROWS[drawn]), LABELS[drawn], scale(ROWS[1400:]), 0).given
     assert (answers == LABELS[1400:]).mean() > 0.85
     few = np.r_[0:10]  # one of each class: nothing to hold out
-    assert len(linear_probe(ROWS[few], LABELS[few], ROWS[1400:], 0)) == 397
+    assert len(linear_probe(ROWS[few], LABELS[few], ROWS[1400:], 0).given) == 397
 
 
 def test_one_scale_for_all_features():
@@ -48,3 +49,20 @@ def test_raw_rows_are_pixels_and_large_images_are_averaged_down():
     large = images.repeat(16, 2).repeat(16, 3)  # 128 x 128, halved again to 64 x 64
     expected = images.repeat(8, 2).repeat(8, 3).reshape(3, -1) / 255
     np.testing.assert_allclose(raw_rows(large), expected, rtol=1e-5)
+
+
+def test_calibration_is_how_far_chances_are_from_how_often_they_are_right():
+    right, sure = np.array([1, 1, 0, 0], bool), np.array([0.99, 0.97, 0.5, 0.5])
+    expected = 100 * (abs(2 - 1.96) + abs(0 - 1)) / 4
+    assert abs(calibration_error(right, sure, 15) - expected) < 1e-9
+    rng = np.random.default_rng(0)
+    sure = rng.uniform(0.1, 1, 40_000)
+    assert calibration_error(rng.uniform(size=40_000) < sure, sure, 15) < 1.5
+    assert calibration_error(np.ones(3, bool), np.ones(3), 15) == 0
+
+
+def test_a_probe_says_how_sure_it_is():
+    drawn = draw_rows(LABELS[:1400], NAMES, 20, 0)
+    answers = linear_probe(ROWS[drawn], LABELS[drawn], ROWS[1400:], 0)
+    assert ((answers.sure > 0.1) & (answers.sure <= 1)).all()
+    assert calibration_error(answers.given == LABELS[1400:], answers.sure, 15) < 50

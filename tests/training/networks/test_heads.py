@@ -10,7 +10,7 @@ import pretune
 from pretune.training.errors import InputError
 from pretune.training.learning.lora import add_lora, merge_lora
 from pretune.training.networks.encoders import Encoder
-from pretune.training.networks.heads import head_parameters, head_prefixes, train_head_only
+from pretune.training.networks.heads import head_parameters, head_prefixes, heads_of, train_head_only
 
 TOKENS = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
 PATCHES = {**TOKENS, "image_size": 32, "patch_size": 8}
@@ -113,7 +113,7 @@ def test_lora_on_convolutions_whose_stride_is_read_from_outside():
     model = new("mobilenet_v2", classifier_dropout_prob=0.0).train()  # norms by batch: new weights shrink what passes
     pixels, names = torch.rand(8, 3, 32, 32), set(model.state_dict())
     before, exactly = model(pixels).logits, {"rtol": 1e-2, "atol": 1e-3}
-    add_lora(model, 2)
+    add_lora(model, 2, heads_of(model))
     torch.testing.assert_close(model(pixels).logits, before, **exactly)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -129,4 +129,4 @@ def test_lora_with_nothing_to_add_to_is_refused():
     pytest.importorskip("peft", reason="the lora extra is not installed")
     model = torch.nn.ModuleDict({"body": torch.nn.Conv2d(4, 4, 1, groups=4), "classifier": torch.nn.Linear(4, 2)})
     with pytest.raises(InputError, match="the encoder of ModuleDict has none. Leave out --lora_rank"):
-        add_lora(model, 2)
+        add_lora(model, 2, heads_of(model))

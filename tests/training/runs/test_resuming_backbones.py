@@ -3,10 +3,10 @@
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoModelForImageClassification
+from transformers import AutoConfig, AutoModel, AutoModelForImageClassification
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from pretune import finetune, pretrain
+from pretune import InputError, finetune, pretrain
 
 PLAIN = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 2}
 BACKBONES = {
@@ -62,3 +62,24 @@ def test_fine_tuning_ours_around_them(tmp_path, short, more):
     config = {"backbone_config": {"model_type": "vit", **BACKBONES["vit"]}, "mask_patch_size": 2}
     base = pretrain(output_dir=tmp_path / "base", model_type="masked_image_model", config=config, **short).output_dir
     goes_on(finetune, tmp_path, **short, model=base, **more)
+
+
+@pytest.mark.parametrize("more", [{"lora_rank": 2}, {"train_blocks": 1}], ids=["lora", "last block"])
+def test_a_part_of_a_published_encoder_goes_on(tmp_path, short, more):
+    if "lora_rank" in more:
+        pytest.importorskip("peft", reason="the lora extra is not installed")
+    published = AutoModel.from_config(AutoConfig.for_model("resnet", num_channels=1, **BACKBONES["resnet"]))
+    published.save_pretrained(tmp_path / "base")
+    arguments = {**short, "model_type": "joint_embedding", "backbone": str(tmp_path / "base"), **more}
+    goes_on(pretrain, tmp_path, **arguments)
+    left, info = AutoModel.from_pretrained(tmp_path / "whole/backbone", output_loading_info=True)
+    assert not info["missing_keys"] and not info["unexpected_keys"]
+    before, after = published.state_dict(), left.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert before.keys() == after.keys() and changed
+    if "lora_rank" in more:
+        assert all(before[name].dim() > 1 for name in changed)  # norms stay
+        return
+    assert all(name.startswith("encoder.stages.1.layers.0.") for name in changed)
+    with pytest.raises(InputError, match="train_blocks is 9, and this encoder has"):
+        pretrain(output_dir=tmp_path / "more", **{**arguments, "train_blocks": 9})

@@ -7,6 +7,7 @@ from ...errors import InputError
 from ..fields import argument, check_positive
 from .evaluate import EvaluateArguments
 
+AUTO, OWN = "auto", "own"  # input sizes
 CONTINUED = "+continued"  # after the name of a published model: pretrained further on these data
 
 
@@ -34,8 +35,17 @@ class CompareArguments(EvaluateArguments):
         group="measurement",
     )
 
+    input_size: str = argument(
+        AUTO,
+        "side to which images are brought for published networks: 'own' (what each was published with), a number, or "
+        "'auto': small images are tried at up to three sizes on labelled training samples, never on the test split",
+        group="measurement",
+    )
+
     def __post_init__(self):
         super().__post_init__()
+        if self.input_size not in (AUTO, OWN) and not (self.input_size.isdecimal() and int(self.input_size) > 0):
+            raise InputError(f"input_size must be {AUTO}, {OWN} or a number of pixels, got {self.input_size!r}.")
         check_positive(self, "continued_epochs", "continued_steps")
         if self.output_dir is None:
             raise InputError("output_dir is missing: pass --output_dir for the report and the models that are made.")

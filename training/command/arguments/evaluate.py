@@ -56,6 +56,12 @@ class EvaluateArguments(DataArguments):
         choices=("accuracy", "balanced_accuracy", "macro_f1", "mean_average_precision"),
         group="measurement",
     )
+    augmentation: list[str] | None = argument(
+        None,
+        "random changes of training samples for whole networks, fine-tuned and from scratch alike: names as of "
+        "pretune finetune, or none (default: all of them for sound, none for anything else)",
+        group="measurement",
+    )
     allow_short_classes: bool = argument(
         False, "a class with fewer samples than are drawn gives all it has", group="measurement"
     )
@@ -82,7 +88,7 @@ class EvaluateArguments(DataArguments):
         if len(set(map(os.path.realpath, self.model))) < len(self.model):
             raise InputError(f"--model names the same model twice: {', '.join(self.model)}.")
         check_positive(self, "draws", "per_device_eval_batch_size", "max_train_samples", "max_eval_samples")
-        for name in ("labels_per_class", "methods"):
+        for name in ("labels_per_class", "methods", "augmentation"):
             if getattr(self, name) == []:
                 raise InputError(f"{name} is empty: name at least one, or leave it out for the default.")
         for text in self.labels_per_class or []:

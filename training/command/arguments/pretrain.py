@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ....modeling.families import FAMILIES, PREFIX
 from ...errors import InputError
-from ..fields import argument
+from ..fields import argument, check_positive
 from .training import TrainingArguments
 
 AROUND = tuple(name for name, family in FAMILIES.items() if family.takes_backbone)
@@ -32,6 +32,15 @@ class PretrainArguments(TrainingArguments):
         f"a model of transformers, its network and weights to start from; model_type is one of {', '.join(AROUND)}",
         group="network",
     )
+    lora_rank: int | None = argument(
+        None,
+        "of the network of --backbone train only low-rank additions of this rank (needs peft); they are added to its "
+        "weights at the end",
+        group="network",
+    )
+    train_blocks: int | None = argument(
+        None, "of the network of --backbone train only so many blocks, the last ones", group="network"
+    )
     init_from: str | None = argument(
         None, "run folder or Hub id of an encoder of ours to go on from, on these data", group="network"
     )
@@ -39,6 +48,14 @@ class PretrainArguments(TrainingArguments):
 
     def __post_init__(self):
         super().__post_init__()
+        check_positive(self, "lora_rank", "train_blocks")
+        for name in ("lora_rank", "train_blocks"):
+            if getattr(self, name) is not None and self.backbone is None:
+                raise InputError(
+                    f"{name} is about a published network that goes on: pass --backbone, or leave it out."
+                )
+        if self.lora_rank is not None and self.train_blocks is not None:
+            raise InputError("lora_rank leaves the weights of every block, and train_blocks trains some: drop one.")
         around = self.model_type is not None and self.model_type.removeprefix(PREFIX) in AROUND
         if self.backbone is not None and (not around or self.init_from is not None):
             raise InputError(f"backbone needs --model_type {' or '.join(AROUND)}, and no --init_from.")

@@ -98,7 +98,7 @@ def differences(
         (a, b, count)
         for count in counts
         for a, b in COMPARISONS
-        if len(found.get((a, count), [])) > 1 and len(found.get((b, count), [])) > 1
+        if len(found.get((a, count), [])) == len(found.get((b, count), [])) > 1  # one that was stopped may have fewer
     ]
     return [
         paired_difference(a, b, c, found[a, c], found[b, c], models * len(wanted), True, both_hits(hits, a, b, c))
@@ -132,7 +132,7 @@ def ranking(found: Mapping[str, Accuracies], counts: list[int | str]) -> list[di
         for b in names[i + 1 :]
         for method in OF_THE_MODEL
         for count in counts
-        if min(len(found[a].get((method, count), [])), len(found[b].get((method, count), []))) > 1
+        if len(found[a].get((method, count), [])) == len(found[b].get((method, count), [])) > 1
     ]
     rows = []
     for a, b, method, count in wanted:

@@ -10,10 +10,9 @@ import numpy as np
 
 from ....model_cards.words import METRICS, labels_in_words
 from ...learning.scores import class_scores, label_scores
-from ...protocol import FLOORS, METHODS, MUST_BE_BEATEN, OF_THE_MODEL, name_in_table, words_of_methods
+from ...protocol import MUST_BE_BEATEN, PROTOCOL, TRAINED, words_of_methods
 from ...runs.local_paths import without_local_paths
 from ...runs.pictures import draw_confusions
-from ..embedders import kind_of
 from ..evidence.advice import best_in_words, next_step
 from ..evidence.intervals import Accuracies, Hits, differences, ranking
 from ..evidence.verdict import NOT_MEASURED, verdict
@@ -21,11 +20,11 @@ from ..evidence.worth import worth_in_labels
 from .costs_table import costs_table
 from .figure import draw_few_labels
 from .most_wrong import MOST_WRONG
+from .other_scores import other_scores, section_of
 from .page import as_page
+from .tables import accuracies_of, column_of, markdown_table, table, together_rows, words_in_tables
 
 FIGURE, CONFUSION = "few_labels.png", "confusion.png"
-# Floors that are the same whatever the model is: principal components are as many as the embedding has numbers.
-SHARED_FLOORS = tuple(name for name in FLOORS if kind_of(name) not in ("pca", "untrained"))
 GLOSSARY = {
     "embedding": "the list of numbers that a pretrained network makes of a sample",
     "linear probe": "a linear classifier fitted to embeddings that stay as they are",
@@ -36,18 +35,19 @@ GLOSSARY = {
     "draw": "a random choice of labelled samples; all methods get the same ones",
     "principal components": "the directions along which raw samples vary most",
     "effective rank": "how many dimensions an embedding really uses",
+    "augmentation": "random changes of training samples that keep what they mean",
+    "balanced accuracy": "the mean over classes of the share of their samples that is right",
+    "macro-F1": "the mean over classes of F1, which punishes what is missed and what is wrongly named",
+    "calibration error": (
+        f"how far a classifier's own chances are from how often it is right, over {PROTOCOL.calibration_bins}"
+        " steps of chance: with 5 points, of the answers that it is 90 % sure of some 85 or 95 % are right"
+    ),
     "paired difference": "of two methods on the same draws, with the range that chance leaves it",
 }
+OF_SIZES = {
+    "input size": "a side of what a network gets; published ones see more in samples enlarged towards their own size"
+}
 DEFAULTS = {"labels_per_class": "labels_per_class, if not chosen", "draws": "draws, if not chosen"}
-
-
-def accuracies_of(results: list[dict[str, Any]], model: str, metric: str = "accuracy") -> Accuracies:
-    """{(method, labels per class): scores by draw} of one model, from a report's results."""
-    found: dict[tuple[str, int | str], list[float]] = {}
-    for row in sorted(results, key=lambda row: row["draw"]):
-        if row["model"] == model:
-            found.setdefault((row["method"], row["labels_per_class"]), []).append(row[metric])
-    return found
 
 
 def chance_of(metric: str, labels: np.ndarray) -> float:
@@ -77,7 +77,7 @@ def write_report(
     Args:
         folder: where to.
         report: "protocol", "dataset", "models" ({name: {"latent_size", "health"}}), "results", "metric",
-            "confusion", "warnings", "timings", "command".
+            "confusion", "warnings", "left_out", "input_sizes", "timings", "command".
         chance: see `chance_of`.
         needed, hits: see `verdict`; hits by model.
 
@@ -85,6 +85,7 @@ def write_report(
         The whole report.
     """
     words = words_of_methods(report["dataset"]["words"]["raw"])
+    in_tables = words_in_tables(words, report["protocol"]["augmentation"])
     counts = list(dict.fromkeys(row["labels_per_class"] for row in report["results"]))
     found = {model: accuracies_of(report["results"], model, report["metric"]) for model in report["models"]}
     hits, many = hits or {}, report["dataset"]["words"]["many"]
@@ -109,12 +110,13 @@ def write_report(
         report["models"][model]["differences"] = [
             d.record() for d in differences(of_model, counts, len(found), hits.get(model))
         ]
-        report["models"][model]["table"] = table(of_model, counts, words)
-        worths = worth_in_labels(of_model, counts)
+        report["models"][model]["table"] = table(of_model, counts, in_tables)
+        worths = worth_in_labels(of_model, counts, hits.get(model))
         report["models"][model]["worth"] = [{**w.record(), "sentence": w.sentence(words)} for w in worths]
         report["models"][model]["next_step"] = next_step(report["models"][model]["health"], verdicts[model]["outcome"])
     report["best"] = best_in_words(found, counts, words)
     report["ranking"] = ranking(found, counts)
+    report["other_scores"] = other_scores(report, counts, in_tables)
     _draw(folder, report, found, counts, chance)
     text = render(report, counts)
     (folder / "report.md").write_text(text)
@@ -154,49 +156,23 @@ def _confusion_in_words(shown: dict[str, Any]) -> str:
     return f"{shown['method']}, {labels_in_words(shown['labels_per_class'])}, draw {shown['draw']}"
 
 
-def table(found: Accuracies, counts: list[int | str], words: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Mean, sd and number of draws of every method and count, and how a table names the method."""
-    return [
-        {
-            "method": method,
-            "labels_per_class": count,
-            "mean": float(np.mean(found[method, count])),
-            "sd": float(np.std(found[method, count], ddof=1)) if len(found[method, count]) > 1 else None,
-            "draws": len(found[method, count]),
-            "words": name_in_table(method, words),
-            "own": method in OF_THE_MODEL,
-        }
-        for method in METHODS + FLOORS
-        for count in counts
-        if (method, count) in found
-    ]
+def _trained_in_words(report: dict[str, Any]) -> str:
+    """How whole networks were trained, where some were."""
+    if not any(row["method"] in TRAINED for row in report["results"]):
+        return ""
+    kinds = ", ".join(report["protocol"]["augmentation"]) or "none"
+    return f" Fine-tuned and from scratch have the same batches, steps and augmentation ({kinds})."
 
 
-def together_rows(models: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of all models for one table; floors that do not depend on a model stand there once."""
-    rows, own = [], [row for facts in models.values() for row in facts["table"] if row["method"] in SHARED_FLOORS]
-    for model, facts in models.items():
-        for row in facts["table"]:
-            if row["method"] not in SHARED_FLOORS:
-                rows.append({**row, "words": f"{model}: {row['words']}", "method": f"{model}/{row['method']}"})
-    seen: set[tuple[str, Any]] = set()
-    for row in own:
-        if (row["method"], row["labels_per_class"]) not in seen:
-            seen.add((row["method"], row["labels_per_class"]))
-            rows.append(row)
-    return rows
-
-
-def markdown_table(rows: list[dict[str, Any]], metric: str = "accuracy") -> str:
-    """`table` as Markdown: methods down, numbers of labels across; the best mean of each column is bold."""
-    counts = list(dict.fromkeys(row["labels_per_class"] for row in rows))
-    best = {c: max(row["mean"] for row in rows if row["labels_per_class"] == c) for c in counts}
-    lines = [f"| {METRICS[metric]} in % | {' | '.join(map(_column, counts))} |", "|---" * (1 + len(counts)) + "|"]
-    for method in dict.fromkeys(row["method"] for row in rows):
-        cells = {row["labels_per_class"]: row for row in rows if row["method"] == method}
-        shown = [_cell(cells.get(count), best[count]) for count in counts]
-        lines.append(f"| {next(iter(cells.values()))['words']} | {' | '.join(shown)} |")
-    return "\n".join(lines)
+def _sizes_in_words(tried: Mapping[str, Mapping[str, Any]], many: str, parts: str) -> list[str]:
+    """Which input sizes were tried for networks that are not ours, and which was taken."""
+    lines = ["", f"Input sizes, by a linear probe on labelled training {many} held out, never on test ones:", ""]
+    for name, facts in tried.items():
+        told = ", ".join(f"{size} {parts} {score:.1f} %" for size, score in facts["tried"].items())
+        lines.append(
+            f"- {name}: {told} ({facts['samples']:,} {many}); {facts['taken']} is taken, its own is {facts['own']}"
+        )
+    return lines if tried else []
 
 
 def _held_out_in_words(data: dict[str, Any]) -> str:
@@ -206,17 +182,6 @@ def _held_out_in_words(data: dict[str, Any]) -> str:
         f" There is no test split, so these {data['words']['many']} are held out of training by their content "
         f"(version {data['held_out_version']} of how)."
     )
-
-
-def _column(count: int | str) -> str:
-    return "all labels" if count == "all" else f"{count} per class"
-
-
-def _cell(row: dict[str, Any] | None, best: float) -> str:
-    if row is None:
-        return ""
-    text = f"{row['mean']:.1f}" + (f" +- {row['sd']:.1f}" if row["sd"] is not None else "")
-    return f"**{text}**" if row["mean"] == best else text
 
 
 def render(report: dict[str, Any], counts: list[int | str]) -> str:
@@ -236,21 +201,26 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         f"Mean +- sd over {draws} draws of labelled samples, the same for every method{one_run}. "
         f"Test: {data['test']['samples']:,} {many} of {data['test']['name']}; labelled samples are drawn from "
         f"{data['train']['samples']:,} of {data['train']['name']}. Every method and draw has a new head: a classifier "
-        f"that came with a model is not used." + _held_out_in_words(data),
+        f"that came with a model is not used." + _trained_in_words(report) + _held_out_in_words(data),
     ]
     lines += [line for warning in report["warnings"] for line in ("", f"Warning: {warning}.")]
+    if report["left_out"]:
+        lines += ["", "What could not be measured, and why:", ""]
+        lines += [f"- {name}: {why}" for name, why in report["left_out"].items()]
     if len(report["models"]) > 1:
         together = together_rows(report["models"])
         lines += ["", "## Everything beside each other", "", markdown_table(together, report["metric"])]
     lines += costs_table(report["models"], many)
+    lines += _sizes_in_words(report["input_sizes"], many, data["words"]["parts"])
     for model, facts in report["models"].items():
         lines += _of_model(model, facts, report["metric"], words)
+    lines += section_of(report, words)
     if report["ranking"]:
         lines += ["", "## The models beside each other", ""]
         lines += ["Intervals of the mean over draws: of these very models, not of how they were pretrained.", ""]
         told = [row for row in report["ranking"] if row["better"]]
         lines += [
-            f"- {words[row['method']]}, {_column(row['labels_per_class'])}: {row['better']} is better than "
+            f"- {words[row['method']]}, {column_of(row['labels_per_class'])}: {row['better']} is better than "
             f"{row['worse']} by {abs(row['mean']):.2f} +- {row['half_width']:.2f} points"
             for row in told
         ]
@@ -267,7 +237,8 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
     lines += [f"Rule of the verdict, version {report['verdict']['rule_version']}: {report['verdict']['rule']}", ""]
     lines += [f"- {DEFAULTS.get(name, name)}: {value}" for name, value in protocol.items()]
     lines += ["", "```sh", report["command"], "```", "", "## Words", ""]
-    lines += [f"- **{word}**: {meaning}" for word, meaning in GLOSSARY.items()]
+    glossary = {**GLOSSARY, **(OF_SIZES if report["input_sizes"] else {})}
+    lines += [f"- **{word}**: {meaning}" for word, meaning in glossary.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -284,7 +255,7 @@ def _of_model(model: str, facts: Mapping[str, Any], metric: str, words: Mapping[
         "",
     ]
     lines += [
-        f"- {_column(d['labels_per_class'])}: {words[d['first']]} against {words[d['second']]}: {d['mean']:+.2f} "
+        f"- {column_of(d['labels_per_class'])}: {words[d['first']]} against {words[d['second']]}: {d['mean']:+.2f} "
         f"(interval {d['mean'] - d['half_width']:+.2f} to {d['mean'] + d['half_width']:+.2f}, {d['draws']} draws)"
         for d in facts["differences"]
     ] or ["- none: they need at least two draws of both methods."]

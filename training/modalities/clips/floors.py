@@ -61,6 +61,7 @@ class Standardised:
         return (self._of(values) - self.mean) / self.spread
 
     def _of(self, values: np.ndarray) -> np.ndarray:
+        """(N, samples) int16 -> (N, D), as they are."""
         rate = getattr(values, "rate", Waves.rate)
         parts = [frames_of(values[k : k + AT_ONCE], rate, BINS) for k in range(0, len(values), AT_ONCE)]
         return np.concatenate([self.numbers(part) for part in parts])

@@ -16,6 +16,7 @@ from ....modeling.processors.image import AutoencoderImageProcessor
 from ....modeling.processors.pictures import Reading, numbers_of
 from ...errors import InputError, one_line
 from .plan import WAYS, Plan
+from .sizes import at_size
 
 PROBE = 64  # pixels a side of pictures by which an image processor is measured
 MISSING = (OSError, ValueError, ImportError, KeyError, RuntimeError)
@@ -44,7 +45,8 @@ class ImagePreprocessing:
     Args:
         name, revision: checkpoint whose image processor is used; None for a new network of ours.
         config: of the model.
-        settings: of `Read`, for one of our models: they hold before those that were saved with it.
+        settings: of `Read`, for one of our models: they hold before those that were saved with it. For another
+            network `input_size`, the side that it is to take in place of its processor's.
 
     Attributes:
         shape: (C, H, W) that the model takes.
@@ -68,6 +70,12 @@ class ImagePreprocessing:
             return
         self.processor, self.channels = _processor_of(name, revision), channels_of(config)
         self._measure()
+        if "input_size" in settings and settings["input_size"] != self.shape[1]:
+            size = settings["input_size"]
+            self.processor = at_size(self.processor, size, self.shape[1])
+            self._measure()
+            if self.shape[1:] != (size, size):
+                raise InputError(f"the image processor of model {name} cannot be set to {size} pixels.")
         self.fitting = "others are brought to that by its image processor"
         self.key = json.dumps([self.processor.to_dict(), self.channels], sort_keys=True, default=str)
 

@@ -10,6 +10,7 @@ import numpy as np
 from ....modeling.processors.opening import Header, Refused, header_of
 from ...errors import one_line
 from ..file_cells import Cell
+from .sizes import SIZES
 
 # What PIL and its plugins raise at files that are cut off or no pictures.
 UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, IndexError, EOFError)
@@ -85,7 +86,7 @@ class Survey:
     def traits(self) -> dict[str, dict[str, int]]:
         """Its counts under the names that people read, the most frequent first."""
         found = {
-            "sizes (height x width)": {f"{h}x{w}": count for (h, w), count in self.shapes.most_common()},
+            SIZES: {f"{h}x{w}": count for (h, w), count in self.shapes.most_common()},
             "modes": dict(self.kinds.most_common()),
             "more": {
                 "more than 8 bits": self.wide, "transparency": self.alpha, "several pages or frames": len(self.frames),

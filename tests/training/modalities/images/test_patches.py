@@ -27,7 +27,7 @@ def test_textures_are_told_apart_where_raw_pixels_are_not(channels):
     accuracies = []
     for features in (floor.embed(images).astype(np.float32), raw_rows(images)):
         scale = Standardiser(features)
-        answers = linear_probe(scale(features[:20]), labels[:20], scale(features[20:]), 0)
+        answers = linear_probe(scale(features[:20]), labels[:20], scale(features[20:]), 0).given
         accuracies.append(100 * np.mean(answers == labels[20:]))
     assert accuracies[0] > 95 > 75 > accuracies[1]
 

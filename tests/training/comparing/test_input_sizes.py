@@ -1,0 +1,55 @@
+"""The input size of a published network, chosen by labelled training samples alone."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessor
+
+import pretune
+from pretune.training.command.arguments.compare import CompareArguments
+from pretune.training.comparing.input_sizes import best_size, choose_sizes
+from pretune.training.modalities.images import sizes
+
+
+def test_a_smaller_size_that_is_nearly_as_good_is_taken():
+    assert best_size({32: 50.0, 96: 69.8, 224: 70.1}) == 96
+    assert best_size({32: 50.0, 96: 60.0, 224: 70.1}) == 224
+
+
+@pytest.fixture
+def published(tmp_path):
+    torch.manual_seed(0)
+    config = ResNetConfig(
+        num_channels=1, embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", num_labels=3
+    )
+    ResNetForImageClassification(config).save_pretrained(tmp_path / "published")
+    size = {"height": 24, "width": 24}
+    ViTImageProcessor(size=size, image_mean=[0.5], image_std=[0.5]).save_pretrained(tmp_path / "published")
+    return str(tmp_path / "published")
+
+
+def test_the_report_says_what_was_tried_and_what_could_not_be_measured(published, tmp_path, monkeypatch):
+    monkeypatch.setattr(sizes, "STEP", 8)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/config.json").write_text(json.dumps({"model_type": "resnet"}))
+    report = pretune.compare(
+        model=[published, str(tmp_path / "broken")], dataset="digits", labels_per_class=["1", "5"], draws=2,
+        methods=["linear", "untrained_linear", "raw_linear"], output_dir=str(tmp_path / "r"), disable_tqdm=True,
+    ).report  # fmt: skip
+    tried = report["input_sizes"][published]
+    assert set(tried["tried"]) == {"8", "16", "24"} and str(tried["taken"]) in tried["tried"] and tried["own"] == 24
+    assert (
+        list(report["models"]) == [published] and "no image processor" in report["left_out"][str(tmp_path / "broken")]
+    )
+    text = (tmp_path / "r/report.md").read_text()
+    assert "is taken, its own is 24" in text and "What could not be measured, and why" in text
+    args = CompareArguments(model=[published], dataset="digits", output_dir=str(tmp_path / "r"))
+    monkeypatch.setattr("pretune.training.comparing.input_sizes.Judge", None)  # nothing is tried a second time
+    assert choose_sizes(args).sizes == {published: tried["taken"]}
+    assert choose_sizes(CompareArguments(**{**vars(args), "input_size": "own"})).sizes == {}
+    assert choose_sizes(CompareArguments(**{**vars(args), "input_size": "20"})).sizes == {published: 20}
+    with pytest.raises(pretune.InputError, match="input_size must be auto, own or a number"):
+        CompareArguments(**{**vars(args), "input_size": "large"})
+    assert np.isfinite(list(tried["tried"].values())).all()

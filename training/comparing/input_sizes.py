@@ -1,0 +1,124 @@
+"""The input size of published networks, chosen on labelled training samples alone, before anything is compared."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..command.arguments.compare import AUTO, CONTINUED, OWN, CompareArguments
+from ..data.loading import load_data
+from ..data.samples import Samples, subset
+from ..errors import InputError, one_line
+from ..evaluation.candidates import parse_names
+from ..evaluation.cells import MADE
+from ..evaluation.planning import Before
+from ..modalities.modality import Modality, Preprocessing
+from ..networks.encoders import config_and_modality
+from ..protocol import PROTOCOL
+from .scoring import Judge
+
+logger = logging.getLogger(__name__)
+ENOUGH = 1000  # labelled training samples that are looked at
+AS_GOOD = 0.5  # points below the best, within which a smaller and quicker size is taken
+RECORD = "input_sizes.json"
+
+
+def choose_sizes(args: CompareArguments) -> Before:
+    """The input size of each network of `args.model` that is not ours, by `args.input_size`.
+
+    Raises:
+        InputError: a size is given for a kind of input that has none.
+    """
+    if args.input_size == OWN:
+        return Before()
+    sizes: dict[str, int] = {}
+    tried: dict[str, dict[str, Any]] = {}
+    train: Samples | None = None
+    for name in _published(args):
+        try:
+            config, modality, _ = config_and_modality(name, args.revision)
+            fit = modality.preprocessing(name, args.revision, config, {})
+        except InputError:
+            continue  # the evaluation says why it cannot be measured
+        if fit.ours:
+            continue
+        if args.input_size != AUTO:
+            if modality.input_sizes is None:
+                raise InputError(f"input_size is for networks that take images, and {name} takes {modality.name}.")
+            sizes[name] = int(args.input_size)
+        elif modality.input_sizes is not None:
+            train = train if train is not None else _labelled(args, modality)
+            facts = _kept(args, name, train) or _try(args, name, fit, train)
+            if facts is not None:
+                sizes[name], tried[name] = facts["taken"], facts
+    return Before(sizes, tried)
+
+
+def _published(args: CompareArguments) -> list[str]:
+    """Models that are named, alone, on one side of a pair, or to be continued."""
+    tables = {text.partition("=")[0]: None for text in args.embeddings or ()}
+    bases = [name.removesuffix(CONTINUED) for name in args.model]
+    alone, pairs = parse_names(bases, tables)
+    return list(dict.fromkeys([*alone, *(part for pair in pairs for part in pair if part not in tables)]))
+
+
+def _labelled(args: CompareArguments, modality: Modality) -> Samples:
+    train, _ = load_data(args, modality, need_labels=True)
+    return subset(train, args.max_train_samples, None, PROTOCOL.seed)
+
+
+def _try(args: CompareArguments, name: str, fit: Preprocessing, train: Samples) -> dict[str, Any] | None:
+    """What each size comes to; None where there is nothing to choose from, or by."""
+    own = fit.shape[1]
+    wanted = train.modality.input_sizes(own, train.values.shape[1:], train.traits)
+    if len(wanted) < 2:
+        return None
+    try:
+        judge = Judge.of(train, ENOUGH)
+    except InputError as error:
+        logger.warning("warning: no input size is tried for %s: %s", name, one_line(error))
+        return None
+    scores: dict[int, float] = {}
+    for size in wanted:
+        try:
+            scores[size] = float(np.mean(judge.of_encoder(name, size=size)))
+        except InputError as error:
+            logger.info("%s does not take %d: %s", name, size, one_line(error))
+    if not scores:
+        return None
+    facts = {
+        "taken": best_size(scores),
+        "own": own,
+        "tried": {str(size): round(score, 2) for size, score in scores.items()},
+        "samples": len(judge.data),
+    }
+    told = ", ".join(f"{size} ({score:.1f} %)" for size, score in scores.items())
+    logger.info("%s: input sizes on held-out labelled training samples: %s; %d is taken", name, told, facts["taken"])
+    path = Path(args.output_dir) / MADE / RECORD
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**_record(path), _key(name, train): facts}, indent=1) + "\n")
+    return facts
+
+
+def best_size(scores: dict[int, float]) -> int:
+    """The smallest that is as good as the best, or nearly: larger ones cost more."""
+    best = max(scores.values())
+    return min(size for size, score in scores.items() if score >= best - AS_GOOD)
+
+
+def _kept(args: CompareArguments, name: str, train: Samples) -> dict[str, Any] | None:
+    """What an earlier call with the same samples found out."""
+    return _record(Path(args.output_dir) / MADE / RECORD).get(_key(name, train))
+
+
+def _key(name: str, train: Samples) -> str:
+    return f"{name} {train.fingerprint} {train.labels_fingerprint}"
+
+
+def _record(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
