@@ -78,7 +78,7 @@ def test_the_networks_of_the_report_learn_from_changed_clips(folder, tmp_path, m
 
     short = dataclasses.replace(tuned_networks.PROTOCOL, steps=3, epochs=1)
     monkeypatch.setattr(tuned_networks, "PROTOCOL", short)
-    strengths, real = [], changes.changed
+    strengths, real = [], changes.changed  # of three steps that are timed, and of two networks
     monkeypatch.setattr(
         changes, "changed", lambda inputs, strength: strengths.append(strength) or real(inputs, strength)
     )
@@ -86,7 +86,7 @@ def test_the_networks_of_the_report_learn_from_changed_clips(folder, tmp_path, m
         model=str(folder / "base"), dataset=folder / "clips", labels_per_class=["1"], draws=1, disable_tqdm=True,
         output_dir=tmp_path / "report", methods=["finetune", "scratch"],
     ).report  # fmt: skip
-    assert len(strengths) == 6 and set(strengths) == {changes.STRONG}
+    assert len(strengths) == 3 + 6 and set(strengths) == {changes.STRONG}
     assert report["protocol"]["augmentation"] == ["warp", "microphone", "noise", "masks"]
 
 
