@@ -73,7 +73,7 @@ class FloorFeatures:
 def side_by_side(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of the same samples beside each other, each kind brought to one scale first, so that none drowns the
     other: centred, and a usual one has length 1. How long a vector is in its kind stays; with all brought to length 1
-    probes were as good on digits and on texts, within a quarter of an sd.
+    linear probes on digits and on texts differed by less than an sd over draws, and no way was ahead everywhere.
 
     Args:
         parts: (N, D) of the training and (M, D) of the test samples, of two kinds or more.
