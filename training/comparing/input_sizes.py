@@ -72,7 +72,7 @@ def _labelled(args: CompareArguments, modality: Modality) -> Samples:
 def _try(args: CompareArguments, name: str, fit: Preprocessing, train: Samples) -> dict[str, Any] | None:
     """What each size comes to; None where there is nothing to choose from, or by."""
     own = fit.shape[1]
-    wanted = train.modality.input_sizes(own, train.values.shape[1:], train.traits)
+    wanted = train.modality.input_sizes(own, train.stored.shape[1:], train.traits)
     if len(wanted) < 2:
         return None
     try:

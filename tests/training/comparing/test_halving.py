@@ -89,7 +89,7 @@ def test_the_input_shrinks_until_enough_steps_fit(monkeypatch, seconds, size):
         return Trial(10, 8, 1, asked[-1] ** 2 / 1000, 8, 0, "cpu")
 
     monkeypatch.setattr(halving, "measured", measured)
-    data = SimpleNamespace(modality=IMAGE, values=np.zeros((5, 3, 100, 100), np.uint8))
+    data = SimpleNamespace(modality=IMAGE, stored=np.zeros((5, 3, 100, 100), np.uint8))
     route = Route("a", {"model_type": "a", "config": {"views": "grey"}})
     halving.time_steps([route], dict, data, seconds)
     expected = {"views": "grey"} if size is None else {"views": "grey", "image_size": size}
