@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..files.metadata import LABEL_COLUMNS
 from ..sources.found import RawSplit
 from .labels import Labels, RawLabels, read_labels
 from .samples import ALONE
@@ -53,7 +54,8 @@ def find_column(features: Any, wanted: str | None, fits: Callable[[Any], bool], 
         return wanted
     found = [column for column, feature in features.items() if fits(feature)]
     if role == "label":
-        named = [c for c in features if c.lower() in LABEL_NAMES and _can_be_label(features[c])]
+        can_be = [column for column in features if _can_be_label(features[column])]
+        named = [c for c in can_be if c.lower() in LABEL_NAMES] or [c for c in can_be if c.lower() in LABEL_COLUMNS]
         both = [c for c in named if c in found]
         found = both if len(both) == 1 else found or named
     if len(found) > 1:

@@ -9,11 +9,12 @@ from typing import Any
 
 from ..command.arguments.data import DataArguments, InMemory
 from ..errors import InputError
+from ..files.metadata import LABEL_COLUMNS
 from ..files.path_cells import InFolder
 from ..modalities.modality import Modality
 from ..sources.found import RawSplit
 from ..sources.numbers import array_of_lists, lists_of_numbers
-from .columns import LABEL_NAMES, find_column
+from .columns import find_column
 
 SHOWN = 200  # rows that show which column holds texts
 AT_ONCE = 1000  # rows looked at together
@@ -85,7 +86,7 @@ def _usual(features: Any, raw: RawSplit, args: DataArguments, modality: Modality
     fits = [name for name, feature in features.items() if modality.fits(feature)]
     named = [name for usual in modality.column_names for name in fits if name.lower() == usual]
     others = [n for n in fits if n not in (args.label_column, raw.label_column, args.group_column)]
-    others = [name for name in others if name.lower() not in LABEL_NAMES]
+    others = [name for name in others if name.lower() not in LABEL_COLUMNS]
     if not named and len(others) > 1:
         others = [name for name in others if _has_words(raw.rows[:SHOWN][name])] or others
         if len(others) > 1:

@@ -14,7 +14,8 @@ from .tree import File, ending_of
 SPLIT_COLUMNS = ("split", "subset", "set", "partition", "phase", "usage", "data_set", "dataset")
 LABEL_COLUMNS = tuple(
     "label labels class classes class_name classname category categories target targets label_name class_id classid "
-    "category_id diagnosis species breed dx emotion expression disease variety".split()
+    "category_id diagnosis species breed dx emotion expression disease variety sentiment intent topic polarity "
+    "genre".split()
 )
 LABEL_WORDS = frozenset("label labels class classes category categories target".split())
 WEB = ("http://", "https://", "s3://", "gs://")

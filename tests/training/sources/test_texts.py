@@ -158,3 +158,10 @@ def test_reviews_with_a_folder_of_unlabelled_ones(tmp_path):
         (folder / f"{k}_7.txt").write_text(text)
     train, _ = read(str(tmp_path))
     assert train.label_names == ["neg", "pos"] and train.labelled.sum() == 16 and len(train) == 24
+
+
+@pytest.mark.parametrize("names", [("review", "sentiment"), ("utterance", "intent"), ("sentence", "label", "topic")])
+def test_columns_that_are_called_as_labels_are(names, tmp_path):
+    columns = {names[0]: TEXTS, names[1]: NAMES, **dict.fromkeys(names[2:], list(range(24)))}
+    train, _ = read(datasets.Dataset.from_dict(columns))
+    assert train.values.tolist() == TEXTS and train.label_names == ["kitchen", "sea"]
