@@ -180,8 +180,8 @@ def _registered() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in PIL.Image.OPEN)
 
 
-def _bands(source: str | Path | bytes, frame: int) -> np.ndarray:
-    """All channels of a TIFF as numbers (C, H, W)."""
+def _tifffile() -> Any:
+    """The package for TIFFs of many channels; the `try` tells transformers that loading does not need it."""
     try:
         import tifffile
     except ImportError:
@@ -189,6 +189,12 @@ def _bands(source: str | Path | bytes, frame: int) -> np.ndarray:
             "it is a TIFF of bands or of more than 8 bits a colour, whose channels need a package: "
             "pip install 'pretune[formats]'"
         ) from None
+    return tifffile
+
+
+def _bands(source: str | Path | bytes, frame: int) -> np.ndarray:
+    """All channels of a TIFF as numbers (C, H, W)."""
+    tifffile = _tifffile()
     try:
         with tifffile.TiffFile(_file(source)) as tiff:
             page = tiff.pages[frame]
@@ -208,8 +214,6 @@ def _bands(source: str | Path | bytes, frame: int) -> np.ndarray:
 
 def _pages(source: str | Path | bytes) -> int:
     """Pages of a TIFF of bands that are like the first."""
-    import tifffile
-
-    with tifffile.TiffFile(_file(source)) as tiff:
+    with _tifffile().TiffFile(_file(source)) as tiff:
         first = tiff.pages[0]
         return sum(page.shape == first.shape and page.dtype == first.dtype for page in tiff.pages)

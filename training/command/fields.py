@@ -101,7 +101,8 @@ def coerce(name: str, value: Any, kind: Any, choices: tuple[str, ...] | None = N
             raise ValueError
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
         raise InputError(f"{name} must be of type {kind.__name__}, got {shown(value)}.") from None
-    if kind is str and "\0" in value:  # no name of a file, branch or column holds one, and each would say so otherwise
+    if kind is str and "\0" in value and name != "hub_token":  # no name of a file, branch or column holds one; a token
+        # is refused unseen where it is checked
         raise InputError(f"{name} holds a character that ends texts (NUL), expected none: {shown(value)}.")
     if choices and value not in choices:
         raise InputError(f"{name} must be one of {', '.join(choices)}, got {shown(value)}.")
