@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from ..figures import new_figure, one_word, save_figure
 
@@ -25,13 +26,9 @@ def draw_reconstructions(
     if hidden is not None:
         rows.insert(1, np.where(hidden, np.float32(HIDDEN), originals))
         words = "originals, what was left of each (grey: hidden), and its reconstruction"
+    ordered = [images[k * columns + n] for k in range(bands) for images in rows for n in range(columns)]
     figure = new_figure(columns, 1.075 * len(rows) * bands)
-    for k in range(bands * columns):
-        for row, images in enumerate(rows):
-            place = (len(rows) * (k // columns) + row) * columns + k % columns + 1
-            axes = figure.add_subplot(len(rows) * bands, columns, place)
-            axes.imshow(_shown(images[k]), cmap="gray", vmin=0, vmax=1)
-            axes.set_axis_off()
+    _draw(figure, ordered, columns)
     figure.suptitle(words, fontsize=9)
     save_figure(figure, path)
 
@@ -45,13 +42,32 @@ def draw_images(path: Path, images: np.ndarray, captions: Sequence[str] | None =
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     figure = new_figure(max(columns, 2), (1.05 if captions is None else 1.25) * rows)
-    for k, image in enumerate(images):
-        axes = figure.add_subplot(rows, columns, k + 1)
-        axes.imshow(_shown(image), cmap="gray", vmin=0, vmax=1)
-        axes.set_axis_off()
-        if captions is not None:
-            axes.set_title(one_word(captions[k], 14), fontsize=7, pad=2)
+    _draw(figure, images, columns, captions)
     save_figure(figure, path)
+
+
+def _draw(figure: Figure, images: Sequence[np.ndarray], columns: int, captions: Sequence[str] | None = None) -> None:
+    """Images in rows, as one picture: axes for each would take a hundred times as long."""
+    shown = [_shown(image) for image in images]
+    high, wide = shown[0].shape[:2]
+    gap = max(1, min(high, wide) // 14)
+    above = gap if captions is None else max(1, high // 5)
+    rows = -(-len(shown) // columns)
+    whole = np.ones(
+        (rows * (high + above) - above * (captions is None), columns * (wide + gap) - gap, *shown[0].shape[2:])
+    )
+    top = 0 if captions is None else above
+    axes = figure.add_subplot()
+    for k, image in enumerate(shown):
+        y, x = top + k // columns * (high + above), k % columns * (wide + gap)
+        whole[y : y + high, x : x + wide] = image
+        if captions is not None:
+            place = (x + wide / 2 - 0.5, y - 0.5)
+            axes.annotate(
+                one_word(captions[k], 14), place, (0, 2), textcoords="offset points", ha="center", fontsize=7
+            )
+    axes.imshow(whole, cmap="gray", vmin=0, vmax=1)
+    axes.set_axis_off()
 
 
 def _shown(image: np.ndarray) -> np.ndarray:
