@@ -133,7 +133,7 @@ def _read(
     rest = {name: typed(values) for name, values in columns.items() if name != column}
     merged = merged_rows(rest, [rows for _, rows in rows_of.values()])
     files = [file for file, _ in rows_of.values()]
-    split_column = next((name for name in merged if name.lower() in SPLIT_COLUMNS and are_splits(merged[name])), None)
+    split_column = column_of_splits(merged)
     if split_column is not None:
         return column, files, merged, [value and split_of_folder(str(value)) for value in merged[split_column]]
     return column, files, merged, [own] * len(files)
@@ -143,8 +143,12 @@ def _folders_of(names: Names | InFolder) -> set[tuple[str, ...]]:
     return {file.folders for file in names.by_path.values()} if isinstance(names, Names) else set()
 
 
-def are_splits(values: Sequence[Any]) -> bool:
-    """Whether all of a column's values that are there name splits."""
+def column_of_splits(columns: Columns) -> str | None:
+    """The column that says in which split each row is, if there is one."""
+    return next((name for name in columns if name.lower() in SPLIT_COLUMNS and _are_splits(columns[name])), None)
+
+
+def _are_splits(values: Sequence[Any]) -> bool:
     distinct = {value if isinstance(value, (str, type(None))) else 0 for value in values}
     return distinct != {None} and all(isinstance(v, str) and split_of_folder(v) for v in distinct if v is not None)
 

@@ -66,8 +66,7 @@ def _read_separated(path: str, is_sample: Callable[[str], bool], limit: int | No
     with open(path, "rb") as file:
         start = file.read(65536)
     encoding = _encoding(path, start)
-    head = start.decode(encoding, "replace").split("\n")[0]
-    delimiter = "\t" if ending_of(path) == ".tsv" else max(DELIMITERS, key=head.count)
+    delimiter = delimiter_of(path, start.decode(encoding, "replace").split("\n")[0])
     with open(path, encoding=encoding, newline="") as file:
         full = (row for row in csv.reader(file, delimiter=delimiter) if any(cell.strip() for cell in row))
         rows = list(itertools.islice(full, limit and limit + 1))
@@ -89,6 +88,11 @@ def _read_separated(path: str, is_sample: Callable[[str], bool], limit: int | No
         )
     padded = [row + [""] * (width - len(row)) for row in rows]
     return {name: [row[k].strip() for row in padded] for k, name in enumerate(names)}
+
+
+def delimiter_of(path: str, head: str) -> str:
+    """What stands between the cells of a separated table, by its ending or its first line."""
+    return "\t" if ending_of(path) == ".tsv" else max(DELIMITERS, key=head.count)
 
 
 def _encoding(path: str, start: bytes) -> str:

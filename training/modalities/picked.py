@@ -54,7 +54,7 @@ class Picked:
 Stored = np.ndarray | Picked  # (N, ...) stored rows, to be asked for in parts
 
 
-def in_parts(rows: Stored) -> Iterator[np.ndarray]:
+def in_parts(rows: Stored, at_once: int = AT_ONCE) -> Iterator[np.ndarray]:
     """(N, ...) -> parts of it in memory, one after another; one without rows where there are none."""
-    for start in range(0, max(len(rows), 1), AT_ONCE):
-        yield rows[start : start + AT_ONCE]
+    for start in range(0, max(len(rows), 1), at_once):
+        yield rows[start : start + at_once]

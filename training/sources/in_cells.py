@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,27 +44,44 @@ def cell_splits(files: Sequence[File], args: DataArguments, modality: Modality) 
     Raises:
         InputError: a table cannot be read, or a sample in it is none.
     """
+
+    def read(file: File) -> Columns:
+        if file.ending in TABLES:
+            return _table(file, args, modality)
+        if args.txt == "file":
+            return {modality.array_name: ["\n".join(modality.many(Path(file.path), args))]}
+        return {modality.array_name: modality.many(Path(file.path), args)}
+
+    made = {
+        name: RawSplit(rows=rows_of_columns(columns, modality))
+        for name, columns in columns_of_splits(files, read, args).items()
+    }
+    kinds = f"{len(files)} files" if len(files) > 1 else f"{files[0].ending} file"
+    return Found(f"{kinds} of {modality.words.many}", made)
+
+
+def columns_of_splits(
+    files: Sequence[File], read: Callable[[File], Columns], args: DataArguments
+) -> dict[str, Columns]:
+    """{split: columns} of tables, by a column of splits, else by folders' and tables' names; the training split first.
+
+    Args:
+        files: the tables.
+        read: gives one's columns.
+        args: the user's options.
+    """
     parts: dict[str | None, list[Columns]] = {}
-    notes = []
     for file in files:
         own = next((split_of_folder(f) for f in file.folders if split_of_folder(f)), None) or split_in_name(file.stem)
         own = None if len(files) == 1 and not file.folders else own
-        if file.ending in TABLES:
-            columns = _table(file, args, modality)
-        elif args.txt == "file":
-            columns = {modality.array_name: ["\n".join(modality.many(Path(file.path), args))]}
-        else:
-            columns = {modality.array_name: modality.many(Path(file.path), args)}
-        for split, part in _by_split(columns, own).items():
+        for split, part in _by_split(read(file), own).items():
             parts.setdefault(split, []).append(part)
     final = settle(parts)
     order = sorted(parts, key=lambda split: (split not in (None, "train"), split or ""))
-    made = {}
+    made: dict[str, Columns] = {}
     for split in order:
-        name = args.train_split if split in (None, "train") else final[split]
-        made[name] = RawSplit(rows=rows_of_columns(_together(parts[split]), modality))
-    kinds = f"{len(files)} files" if len(files) > 1 else f"{files[0].ending} file"
-    return Found(f"{kinds} of {modality.words.many}", made, [], notes)
+        made[args.train_split if split in (None, "train") else final[split]] = _together(parts[split])
+    return made
 
 
 def rows_of_columns(columns: Mapping[str, Sequence[Any]], modality: Modality) -> Any:
@@ -82,6 +99,11 @@ def rows_of_columns(columns: Mapping[str, Sequence[Any]], modality: Modality) ->
     digest = hashlib.sha256(json.dumps([list(columns), *map(list, columns.values())], default=str).encode())
     info = datasets.DatasetInfo(features=datasets.Features(features))
     return datasets.Dataset(table, info=info, fingerprint=digest.hexdigest()[:16])
+
+
+def with_rows(values: Any, columns: Mapping[str, Sequence[Any]], modality: Modality) -> RawSplit:
+    """Samples (N, ...) as numbers, and what stands beside them."""
+    return RawSplit(values=values, rows=rows_of_columns(columns, modality) if columns else None)
 
 
 def _peek(table: File) -> Columns:

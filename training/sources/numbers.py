@@ -7,14 +7,15 @@ import numpy as np
 
 from ..command.arguments.data import DataArguments
 from ..errors import InputError, one_line
-from ..files.metadata import LABEL_COLUMNS, SPLIT_COLUMNS, are_splits
-from ..files.split_names import settle, split_in_name, split_of_folder
-from ..files.tables import read_table, typed
+from ..files.metadata import LABEL_COLUMNS
+from ..files.tables import Columns, delimiter_of, read_table, typed
 from ..files.tree import File
 from ..modalities.modality import Modality
-from .found import Found, RawSplit
+from .found import Found
+from .in_cells import columns_of_splits, with_rows
 
 SEPARATED = (".csv", ".tsv")
+PLACE = "\0place"  # of a row among those of all tables, as a column beside the others
 
 
 def tables_of_numbers(tables: Sequence[File], modality: Modality) -> list[File]:
@@ -28,24 +29,37 @@ def number_splits(tables: Sequence[File], args: DataArguments, modality: Modalit
     Raises:
         InputError: a table cannot be read, or what stands in it are no samples.
     """
-    parts: dict[str | None, list[tuple[np.ndarray, np.ndarray | None, str | None]]] = {}
-    for table in tables:
-        values, labels, label_column, splits = _read(table, args, modality)
-        own = next((split_of_folder(f) for f in table.folders if split_of_folder(f)), None)
-        own = (own or split_in_name(table.stem)) if len(tables) > 1 else None
-        splits = np.full(len(values), own, object) if splits is None else splits
-        for split in dict.fromkeys(splits.tolist()):
-            at = splits == split
-            parts.setdefault(split, []).append((values[at], None if labels is None else labels[at], label_column))
-    final = settle(parts)
-    made = {
-        args.train_split if split in (None, "train") else final[split]: _together(parts[split])
-        for split in sorted(parts, key=lambda split: (split not in (None, "train"), split or ""))
-    }
+    arrays: list[np.ndarray] = []
+
+    def read(table: File) -> Columns:
+        values, columns = _read(table, modality)
+        if arrays and arrays[0].shape[1:] != values.shape[1:]:
+            raise InputError(
+                f"{tables[0].path} holds {modality.words.many} of shape {arrays[0].shape[1:]} and {table.path} of "
+                f"{values.shape[1:]}: expected one shape."
+            )
+        first = sum(map(len, arrays))
+        arrays.append(values)
+        return {**columns, PLACE: list(range(first, first + len(values)))}
+
+    found, made = columns_of_splits(tables, read, args), {}
+    every = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    for name, columns in found.items():
+        made[name] = with_rows(every[np.asarray(columns.pop(PLACE))], columns, modality)
+        made[name].label_column = _labels_of(columns, args)
     what = f"{len(tables)} tables" if len(tables) > 1 else "table"
-    columns = {column for members in parts.values() for _, _, column in members if column is not None}
-    notes = [f"labels are in column {', '.join(sorted(columns))}"] if columns else []
+    labels = sorted({split.label_column for split in made.values() if split.label_column is not None})
+    notes = [f"labels are in column {', '.join(labels)}"] if labels else []
     return Found(f"{what} of {modality.words.many} written as numbers", made, [], notes)
+
+
+def _labels_of(columns: Columns, args: DataArguments) -> str | None:
+    """The column of labels: the one that the user names, one that is called so, or the only one that is no number of
+    the row."""
+    usual = [name for known in LABEL_COLUMNS for name in columns if name.lower() == known]
+    others = [name for name in columns if name.lower() not in ("id", "index", "imageid", "image_id") and name]
+    found = next(iter(usual or (others if len(others) == 1 else [])), None)
+    return args.label_column if args.label_column in columns else found
 
 
 def lists_of_numbers(feature: Any) -> bool:
@@ -78,8 +92,7 @@ def array_of_lists(rows: Any, column: str, name: str) -> np.ndarray:
                 f"column {column!r} of {name} holds arrays of several shapes, {some}: expected one shape."
             )
         found = np.stack([np.asarray(cell) for cell in cells])
-    whole = found.dtype.kind in "iu" and found.size and 0 <= found.min() and found.max() <= 255
-    return found.astype(np.uint8) if whole else found
+    return found
 
 
 def _columns(table: File, modality: Modality) -> list[str]:
@@ -93,47 +106,25 @@ def _columns(table: File, modality: Modality) -> list[str]:
     return modality.number_columns(list(peek), {name: cells[0] if cells else None for name, cells in peek.items()})
 
 
-def _read(
-    table: File, args: DataArguments, modality: Modality
-) -> tuple[np.ndarray, np.ndarray | None, str | None, np.ndarray | None]:
-    """(samples, labels, their column, the split of each row)."""
+def _read(table: File, modality: Modality) -> tuple[np.ndarray, Columns]:
+    """(samples, the other columns) of a table."""
     import pyarrow
     import pyarrow.csv
 
-    delimiter = "\t" if table.ending == ".tsv" else _delimiter(table)
+    with open(table.path, encoding="utf-8-sig", errors="replace") as file:
+        options = pyarrow.csv.ParseOptions(delimiter=delimiter_of(table.path, file.readline()))
     try:
-        read = pyarrow.csv.read_csv(table.path, parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter))
+        read = pyarrow.csv.read_csv(table.path, parse_options=options)
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise InputError(f"table {table.path} cannot be read: {one_line(error)}.") from None
     read = read.rename_columns([name.strip() for name in read.column_names])
-    own = _columns(table, modality)
+    if not read.num_rows:
+        raise InputError(f"table {table.path} has no rows: expected {modality.words.many}, one a row.")
+    own = modality.number_columns(read.column_names, {name: read[name][0].as_py() for name in read.column_names})
     lacking = next((name for name in own if read[name].null_count), None)
-    if lacking is not None or not read.num_rows:
-        what = (
-            f"a cell of column {lacking!r} of {table.path} is empty" if lacking else f"table {table.path} has no rows"
+    if lacking is not None:
+        raise InputError(
+            f"a cell of column {lacking!r} of {table.path} is empty: expected {modality.words.many}, one a row."
         )
-        raise InputError(f"{what}: expected {modality.words.many}, one a row.")
     values = modality.of_number_columns({name: read[name].to_numpy() for name in own}, table.path)
-    rest = {name: typed(read[name].to_pylist()) for name in read.column_names if name not in own}
-    split = next((name for name in rest if name.lower() in SPLIT_COLUMNS and are_splits(rest[name])), None)
-    splits = rest.pop(split, None)
-    if args.label_column is not None and args.label_column not in rest:
-        raise InputError(f"{table.path} has no column {args.label_column!r}: it has {', '.join(rest)}.")
-    usual = [name for known in LABEL_COLUMNS for name in rest if name.lower() == known]
-    others = [name for name in rest if name.lower() not in ("id", "index", "imageid", "image_id") and name]
-    column = args.label_column or next(iter(usual or (others if len(others) == 1 else [])), None)
-    labels = None if column is None else np.asarray(rest[column])
-    return values, labels, column, None if splits is None else np.asarray([split_of_folder(s) for s in splits], object)
-
-
-def _delimiter(table: File) -> str:
-    with open(table.path, encoding="utf-8-sig", errors="replace") as file:
-        head = file.readline()
-    return max(",;\t|", key=head.count)
-
-
-def _together(members: Sequence[tuple[np.ndarray, np.ndarray | None, str | None]]) -> RawSplit:
-    """Parts of one split, one after another; labels only where all of them have some."""
-    values = np.concatenate([values for values, _, _ in members])
-    labels = [labels for _, labels, _ in members]
-    return RawSplit(values, labels=None if any(one is None for one in labels) else np.concatenate(labels))
+    return values, {name: typed(read[name].to_pylist()) for name in read.column_names if name not in own}

@@ -15,7 +15,7 @@ from ..files.split_names import split_of_folder
 from ..files.tree import ending_of
 from ..modalities.modality import Modality
 from .found import Found, RawSplit
-from .in_cells import rows_of_columns
+from .in_cells import rows_of_columns, with_rows
 
 EXPECTED = (
     "a datasets.Dataset or DatasetDict, an array, (array, labels), a torch Dataset, a list of samples, a pandas "
@@ -177,27 +177,31 @@ def _columns(columns: Mapping[str, Sequence[Any]], name: str, modality: Modality
         raise InputError(f"dataset [{name}] has columns of several lengths, {told}: expected one.")
     if modality.in_cells:
         return RawSplit(rows=rows_of_columns(columns, modality))
-    first = {key: values[0] for key, values in columns.items()}
-    numbers = modality.number_columns(list(columns), first) if modality.number_columns is not None else []
+    numbers = []
+    if modality.number_columns is not None:
+        numbers = modality.number_columns(list(columns), {key: values[0] for key, values in columns.items()})
     if numbers:
-        rest = {key: [_in_python(cell) for cell in cells] for key, cells in columns.items() if key not in numbers}
         values = modality.of_number_columns({key: np.asarray(columns[key]) for key in numbers}, f"dataset [{name}]")
-        return RawSplit(values=values, rows=rows_of_columns(rest, modality) if rest else None)
+        return with_rows(values, _others(columns, numbers), modality)
     for column, values in columns.items():
         first = next((value for value in values if value is not None), None)
         is_file = isinstance(first, (str, os.PathLike)) and ending_of(os.fspath(first)) in modality.endings
-        rest = {other: [_in_python(cell) for cell in cells] for other, cells in columns.items() if other != column}
         usual = column.lower() in (modality.array_name, modality.input_name, *modality.column_names)
         if as_numbers(first) is not None and as_numbers(first).ndim > 1 - usual:
             arrays = values if isinstance(values, np.ndarray) else _samples(values, name, modality).values
             if arrays is not None:  # all of one shape
-                return RawSplit(values=arrays, rows=rows_of_columns(rest, modality) if rest else None)
+                return with_rows(arrays, _others(columns, [column]), modality)
         if is_file or isinstance(first, (bytes, dict)) or modality.cell(first) is not None:
-            return _of_cells([_cell(value, modality) for value in values], rest, modality)
+            return _of_cells([_cell(value, modality) for value in values], _others(columns, [column]), modality)
     raise InputError(
         f"dataset [{name}] has the columns {shortened(list(columns), 8)}, and none holds {modality.words.many} or "
         f"names of their files."
     )
+
+
+def _others(columns: Mapping[str, Sequence[Any]], taken: Sequence[str]) -> dict[str, list[Any]]:
+    """All columns but some, as plain values."""
+    return {key: [_in_python(cell) for cell in cells] for key, cells in columns.items() if key not in taken}
 
 
 def _are_columns(value: Mapping[Any, Any], modality: Modality) -> bool:
@@ -223,10 +227,8 @@ def _instead(value: Any) -> str:
 def _items(value: Any, name: str, modality: Modality) -> RawSplit:
     """A dataset of torch: what it gives for each number, a sample or (sample, label)."""
     samples, labels = [], []
-    items = [value[k] for k in range(len(value))]
-    if items and all(isinstance(item, Mapping) and set(item) != {"bytes", "path"} for item in items):
-        return _columns({str(key): [_plain(i[key]) for i in items] for key in items[0]}, name, modality)
-    for item in items:
+    for k in range(len(value)):
+        item = value[k]
         pair = isinstance(item, (tuple, list)) and len(item) == 2
         alone = isinstance(item, tuple) and len(item) == 1  # of a TensorDataset of one tensor
         samples.append(item[0] if pair or alone else item)

@@ -1,12 +1,11 @@
 """Arrays of pictures -> 8-bit numbers where they are that, else as they are; and their stored rows."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ....modeling.processors.opening import Header
 from ....modeling.processors.pictures import MOST_CHANNELS, by_range, is_first
 from ...errors import InputError, one_line
+from ..picked import in_parts
 from .plan import Plan
 from .survey import Survey
 
@@ -60,12 +59,6 @@ def _channels_first(shape: tuple[int, int, int]) -> bool:
     return is_first(one, three, None)
 
 
-def in_parts(values: np.ndarray) -> Iterator[np.ndarray]:
-    """(N, ...) -> a part of it after the other."""
-    for start in range(0, len(values), AT_ONCE):
-        yield values[start : start + AT_ONCE]
-
-
 def decoded(values: np.ndarray, plan: Plan, name: str) -> np.ndarray:
     """(N, c, h, w) numbers -> stored rows (N, C, H, W).
 
@@ -93,14 +86,14 @@ def outside(values: np.ndarray, value_range: tuple[float, float] | None) -> int:
     if value_range is None or values.dtype == np.uint8:
         return 0
     low, high = value_range
-    flat = (part.reshape(len(part), -1) for part in in_parts(values))
+    flat = (part.reshape(len(part), -1) for part in in_parts(values, AT_ONCE))
     return sum(int(((part.min(1) < low) | (part.max(1) > high)).sum()) for part in flat)
 
 
 def _whole_bytes(values: np.ndarray) -> bool:
     """Whether floats are whole numbers from 0 to 255, of which some are above 1."""
     high = 0.0
-    for part in in_parts(values):
+    for part in in_parts(values, AT_ONCE):
         if not (np.isfinite(part).all() and part.min() >= 0 and part.max() <= 255 and (part == np.rint(part)).all()):
             return False
         high = max(high, float(part.max()))
@@ -116,7 +109,7 @@ def _as_bytes(values: np.ndarray, name: str, own_range: bool) -> np.ndarray:
     floats = values.dtype.kind == "f"
     if floats and own_range and _whole_bytes(values):
         return values.astype(np.uint8)
-    for number, part in enumerate(in_parts(values)):
+    for number, part in enumerate(in_parts(values, AT_ONCE)):
         if floats and not np.isfinite(part).all():
             bad = number * AT_ONCE + int(np.argmax(~np.isfinite(part).reshape(len(part), -1).all(1)))
             raise InputError(f"image {bad} of {name} holds NaN or infinity, expected finite numbers. Remove it.")
@@ -131,13 +124,19 @@ def _as_bytes(values: np.ndarray, name: str, own_range: bool) -> np.ndarray:
     return result
 
 
+def square(numbers: int) -> tuple[int, int] | None:
+    """(side, channels) of the square picture, grey or in colour, of so many numbers; None where there is none."""
+    for channels in (1, 3):
+        side = round((numbers / channels) ** 0.5)
+        if side * side * channels == numbers:
+            return side, channels
+    return None
+
+
 def _as_pictures(shape: tuple[int, ...]) -> str:
     """How rows of numbers become pictures, where as many make a square."""
-    pixels = shape[1] if len(shape) == 2 else 0
-    for channels, more in ((1, ""), (3, ", 3")):
-        side = round((pixels / channels) ** 0.5)
-        if side > 1 and side * side * channels == pixels:
-            return (
-                f" If a row is a picture of {side}x{side}, pass it as such: values.reshape(-1, {side}, {side}{more})."
-            )
-    return ""
+    side, channels = (square(shape[1]) if len(shape) == 2 else None) or (0, 0)
+    if side < 2:
+        return ""
+    more = ", 3" * (channels == 3)
+    return f" If a row is a picture of {side}x{side}, pass it as such: values.reshape(-1, {side}, {side}{more})."

@@ -17,6 +17,7 @@ from ...errors import InputError, one_line
 from ..cache import allocate, cached_path, fingerprint_of, kept_facts, kept_rows, remembered
 from ..file_cells import Cell, cell_at, cells_of
 from ..modality import Preprocessing, Read
+from ..picked import in_parts
 from . import arrays as image_arrays
 from .digests import image_digests, picture_digest
 from .plan import Plan, Planner
@@ -44,7 +45,7 @@ class ImageReader:
     def from_arrays(self, values: np.ndarray, name: str) -> Read:
         """Arrays (N, H, W), (N, H, W, C) or (N, C, H, W) of 1 to 64 channels, of any number type."""
         values, survey = image_arrays.looked_over(values, name, self.args.value_range is None, self.args.alpha)
-        parts = functools.partial(extent_of, image_arrays.in_parts(values), name)
+        parts = functools.partial(extent_of, in_parts(values, image_arrays.AT_ONCE), name)
         plan, facts = self.planner.plan(survey, parts, name)
         stored = values if plan.plain else image_arrays.decoded(values, plan, name)
         stored = np.ascontiguousarray(stored)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
+from .arrays import square
 
 PIXEL = re.compile(r"(?:pixel|pix|px|p)[ _-]?\d+|(\d+)x(\d+)", re.IGNORECASE)  # pixel0, px_17, 28x28
 FEWEST = 16  # columns called so that make a picture
@@ -80,10 +81,10 @@ def _shape(names: list[str], pixels: int, name: str) -> tuple[int, ...]:
         high, wide = high - low[0] + 1, wide - low[1] + 1
         if high * wide == pixels:
             return high, wide
-    for channels in (1, 3):
-        side = round((pixels / channels) ** 0.5)
-        if side * side * channels == pixels:
-            return (side, side) if channels == 1 else (side, side, 3)
+    found = square(pixels)
+    if found is not None:
+        side, channels = found
+        return (side, side) if channels == 1 else (side, side, 3)
     raise InputError(
         f"{name} has {pixels} pixels a row, which is no square, grey or in colour. Save the pictures as a .npz with "
         f"an array 'image' of (N, H, W) and one 'label'."
