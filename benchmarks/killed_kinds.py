@@ -35,7 +35,7 @@ COMMON = {
 MASKED = {"model_type": "masked_image_model"}
 FEW = {"labels_per_class": 20, "learning_rate": 0.01}
 REPORT = {"dataset": "digits", "labels_per_class": ["1", "10"], "draws": 5, "disable_tqdm": True,
-          "methods": ["linear", "1nn", "raw_linear", "pca_linear", "raw_1nn", "finetune", "scratch"]}  # fmt: skip
+          "methods": ["linear", "knn", "raw_linear", "pca_linear", "raw_knn", "finetune", "scratch"]}  # fmt: skip
 CLOCK = ("second", "started", "hardware", "cost", "memory", "command")  # of a report, what is of the time and place
 WORDS = "ship wave harbour sail captain storm oven bread butter knife soup pepper the a of in on with".split()
 

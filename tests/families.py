@@ -1,6 +1,9 @@
 """The families under contract: a new one adds a line. Tiny sizes, for tests alone."""
 
+from pathlib import Path
+
 import torch
+from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessor
 
 import pretune.auto  # noqa: F401
 from pretune.modeling.families import FAMILIES, PREFIX
@@ -105,3 +108,15 @@ def tiny_model(model_type: str, **changes):
 
 def tiny_classifier(model_type: str, **changes):
     return ROWS[model_type].classifier(tiny_config(model_type, **{"num_labels": 3, **changes}))
+
+
+def save_published(folder: Path, size: int) -> str:
+    """The folder of a small ResNet of grey pictures, as others publish one, at `size` pixels."""
+    torch.manual_seed(0)
+    config = ResNetConfig(
+        num_channels=1, embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", num_labels=3
+    )
+    ResNetForImageClassification(config).save_pretrained(folder)
+    sides = {"height": size, "width": size}
+    ViTImageProcessor(size=sides, image_mean=[0.5], image_std=[0.5]).save_pretrained(folder)
+    return str(folder)

@@ -11,7 +11,6 @@ below the dataset's folder stand in `file`. `--neighbours PNG` draws some sample
 
 import logging
 import os
-import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from tqdm import tqdm
 
 from pretune.training.command.arguments.embed import EmbedArguments
 from pretune.training.command.paths import require_folders
-from pretune.training.command.running import run_command
+from pretune.training.command.running import redrawn_every, run_command
 from pretune.training.data.batches import spread
 from pretune.training.data.captions import as_drawn, captions
 from pretune.training.data.labels import SINGLE
@@ -84,13 +83,12 @@ def run(args: EmbedArguments) -> EmbedResult:
     encoder.check(data)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    pace = 0.1 if sys.stderr.isatty() else 10
     try:
         with tqdm(
             total=len(data),
             desc="embed",
             unit=f" {encoder.modality.words.many}",
-            mininterval=pace,
+            mininterval=redrawn_every(),
             disable=args.disable_tqdm,
         ) as bar:
             kept: list[np.ndarray] | None = None if drawn is None else []

@@ -139,7 +139,7 @@ def _prepare(args: FinetuneArguments, this: Run, found: Found | None) -> _Job:
     """Read the samples and build the classifier that suits them."""
     base = load_config(args.model, args.revision, of_transformers=True) if args.model is not None else None
     modality = MODALITIES[named_family(args.model_type).modality] if base is None else modality_of(base)
-    _check_augmentation(args, modality)
+    modality.require_changes(args.augmentation)
     fit = modality.preprocessing(args.model, args.revision, base, {}) if base is not None else None
     train_data, eval_data, validation = _labelled(args, modality, fit, found)
     if base is None:
@@ -218,16 +218,6 @@ def _check_options(args: FinetuneArguments, data: Samples) -> None:
             raise InputError(
                 f"{name} is about classes, and the labels of {data.name} are real numbers. Leave it out, or pass "
                 f"another --label_column."
-            )
-
-
-def _check_augmentation(args: FinetuneArguments, modality: Modality) -> None:
-    """Raise InputError for a kind of change that there is none of for this kind of input."""
-    known = modality.changes.kinds
-    for kind in args.augmentation:
-        if kind not in known:
-            raise InputError(
-                f"augmentation {kind!r} is unknown for {modality.words.many}: expected some of {', '.join(known)}."
             )
 
 

@@ -12,7 +12,6 @@ import contextlib
 import json
 import logging
 import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from pretune.training.command.arguments.try_routes import TryArguments
 from pretune.training.command.parsing import build_arguments
 from pretune.training.command.paths import require_folders
 from pretune.training.command.recipes import words_of
-from pretune.training.command.running import like_ctrl_c, run_command
+from pretune.training.command.running import like_ctrl_c, redrawn_every, run_command
 from pretune.training.comparing.continued import data_words, run_verb
 from pretune.training.comparing.halving import FOR_THE_REPORT, Route, halve, rounds_of, time_steps
 from pretune.training.comparing.scoring import Judge
@@ -117,9 +116,8 @@ def run(args: TryArguments) -> TryResult:
 @contextlib.contextmanager
 def _bar(minutes: float) -> Iterator[Callable[[str, dict[str, Any]], None]]:
     """A bar of the seconds that passed, of those that are given, and a `run_verb` that keeps it going."""
-    rarely = 0.1 if sys.stderr.isatty() else 10
     began, given = time.monotonic(), 60 * minutes
-    with tqdm(total=given, desc="try", bar_format=FORM, mininterval=rarely, leave=False) as bar:
+    with tqdm(total=given, desc="try", bar_format=FORM, mininterval=redrawn_every(), leave=False) as bar:
 
         def tick() -> None:
             bar.update(min(time.monotonic() - began, given) - bar.n)
@@ -152,7 +150,7 @@ def _report(
     """The comparison on the test split, by methods that train no network."""
     models = [route.folder for route in tried[:3]] + [args.backbone] * (args.backbone is not None)
     usual = ("", "untrained", "raw", "pca")
-    every = methods_for(train.modality, train.values)
+    every = methods_for(train.modality, train.rows_stored)
     there = [name for name in every if name not in TRAINED and kind_of(name) in usual]
     return run_evaluation(
         CompareArguments(model=models, output_dir=str(folder / "report"), methods=there, **data), "compare"

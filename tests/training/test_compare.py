@@ -4,8 +4,7 @@ import json
 
 import numpy as np
 import pytest
-import torch
-from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessor
+from families import save_published
 
 import pretune
 from pretune.training.command.arguments.compare import CompareArguments
@@ -21,14 +20,7 @@ PROBES = ["linear", "untrained_linear", "raw_knn", "raw_linear", "pca_knn", "pca
 
 @pytest.fixture
 def published(tmp_path):
-    torch.manual_seed(0)
-    config = ResNetConfig(
-        num_channels=1, embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", num_labels=3
-    )
-    ResNetForImageClassification(config).save_pretrained(tmp_path / "published")
-    size = {"height": 16, "width": 16}
-    ViTImageProcessor(size=size, image_mean=[0.5], image_std=[0.5]).save_pretrained(tmp_path / "published")
-    return str(tmp_path / "published")
+    return save_published(tmp_path / "published", 16)
 
 
 def test_a_continued_model_is_told_the_users_data_and_how_to_go_on(tmp_path):

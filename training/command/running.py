@@ -52,6 +52,11 @@ def like_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def redrawn_every() -> float:
+    """Seconds between two looks of a progress bar: often at a terminal, seldom where it goes to a file."""
+    return 0.1 if sys.stderr.isatty() else 10.0
+
+
 def log_to_stderr(level: int) -> None:
     """Show what the scripts say, from `level` on, above the progress bar."""
     logger = logging.getLogger("pretune.training")

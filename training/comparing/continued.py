@@ -16,7 +16,7 @@ from ..command.paths import folder_name
 from ..command.recipes import words_of
 from ..errors import InputError, one_line
 from ..evaluation.cells import MADE
-from ..evaluation.planning import Before
+from ..evaluation.planning import Before, reasons
 from ..modalities.modality import Modality
 from ..networks.encoders import config_and_modality
 
@@ -55,7 +55,7 @@ def with_continued(args: CompareArguments, before: Before) -> tuple[CompareArgum
             continue
         models.append(str(folder))
     if not models:
-        raise InputError("no model is left: " + "; ".join(f"{name}: {why}" for name, why in left_out.items()))
+        raise InputError(f"no model is left: {reasons(left_out)}")
     return dataclasses.replace(args, model=models), dataclasses.replace(before, left_out=left_out)
 
 

@@ -11,7 +11,7 @@ from ..command.arguments.compare import AUTO, CONTINUED, OWN, CompareArguments
 from ..data.loading import load_data
 from ..data.samples import Samples, subset
 from ..errors import InputError, one_line
-from ..evaluation.candidates import parse_names
+from ..evaluation.candidates import parse_names, to_load
 from ..evaluation.cells import MADE
 from ..evaluation.planning import Before
 from ..modalities.modality import Modality, Preprocessing
@@ -60,8 +60,7 @@ def _published(args: CompareArguments) -> list[str]:
     """Models that are named, alone, on one side of a pair, or to be continued."""
     tables = {text.partition("=")[0]: None for text in args.embeddings or ()}
     bases = [name.removesuffix(CONTINUED) for name in args.model]
-    alone, pairs = parse_names(bases, tables)
-    return list(dict.fromkeys([*alone, *(part for pair in pairs for part in pair if part not in tables)]))
+    return to_load(*parse_names(bases, tables), tables)
 
 
 def _labelled(args: CompareArguments, modality: Modality) -> Samples:

@@ -140,6 +140,11 @@ def parse_names(models: Sequence[str], tables: Mapping[str, object]) -> tuple[li
     return [name for name in alone if name not in tables], pairs
 
 
+def to_load(models: Sequence[str], pairs: Sequence[Sequence[str]], tables: Mapping[str, object]) -> list[str]:
+    """All models of `parse_names`, alone or on one side of a pair, each once."""
+    return list(dict.fromkeys([*models, *(part for pair in pairs for part in pair if part not in tables)]))
+
+
 def read_table(name: str, files: Sequence[str], train: Samples, test: Samples) -> Table:
     """Vectors of every sample, from tables as `pretune embed` writes them (.parquet or .npz): columns `latents` and
     `file` or `id`.

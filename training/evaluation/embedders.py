@@ -4,6 +4,7 @@ import numpy as np
 from torch import nn
 
 from ..modalities.modality import Modality
+from ..modalities.picked import Stored
 from ..networks.encoders import Encoder
 from ..protocol import BESIDE, FLOORS, METHODS, PROTOCOL
 from ..randomness import seed_for
@@ -86,7 +87,7 @@ def kind_of(method: str) -> str:
     return method.rpartition("_")[0] if method in FLOORS else ""
 
 
-def methods_for(modality: Modality, values: np.ndarray) -> list[str]:
+def methods_for(modality: Modality, values: Stored) -> list[str]:
     """The methods of the report that there are for this kind of input and these stored rows (N, ...)."""
     there = ["", "untrained"] + ["raw", "pca"] * (modality.raw is not None)
     there += [name for name in modality.floors if modality.floor_fits(name, values)]

@@ -14,7 +14,7 @@ from ..modalities.modality import Modality
 from ..networks.encoders import Encoder, config_and_modality
 from ..networks.loading import require_not_missing
 from ..protocol import EXTRAS, PROTOCOL
-from .candidates import Beside, Candidate, Encoded, parse_names, read_table
+from .candidates import Beside, Candidate, Encoded, parse_names, read_table, to_load
 from .draws import draws_of
 from .embedders import methods_for
 from .labelled_splits import LabelledSplits, counts_of, load_splits
@@ -85,15 +85,15 @@ def make_plan(args: EvaluateArguments, before: Before) -> Plan:
     """
     files = _table_files(args.embeddings)
     models, pairs = parse_names(args.model, files)
-    to_load = list(dict.fromkeys([*models, *(part for pair in pairs for part in pair if part not in files)]))
-    if not to_load:
+    names = to_load(models, pairs, files)
+    if not names:
         raise InputError("--model names no model: name one at least, which says what kind of input this is.")
     left_out = dict(before.left_out)
-    modality = _taken(to_load, args.revision, left_out)
+    modality = _taken(names, args.revision, left_out)
     splits = load_splits(args, modality)
     train, test = splits.train, splits.test
     counts, notes = counts_of(args.labels_per_class, train, args.allow_short_classes)
-    encoders = _encoders(args, [name for name in to_load if name not in left_out], train, before.sizes, left_out)
+    encoders = _encoders(args, [name for name in names if name not in left_out], train, before.sizes, left_out)
     tables = {name: read_table(name, paths, train, test) for name, paths in files.items()}
     candidates = [encoders[name] for name in models if name in encoders] + list(tables.values())
     for pair in pairs:
@@ -128,7 +128,7 @@ def _encoders(
                 raise
             left_out[name] = one_line(error)
     if not found:
-        raise InputError(f"no model can be measured: {_why(left_out)}")
+        raise InputError(f"no model can be measured: {reasons(left_out)}")
     return found
 
 
@@ -159,11 +159,12 @@ def _taken(names: list[str], revision: str | None, left_out: dict[str, str]) -> 
         told = ", ".join(f"{name} takes {kind}" for kind, name in kinds.items())
         raise InputError(f"one report is about one kind of input, and {told}. Evaluate them one by one.")
     if not taken:
-        raise InputError(f"no model can be measured: {_why(left_out)}")
+        raise InputError(f"no model can be measured: {reasons(left_out)}")
     return next(iter(taken.values()))
 
 
-def _why(left_out: Mapping[str, str]) -> str:
+def reasons(left_out: Mapping[str, str]) -> str:
+    """What could not be measured, each with why, on one line."""
     return "; ".join(f"{name}: {why}" for name, why in left_out.items())
 
 
@@ -178,18 +179,13 @@ def _augmentation(args: EvaluateArguments, modality: Modality) -> tuple[str, ...
     if args.augmentation is None:
         return tuple(modality.changes.standard)
     kinds = tuple(kind for kind in args.augmentation if kind != PLAIN_WORDS)
-    unknown = [kind for kind in kinds if kind not in modality.changes.kinds]
-    if unknown:
-        raise InputError(
-            f"augmentation {unknown[0]!r} is unknown for {modality.words.many}: expected {PLAIN_WORDS}, or some of "
-            f"{', '.join(modality.changes.kinds)}."
-        )
+    modality.require_changes(kinds, f"{PLAIN_WORDS}, or ")
     return kinds
 
 
 def _methods(args: EvaluateArguments, train: Samples) -> list[str]:
     """Those asked for, of those that there are for these samples; all of them by default."""
-    there = methods_for(train.modality, train.values)
+    there = methods_for(train.modality, train.rows_stored)
     if train.labels.ndim == 2:
         there.remove("self_training")  # guesses one class for each sample
     lacking = [name for name in args.methods or () if name not in there]

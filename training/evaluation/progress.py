@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from tqdm import tqdm
 
+from ..command.running import redrawn_every
 from ..data.batches import Batches, ChangedBatches, Columns
 from ..data.samples import Samples
 from ..networks.encoders import Encoder
@@ -28,8 +29,8 @@ class Progress:
     """
 
     def __init__(self, verb: str, disable: bool):
-        rarely = 0.1 if sys.stderr.isatty() else 10
-        self.bar = tqdm(total=1, desc=verb, disable=disable, mininterval=rarely, bar_format=FORM, leave=False)
+        every = redrawn_every()
+        self.bar = tqdm(total=1, desc=verb, disable=disable, mininterval=every, bar_format=FORM, leave=False)
         self.left: dict[Hashable, int] = {}
         self.expected: dict[Hashable, float] = {}
         self.took: dict[Hashable, list[float]] = {}

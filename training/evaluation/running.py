@@ -20,7 +20,7 @@ from ..protocol import MUST_BE_BEATEN, PROTOCOL, TRAINED
 from .candidates import Candidate
 from .cells import Cells
 from .embedders import methods_for
-from .planning import Before, Plan, make_plan
+from .planning import Before, Plan, make_plan, reasons
 from .progress import Progress
 from .reporting.into_card import add_to_card, check_card
 from .reporting.most_wrong import draw_most_wrong
@@ -127,9 +127,7 @@ class Measured:
                     self.facts[candidate.name] = work.embed(candidate, bar)
                     work.probe(candidate, bar)
             if not self.facts:
-                raise InputError(
-                    "nothing can be measured: " + "; ".join(f"{n}: {w}" for n, w in plan.left_out.items())
-                )
+                raise InputError(f"nothing can be measured: {reasons(plan.left_out)}")
             if set(TRAINED) & set(plan.methods) and set(plan.methods) - set(TRAINED):
                 told = self.report()["verdict"]["sentence"]
                 bar.write(f"so far, without whole networks: {told}")
@@ -166,7 +164,7 @@ class Measured:
             "timings": {"total_seconds": round(work.cells.seconds(), 1)},
             "command": command_of(self.verb, plan.args),
         }
-        there = methods_for(splits.train.modality, splits.train.values)
+        there = methods_for(splits.train.modality, splits.train.rows_stored)
         needed = [name for name in there if name in MUST_BE_BEATEN]
         hits = work.hits(candidates)
         first = next(iter(hits.values()), {})

@@ -7,7 +7,6 @@ import math
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from typing import Protocol
@@ -15,6 +14,7 @@ from typing import Protocol
 import torch
 from tqdm import tqdm
 
+from ..command.running import redrawn_every
 from ..errors import InputError, Interrupted
 from ..randomness import seed_step
 from ..runs.run import Run
@@ -147,7 +147,7 @@ def _bar(run: Run, total_steps: int, size: int) -> tqdm:
         desc=run.verb,
         unit=" samples",
         unit_scale=True,
-        mininterval=0.1 if sys.stderr.isatty() else 10,
+        mininterval=redrawn_every(),
         disable=run.args.disable_tqdm or not run.accelerator.is_main_process,
     )
 

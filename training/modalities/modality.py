@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..command.arguments.data import DataArguments
+from ..errors import InputError
 from .digests import digests_of
 
 Inputs = dict[str, Tensor]  # a model's arguments: {"pixel_values": (B, C, H, W)} for images
@@ -269,6 +270,20 @@ class Modality:
     lengths: Callable[[np.ndarray], np.ndarray] | None = None
     processor_files: tuple[str, ...] = ("preprocessor_config.json",)
     features: Callable[[Tensor], Tensor] = lambda given: given.flatten(1)
+
+    def require_changes(self, kinds: Sequence[str], also: str = "") -> None:
+        """Raise InputError for a kind of change that there is none of for samples like these.
+
+        Args:
+            kinds: names that were given.
+            also: what else may be said.
+        """
+        unknown = [kind for kind in kinds if kind not in self.changes.kinds]
+        if unknown:
+            raise InputError(
+                f"augmentation {unknown[0]!r} is unknown for {self.words.many}: expected {also}some of "
+                f"{', '.join(self.changes.kinds)}."
+            )
 
     def record(self) -> dict[str, Any]:
         """What run.json keeps of it, for the card."""

@@ -4,8 +4,7 @@ import json
 
 import numpy as np
 import pytest
-import torch
-from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessor
+from families import save_published
 
 import pretune
 from pretune.training.command.arguments.compare import CompareArguments
@@ -20,14 +19,7 @@ def test_a_smaller_size_that_is_nearly_as_good_is_taken():
 
 @pytest.fixture
 def published(tmp_path):
-    torch.manual_seed(0)
-    config = ResNetConfig(
-        num_channels=1, embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", num_labels=3
-    )
-    ResNetForImageClassification(config).save_pretrained(tmp_path / "published")
-    size = {"height": 24, "width": 24}
-    ViTImageProcessor(size=size, image_mean=[0.5], image_std=[0.5]).save_pretrained(tmp_path / "published")
-    return str(tmp_path / "published")
+    return save_published(tmp_path / "published", 24)
 
 
 def test_the_report_says_what_was_tried_and_what_could_not_be_measured(published, tmp_path, monkeypatch):
