@@ -40,14 +40,12 @@ def save_figure(figure: Figure, path: Path, note: str | None = None) -> None:
 def _take_literally(figure: Figure) -> None:
     """No text is mathematics, but the numbers that matplotlib itself sets on an axis (powers of ten)."""
     own: set[int] = set()
-    bare = [
-        axes for axes in figure.axes if not axes.axison
-    ]  # their ticks are never made, which takes most of the time
     for axes in figure.axes:
-        for axis in () if axes in bare else (axes.xaxis, axes.yaxis):
+        for axis in (axes.xaxis, axes.yaxis) if axes.axison else ():
             if isinstance(axis.get_major_formatter(), (LogFormatter, ScalarFormatter)):
                 own |= {id(text) for text in (*axis.get_ticklabels(), *axis.get_ticklabels(minor=True))}
     for part in figure.get_children():
-        for text in (*part.texts, part.title) if part in bare else part.findobj(Text):
+        bare = not getattr(part, "axison", True)  # axes whose ticks are not drawn: making them takes most of the time
+        for text in (*part.texts, part.title) if bare else part.findobj(Text):
             if id(text) not in own:
                 text.set_parse_math(False)

@@ -6,7 +6,7 @@ from typing import Any
 from ....model_cards.words import CALIBRATION, METRICS
 from ...protocol import METHODS
 from ..evidence.intervals import differences
-from .tables import accuracies_of, column_of, markdown_table, table
+from .tables import accuracies_of, difference_in_words, markdown_table, table
 
 
 def other_scores(report: Mapping[str, Any], counts: list[int | str], words: Mapping[str, str]) -> dict[str, Any]:
@@ -43,12 +43,7 @@ def section_of(report: Mapping[str, Any], words: Mapping[str, str]) -> list[str]
             rows += [
                 {**row, "words": before + row["words"], "method": f"{model}/{row['method']}"} for row in facts["table"]
             ]
-            paired += [
-                f"- {before}{column_of(d['labels_per_class'])}: {words[d['first']]} against {words[d['second']]}: "
-                f"{d['mean']:+.2f} (interval {d['mean'] - d['half_width']:+.2f} to "
-                f"{d['mean'] + d['half_width']:+.2f}, {d['draws']} draws)"
-                for d in facts["differences"]
-            ]
+            paired += [f"- {before}{difference_in_words(d, words)}" for d in facts["differences"]]
         lines += ["", markdown_table(rows, metric)]
         lines += ["", "Paired differences in points:", "", *paired] if paired else []
     return lines

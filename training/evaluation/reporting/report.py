@@ -22,7 +22,15 @@ from .figure import draw_few_labels
 from .most_wrong import MOST_WRONG
 from .other_scores import other_scores, section_of
 from .page import as_page
-from .tables import accuracies_of, column_of, markdown_table, table, together_rows, words_in_tables
+from .tables import (
+    accuracies_of,
+    column_of,
+    difference_in_words,
+    markdown_table,
+    table,
+    together_rows,
+    words_in_tables,
+)
 
 FIGURE, CONFUSION = "few_labels.png", "confusion.png"
 GLOSSARY = {
@@ -254,11 +262,9 @@ def _of_model(model: str, facts: Mapping[str, Any], metric: str, words: Mapping[
         "Paired differences in points:",
         "",
     ]
-    lines += [
-        f"- {column_of(d['labels_per_class'])}: {words[d['first']]} against {words[d['second']]}: {d['mean']:+.2f} "
-        f"(interval {d['mean'] - d['half_width']:+.2f} to {d['mean'] + d['half_width']:+.2f}, {d['draws']} draws)"
-        for d in facts["differences"]
-    ] or ["- none: they need at least two draws of both methods."]
+    lines += [f"- {difference_in_words(d, words)}" for d in facts["differences"]] or [
+        "- none: they need at least two draws of both methods."
+    ]
     lines += [
         "",
         f"The embedding: {health['live_units']} of {health['units']} units live, effective rank "

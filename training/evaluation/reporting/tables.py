@@ -76,6 +76,15 @@ def markdown_table(rows: list[dict[str, Any]], metric: str = "accuracy") -> str:
     return "\n".join(lines)
 
 
+def difference_in_words(paired: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    """A paired difference, as a report records it, on one line."""
+    mean, half = paired["mean"], paired["half_width"]
+    return (
+        f"{column_of(paired['labels_per_class'])}: {words[paired['first']]} against {words[paired['second']]}: "
+        f"{mean:+.2f} (interval {mean - half:+.2f} to {mean + half:+.2f}, {paired['draws']} draws)"
+    )
+
+
 def column_of(count: int | str) -> str:
     """A number of labels as the head of a column."""
     return "all labels" if count == "all" else f"{count} per class"
