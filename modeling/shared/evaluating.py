@@ -21,4 +21,6 @@ def evaluating(model: torch.nn.Module) -> Iterator[None]:
 
 def wants_loss(return_loss: bool) -> bool:
     """`return_loss`, but no loss while the network is exported (ONNX): what draws random numbers cannot go along."""
-    return return_loss and not torch.compiler.is_exporting()
+    # torch 2.11 takes any compiling for exporting
+    exporting = torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling()
+    return return_loss and not exporting
