@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from ..command.recipes import words_of
 from ..errors import InputError, one_line
 from ..evaluation.cells import MADE
 from ..evaluation.planning import Before, reasons
+from ..learning.stopping import STARTED_BY
 from ..modalities.modality import Modality
 from ..networks.encoders import config_and_modality
 
@@ -92,7 +94,8 @@ def data_words(args: DataArguments) -> dict[str, Any]:
 
 
 def run_verb(verb: str, given: dict[str, Any], show: bool = False, tick: Callable[[], None] | None = None) -> None:
-    """`pretune VERB` with these arguments, in a process of its own, so that its memory is its own too.
+    """`pretune VERB` with these arguments, in a process of its own, so that its memory is its own too. If this one is
+    killed, the other saves a checkpoint and stops.
 
     Args:
         verb, given: what is run.
@@ -103,7 +106,8 @@ def run_verb(verb: str, given: dict[str, Any], show: bool = False, tick: Callabl
         InputError: it failed; what it said last is repeated.
     """
     words = [sys.executable, "-m", __package__.split(".")[0], *words_of(verb, given)]
-    process, said = subprocess.Popen(words, stderr=subprocess.PIPE), bytearray()
+    environment = {**os.environ, STARTED_BY: str(os.getpid())}
+    process, said = subprocess.Popen(words, stderr=subprocess.PIPE, env=environment), bytearray()
     listener = threading.Thread(target=_listen, args=(process.stderr, said, show), daemon=True)
     listener.start()
     try:

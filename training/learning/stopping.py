@@ -1,6 +1,7 @@
-"""SIGINT and SIGTERM while training: noted, obeyed after the step."""
+"""SIGINT and SIGTERM while training, and the death of the verb that started this one: obeyed after the step."""
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -8,14 +9,24 @@ from typing import Any
 
 import torch
 
+STARTED_BY = "PRETUNE_STARTED_BY"  # number of the process of `compare` or `try` that started this run
+
 
 class StopRequests:
     """The signal that came, 0 for none."""
 
     signal = 0
 
+    def __init__(self):
+        self.started_by = os.environ.get(STARTED_BY)
+
     def wanted(self, accelerator: Any, step: int) -> bool:
-        """True once a signal came to any process; several processes ask each other every 10 steps."""
+        """True once a signal came to any process, or nobody waits for this one any more; several processes ask each
+        other every 10 steps."""
+        if self.started_by not in (None, str(os.getppid())):
+            self.signal, self.started_by = self.signal or signal.SIGTERM, None
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), 2)  # where it wrote nobody reads, and a broken pipe would end it unsaved
         if accelerator.num_processes == 1:
             return self.signal != 0
         if step % 10:
