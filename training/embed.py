@@ -30,6 +30,7 @@ from pretune.training.data.labels import SINGLE
 from pretune.training.data.loading import load_split
 from pretune.training.data.samples import Samples
 from pretune.training.errors import InputError
+from pretune.training.modalities.cache import begun
 from pretune.training.networks.encoders import Encoder
 
 logger = logging.getLogger("pretune.training.embed")
@@ -81,8 +82,7 @@ def run(args: EmbedArguments) -> EmbedResult:
     encoder = Encoder(args.model, args.revision, 2, device, args.per_device_eval_batch_size)
     data = load_split(args, args.split or args.train_split, encoder.modality, encoder.preprocessing)
     encoder.check(data)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part = begun(path)
     try:
         with tqdm(
             total=len(data),

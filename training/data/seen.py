@@ -50,7 +50,7 @@ def seen_by(model: str | Path | None) -> Seen:
 
 def write_seen(folder: Path, before: Seen, *digests: np.ndarray) -> None:
     """Note in a run's folder what it learns from, `before` and now: (N,) digests each."""
-    part = folder / f".{FILE}.{os.getpid()}"
+    part = folder / f".{FILE}.tmp"
     with open(part, "wb") as file:
         np.savez(file, digests=np.unique(np.concatenate([before.digests, *digests])), complete=before.complete)
     os.replace(part, folder / FILE)

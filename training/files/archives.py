@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import InputError, one_line
-from ..modalities.cache import cache_folder
+from ..modalities.cache import begun, cache_folder
 from .path_cells import normal
 from .tree import TABLES, File, ending_of, is_array_file
 
@@ -34,9 +34,8 @@ def unpack(archive: File, endings: frozenset[str]) -> Path | None:
     folder = cache_folder() / UNPACKED / key.hexdigest()[:32]
     if folder.is_dir():
         return folder if any(folder.iterdir()) else None
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(part, ignore_errors=True)
+    part = begun(folder)
+    shutil.rmtree(part, ignore_errors=True)  # of an earlier process of this number
     part.mkdir()
     try:
         _fill(part, archive, endings)

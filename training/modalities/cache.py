@@ -8,6 +8,7 @@ import logging
 import os
 import platform
 import re
+import shutil
 import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,10 +57,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         CacheNotWritten: the disk is full, or the cache may not be written.
     """
-    part = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}")
     with writing_to_cache():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_forsaken(path.parent)
+        part = begun(path)
         try:
             yield part
             os.replace(part, path)
@@ -187,14 +186,17 @@ def _machine() -> str:
     return platform.node() or "here"
 
 
-def _remove_forsaken(folder: Path) -> None:
-    """Remove what processes of this machine began to write and are gone before they had done it."""
+def begun(path: Path) -> Path:
+    """A name for what is to become `path`, a file or a folder. Beside it, what processes of this machine began to
+    write and were gone before they had done it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     name = re.compile(rf"\..+\.{re.escape(_machine())}-(\d+)")
-    for entry in os.scandir(folder):
+    for entry in os.scandir(path.parent):
         found = name.fullmatch(entry.name)
         if found and not _lives(int(found[1])):
             with contextlib.suppress(OSError):
-                os.unlink(entry.path)
+                shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
+    return path.with_name(f".{path.name}.{_machine()}-{os.getpid()}")
 
 
 def _lives(process: int) -> bool:

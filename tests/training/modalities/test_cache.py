@@ -123,6 +123,8 @@ def test_what_dead_processes_left_is_removed_and_that_of_living_ones_and_others_
     }
     for name in names.values():
         (tmp_path / name).write_text("")
+    (tmp_path / f".unpacked.{here}-{gone.pid}").mkdir()
+    (tmp_path / f".unpacked.{here}-{gone.pid}" / "a.png").write_text("")
     with cache.whole_file(tmp_path / "whole") as part:
         part.write_text("x")
     assert {path.name for path in tmp_path.iterdir()} == {*names.values(), "whole"} - {names["dead"]}
