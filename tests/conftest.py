@@ -34,6 +34,13 @@ def seeded():
     np.random.seed(0)
 
 
+@pytest.fixture(autouse=True)
+def no_accelerator_of_another_test():
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)  # transformers' Trainer leaves one behind
+
+
 @pytest.fixture
 def blobs() -> tuple[np.ndarray, np.ndarray]:
     """60 grey images of 8x8 in 3 classes (a bright quadrant each), with their labels."""

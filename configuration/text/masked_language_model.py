@@ -22,10 +22,8 @@ class MaskedLanguageModelConfig(TextBackboneConfig):
     mask_ratio: float | int = 0.15
 
     def validate_mask(self) -> None:
-        """Some tokens are hidden and not all, and there is a token that hides them."""
+        """Some tokens are hidden and not all, by a token that there is."""
         if not 0 < self.mask_ratio < 1:
             raise ValueError(f"mask_ratio must lie between 0 and 1, got {self.mask_ratio}.")
         if self.mask_token_id is not None and not 0 <= self.mask_token_id < self.vocab_size:
             raise ValueError(f"mask_token_id is {self.mask_token_id}, expected a token of {self.vocab_size}.")
-        if self.mask_token_id is None and self.has_decoder:
-            raise ValueError("the tokenizer has no mask token: take another one, or model_type text_autoencoder.")

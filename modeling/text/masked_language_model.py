@@ -47,6 +47,9 @@ class MaskedLanguageModel(TextEncoding, MaskedLanguageModelPreTrainedModel):
     """Any backbone, pretrained by predicting hidden tokens (Devlin et al. 2019).
 
     Shapes: B texts of up to L tokens, D = `latent_size`, V = `vocab_size`.
+
+    Raises:
+        ValueError: the config has a decoder to train and no `mask_token_id`.
     """
 
     loss_name = "cross-entropy of a hidden token (nats)"
@@ -54,6 +57,8 @@ class MaskedLanguageModel(TextEncoding, MaskedLanguageModelPreTrainedModel):
 
     def __init__(self, config: MaskedLanguageModelConfig):
         super().__init__(config)
+        if config.has_decoder and config.mask_token_id is None:
+            raise ValueError("the tokenizer has no mask token: take another one, or model_type text_autoencoder.")
         self.encoder = build_text_backbone(config.backbone_config)
         self.decoder = MaskedTokenHead(config, self.word_vectors().shape[1]) if config.has_decoder else None
         self.post_init()

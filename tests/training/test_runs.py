@@ -28,13 +28,6 @@ RUN_FILES = {
 TABLES = {"confusion_matrix.png", "confusion_matrix.csv", "per_class.csv", "seen_samples.npz"}
 
 
-@pytest.fixture(autouse=True)
-def no_accelerator_of_another_test():
-    from accelerate.state import AcceleratorState
-
-    AcceleratorState._reset_state(reset_partial_state=True)  # transformers' Trainer leaves one behind
-
-
 def names(folder) -> set[str]:
     return {path.name for path in Path(folder).iterdir()}
 

@@ -41,7 +41,9 @@ def test_tensors_are_saved_under_the_names_in_memory_and_read_under_both(tmp_pat
     model.save_pretrained(tmp_path / "ours")
     model.save_pretrained(tmp_path / "published", save_original_format=True)
     names = [load_file(tmp_path / where / "model.safetensors").keys() for where in ("ours", "published")]
-    assert names[0] == model.state_dict().keys() != names[1]
+    assert names[0] == model.state_dict().keys()
+    if kind in ("vit", "swin"):  # of the others older versions of transformers publish the names in memory
+        assert names[0] != names[1]
     for where in ("ours", "published"):
         loaded = family.from_pretrained(tmp_path / where)
         assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())

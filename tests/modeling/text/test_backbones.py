@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from families import TINY_BERT, tiny_config, tiny_inputs, tiny_model
+from families import TINY_BERT, tiny_inputs, tiny_model
 from transformers import AutoModel, BertConfig, T5Config
 
 from pretune.configuration.text.text_autoencoder import TextAutoencoderConfig
@@ -76,4 +76,4 @@ def test_sizes_follow_the_backbone():
         with pytest.raises(Exception, match="reads tokens and gives a vector for each"):
             TextAutoencoderConfig(backbone_config=wrong)
     with pytest.raises(Exception, match="no mask token"):
-        tiny_config("pretune_masked_language_model", mask_token_id=None)
+        tiny_model("pretune_masked_language_model", mask_token_id=None)

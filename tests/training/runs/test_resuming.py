@@ -19,9 +19,6 @@ from pretune.training.learning import loop
 
 @pytest.fixture(autouse=True)
 def shown(caplog):
-    from accelerate.state import AcceleratorState
-
-    AcceleratorState._reset_state(reset_partial_state=True)
     logging.getLogger("pretune.training").propagate = True
     caplog.set_level(logging.INFO, logger="pretune.training")
 

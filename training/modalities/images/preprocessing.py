@@ -8,7 +8,8 @@ import numpy as np
 import PIL.Image
 import torch
 from torch import nn
-from transformers import AutoImageProcessor, PreTrainedConfig
+from transformers import PreTrainedConfig
+from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
 from ....configuration.backbones import channels_of
 from ....modeling.families import family_of
