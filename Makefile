@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DATASET ?= ylecun/mnist
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test slow timm lint check reference reference-check benchmark clean
+.PHONY: help setup quickstart test slow timm test-minimum lint check reference reference-check benchmark clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 17
@@ -35,6 +35,12 @@ timm: setup  ## Tests of timm's networks, in an environment of their own
 		> "$$($(VENV)-timm/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/tested.pth"
 	$(VENV)-timm/bin/python -m pip install --quiet --no-deps --constraint constraints.txt timm torchvision
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(VENV)-timm/bin/python -m pytest -q tests/training/networks/test_timm.py
+
+test-minimum:  ## Fast tests with the oldest versions allowed (constraints-minimum.txt), in an environment of their own
+	$(PYTHON) -m venv $(VENV)-minimum
+	$(VENV)-minimum/bin/python -m pip install --quiet --constraint constraints-minimum.txt torch torchvision
+	$(VENV)-minimum/bin/python -m pip install --quiet --constraint constraints-minimum.txt --editable '.[dev]'
+	OMP_NUM_THREADS=1 $(VENV)-minimum/bin/python -m pytest -q -m "not slow" -n 2 --dist worksteal
 
 lint: setup  ## Format and static checks
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .
