@@ -29,14 +29,18 @@ def conv_norm(
     return [conv, nn.GroupNorm(max(1, out_size // 8), out_size)] if config.norm == "group" else [conv]
 
 
+def activation(config: ConvEncoderConfig) -> nn.Module:
+    """The activation. ReLU works in place: nobody needs its input again, and new maps cost a third of a wide layer."""
+    return nn.ReLU(inplace=True) if config.activation == "relu" else ACTIVATIONS[config.activation]()
+
+
 class ResidualBlock(nn.Module):
     """Two convolutions beside an identity (He et al. 2016): (B, C, h, w) -> the same shape."""
 
     def __init__(self, config: ConvEncoderConfig, size: int):
         super().__init__()
-        activation = ACTIVATIONS[config.activation]
-        self.layers = nn.Sequential(*conv_norm(config, size, size), activation(), *conv_norm(config, size, size))
-        self.activation = activation()
+        self.layers = nn.Sequential(*conv_norm(config, size, size), activation(config), *conv_norm(config, size, size))
+        self.activation = activation(config)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, h, w) -> the same shape."""
@@ -60,7 +64,7 @@ class ConvEncoder(nn.Module):
             *[
                 nn.Sequential(
                     *(conv_norm(config, sizes[k], sizes[k + 1], config.strides[k]) if k else stem(config)),
-                    ACTIVATIONS[config.activation](),
+                    activation(config),
                     *[ResidualBlock(config, sizes[k + 1]) for _ in range(config.depths[k])],
                 )
                 for k in range(len(config.strides))
