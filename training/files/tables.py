@@ -28,6 +28,15 @@ def read_table(path: str, is_sample: Callable[[str], bool], limit: int | None = 
     Raises:
         InputError: it cannot be read, with the cause.
     """
+    columns = _read(path, is_sample, limit)
+    if any("\0" in name for name in columns):
+        raise InputError(
+            f"table {path} has a zero byte in the name of a column: it is damaged. Save it again as UTF-8."
+        )
+    return columns
+
+
+def _read(path: str, is_sample: Callable[[str], bool], limit: int | None) -> Columns:
     try:
         if ending_of(path) in (".csv", ".tsv"):
             return _read_separated(path, is_sample, limit)
@@ -38,13 +47,15 @@ def read_table(path: str, is_sample: Callable[[str], bool], limit: int | None = 
                 return _of_json(json.load(file), path)
             numbered = ((number, line) for number, line in enumerate(file, 1) if line.strip())
             lines = list(itertools.islice(numbered, limit))
-    except (OSError, UnicodeDecodeError, csv.Error, json.JSONDecodeError, RecursionError) as error:
+    except InputError:
+        raise
+    except (OSError, ValueError, csv.Error, RecursionError) as error:  # no UTF-8, no JSON, too long a number
         raise InputError(f"table {path} cannot be read: {one_line(error)}.") from None
     rows = []
     for number, line in lines:
         try:
             rows.append(json.loads(line))
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"line {number} of {path} is no JSON: {one_line(error)}. Mend or remove it.") from None
     return _of_rows(rows, path)
 
