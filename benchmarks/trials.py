@@ -1,4 +1,6 @@
-"""What a small trial of each recipe costs: CPU seconds beyond imports and data, and peak memory.
+"""What a small trial of each recipe costs: CPU seconds beyond imports and data, peak memory, and how many minutes of
+training the whole recipe would take at that speed (on as many threads; evaluation and pictures come on top; of networks
+that take milliseconds a step an upper bound, since a trial logs every step).
 
     OMP_NUM_THREADS=1 python benchmarks/trials.py --data FOLDER [RECIPE ...]
 
@@ -16,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 ENOUGH = 60  # CPU seconds beyond imports and data
 TRIAL = {"max_steps": 6, "max_train_samples": 1000, "disable_tqdm": True}
@@ -54,14 +57,29 @@ def trial(recipe: str, dataset: str, runs: Path) -> dict[str, float]:
     args = build_arguments(PretrainArguments if pretrains else FinetuneArguments, recipe, given)
     for _ in range(2):  # the second time as the trial itself finds it
         began = time.process_time()
-        load_data(args, MODALITIES[kind], args.config)
+        train, _ = load_data(args, MODALITIES[kind], args.config)
         data = time.process_time() - began
     began, wall = time.process_time(), time.perf_counter()
     verb(recipe, **given)
-    return {
+    found = {
         "imports": imports, "data": data, "beyond": time.process_time() - began - data,
         "wall": time.perf_counter() - wall, "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }  # fmt: skip
+    whole = build_arguments(type(args), recipe, {k: v for k, v in given.items() if k != "max_steps"})
+    return found | {"minutes": minutes(whole, train, runs / recipe)}
+
+
+def minutes(args: Any, train: Any, folder: Path) -> float:
+    """Of training by a whole recipe, at the speed of its trial in `folder`; the first step is not counted."""
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    rates = sorted([line["samples_per_second"] for line in lines if "samples_per_second" in line][1:])
+    few = getattr(args, "labels_per_class", None)
+    samples = len(train) if few is None else int(few) * len(train.label_names)
+    if args.max_steps:
+        samples = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps
+    else:
+        samples *= args.num_train_epochs
+    return samples / rates[len(rates) // 2] / 60
 
 
 def main() -> None:
@@ -77,7 +95,10 @@ def main() -> None:
 
     wanted = args.recipes or [name for name in recipe_names() if name not in OF_OTHERS]
     wanted = sorted({*wanted, *(BEFORE[name] for name in wanted if name in BEFORE)}, key=lambda n: (n in BEFORE, n))
-    print(f"{'recipe':32} imports   data  beyond    wall      MB   (CPU seconds, but for wall)", flush=True)
+    print(
+        f"{'recipe':32} imports   data  beyond    wall      MB  minutes   (CPU seconds, but for the last three)",
+        flush=True,
+    )
     over = []
     with tempfile.TemporaryDirectory() as runs:
         for name in wanted:
@@ -93,7 +114,7 @@ def main() -> None:
                 continue
             found = json.loads(done.stdout.strip().splitlines()[-1])
             over += [name] if found["beyond"] > ENOUGH else []
-            columns = zip(found.values(), (7.1, 6.1, 7.1, 7.1, 7.0), strict=True)
+            columns = zip(found.values(), (7.1, 6.1, 7.1, 7.1, 7.0, 8.1), strict=True)
             print(f"{name:32}", *(f"{value:{width}f}" for value, width in columns), flush=True)
     print(f"over {ENOUGH} CPU seconds, or failed: {', '.join(over) or 'none'}")
     sys.exit(bool(over))
