@@ -1,6 +1,6 @@
 """What a small trial of each recipe costs: CPU seconds beyond imports and data, peak memory, and how many minutes of
-training the whole recipe would take at that speed (on as many threads; evaluation and pictures come on top; of networks
-that take milliseconds a step an upper bound, since a trial logs every step).
+training the whole recipe would take at that speed (on as many threads; evaluation and pictures come on top; it is an
+upper bound where a step takes milliseconds, since a trial logs every step).
 
     OMP_NUM_THREADS=1 python benchmarks/trials.py --data FOLDER [RECIPE ...]
 
