@@ -1,6 +1,7 @@
 """Short runs and small trials: what they look at is bounded, spread over the split, and they leave a curve."""
 
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -53,6 +54,16 @@ def test_a_pretraining_trial_is_judged_by_as_many_as_it_learns_from(tiny):
     assert trial.record["dataset"]["evaluation"]["samples"] == 20
     wider = pretune.pretrain(**arguments, max_train_samples=20, max_eval_samples=30)
     assert wider.record["dataset"]["evaluation"]["samples"] == 30
+
+
+def test_without_evaluation_samples_a_part_of_the_training_samples_judges(tiny, monkeypatch, caplog):
+    """A text takes a second where it is read slowly: all of a corpus took longer to judge than to learn from."""
+    monkeypatch.setattr(pretraining_watch, "JUDGED", 7)
+    caplog.set_level(logging.INFO, logger="pretune.training")
+    logging.getLogger("pretune.training").propagate = True
+    run = pretune.pretrain(**tiny, eval_split="none")
+    assert np.isfinite(run.metrics["train_loss"])
+    assert "7 training images: reconstruction error" in caplog.text
 
 
 def test_pictures_show_samples_of_the_whole_split_and_what_was_hidden(tiny, blobs, tmp_path, monkeypatch):

@@ -52,7 +52,8 @@ def described(data: Samples) -> str:
         counts = [int(count) for count in np.bincount(labels[known], minlength=len(names or ()))]
         text += f", {sum(count > 0 for count in counts)} classes ("
     pairs = list(zip(names or map(str, range(len(counts))), counts, strict=False))
-    text += shortened([f"{name} {count:,}" for name, count in pairs]) + ")"
+    occur = [pair for pair in pairs if pair[1]] or pairs
+    text += shortened([f"{name} {count:,}" for name, count in occur]) + ")"
     missing = len(labels) - int(known.sum())
     return f"{text}, {int(known.sum()):,} labelled, {missing:,} unlabelled" if missing else text
 

@@ -9,8 +9,9 @@ import torch
 from ...modeling.shared.evaluating import evaluating
 from ..data.batches import Columns, spread
 from ..data.labels import SINGLE
-from ..data.samples import Samples
+from ..data.samples import Samples, subset
 from ..errors import InputError
+from ..protocol import PROTOCOL
 from ..randomness import generator
 from ..runs.pictures import draw_embeddings, draw_losses, drawing
 from ..runs.run import Run
@@ -28,6 +29,7 @@ from .memory import eval_batch_that_fits
 logger = logging.getLogger(__name__)
 SHOWN, COLUMNS = 24, 12  # samples in a grid, and in a row of it
 DRAWN = 2000  # embeddings in a scatter
+JUDGED = 2000  # training samples that a run without evaluation samples is judged by, at most
 KNN_REFERENCES, KNN_QUERIES = 5000, 1000  # labelled training samples that --eval_knn looks at, at most
 
 
@@ -37,7 +39,7 @@ class PretrainingWatch:
     Args:
         this: the run.
         train_data, columns: what it learns from, and their batches.
-        eval_data: what it is judged by; None: the training samples.
+        eval_data: what it is judged by; None: `JUDGED` of the training samples.
         nearest_neighbour: (train, labels, test) -> classes of the test rows, for --eval_knn.
 
     Attributes:
@@ -61,8 +63,9 @@ class PretrainingWatch:
         self.modality = train_data.modality
         self.metrics: dict[str, object] = {}
         self.prefix = "train_" if eval_data is None else "eval_"
-        self.judged = columns if eval_data is None else Columns.of(eval_data, this.accelerator.device)
-        self.judged_data = train_data if eval_data is None else eval_data
+        self.judged_data = subset(train_data, JUDGED, None, PROTOCOL.seed) if eval_data is None else eval_data
+        itself = self.judged_data is train_data
+        self.judged = columns if itself else Columns.of(self.judged_data, this.accelerator.device)
         self.mean_error: float | None = None
         if this.model.reconstructs:
             name, where = self.modality.input_name, this.model.judged_part(columns[slice(0, 1)])
@@ -184,7 +187,7 @@ class PretrainingWatch:
     def summarise(self) -> None:
         """Say in a line what came out."""
         m, prefix, words = self.metrics, self.prefix, self.modality.words
-        where = "evaluation" if prefix == "eval_" else f"training {words.many}"
+        where = "evaluation" if prefix == "eval_" else f"{len(self.judged):,} training {words.many}"
         if self.mean_error is None:
             logger.info(
                 "%s: %s %.4f; pictures and model in %s",
