@@ -55,6 +55,19 @@ class TextPreTrainedModel(AroundBackbone, CompleteLoading, PreTrainedModel):
         elif hasattr(module, "word_bias"):
             init.zeros_(module.word_bias)
 
+    def resize_token_embeddings(self, *args, **kwargs) -> nn.Module:
+        """As transformers has it, for a tokenizer that got new tokens; a decoder's bias follows, 0 for these."""
+        embeddings = super().resize_token_embeddings(*args, **kwargs)
+        self.config.backbone_config.vocab_size = self.config.vocab_size
+        for module in self.modules():
+            bias = getattr(module, "word_bias", None)
+            if isinstance(bias, nn.Parameter) and len(bias) != self.config.vocab_size:
+                new = bias.new_zeros(self.config.vocab_size)
+                kept = min(len(bias), len(new))
+                new[:kept] = bias.detach()[:kept]
+                module.word_bias = nn.Parameter(new, requires_grad=bias.requires_grad)
+        return embeddings
+
 
 class TextEncoding(Pretrainable):
     """The embedding of a text: the mean over its tokens' vectors; and the encoder as a plain checkpoint."""

@@ -77,3 +77,21 @@ def test_sizes_follow_the_backbone():
             TextAutoencoderConfig(backbone_config=wrong)
     with pytest.raises(Exception, match="no mask token"):
         tiny_model("pretune_masked_language_model", mask_token_id=None)
+
+
+@pytest.mark.parametrize("kind", ["pretune_masked_language_model", "pretune_text_autoencoder"])
+@pytest.mark.parametrize("more", [7, -7])
+def test_a_tokenizer_that_got_other_tokens(kind, more, tmp_path):
+    model = tiny_model(kind)
+    model.decoder.word_bias.data.normal_()
+    tokens, before = model.config.vocab_size + more, model.decoder.word_bias.detach().clone()
+    model.resize_token_embeddings(tokens)
+    kept = min(tokens, len(before))
+    assert torch.equal(model.decoder.word_bias[:kept], before[:kept]) and not model.decoder.word_bias[kept:].any()
+    inputs = tiny_inputs(kind)
+    inputs["input_ids"] = inputs["input_ids"].clamp(max=tokens - 1)
+    model.train()(**inputs).loss.backward()
+    model.eval().save_pretrained(tmp_path)
+    loaded = type(model).from_pretrained(tmp_path)
+    assert torch.equal(loaded.encode(**inputs), model.encode(**inputs))
+    assert loaded.config.vocab_size == loaded.config.backbone_config.vocab_size == tokens
