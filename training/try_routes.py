@@ -29,12 +29,14 @@ from pretune.training.command.recipes import words_of
 from pretune.training.command.running import like_ctrl_c, redrawn_every, run_command
 from pretune.training.comparing.continued import data_words, run_verb
 from pretune.training.comparing.halving import FOR_THE_REPORT, Route, halve, rounds_of, time_steps
+from pretune.training.comparing.input_sizes import size_on
 from pretune.training.comparing.scoring import Judge
 from pretune.training.data.kinds import kind_and_found
 from pretune.training.data.loading import load_data
 from pretune.training.data.samples import Samples
 from pretune.training.errors import InputError, Interrupted
 from pretune.training.evaluation.embedders import kind_of, methods_for
+from pretune.training.evaluation.planning import Before
 from pretune.training.evaluation.running import EvaluationResult, run_evaluation
 from pretune.training.modalities.modality import Modality
 from pretune.training.protocol import TRAINED
@@ -81,7 +83,8 @@ def run(args: TryArguments) -> TryResult:
     modality, found = kind_and_found(args)
     train, test = load_data(args, modality, found=found)
     judge = Judge.of(train)
-    routes = _routes(args, modality)
+    before = Before() if args.backbone is None else size_on(args.backbone, train, folder / "report")
+    routes = _routes(args, modality, before.sizes.get(args.backbone))
     data = data_words(args)
 
     def make(given: dict[str, Any]) -> PretrainArguments:
@@ -108,7 +111,7 @@ def run(args: TryArguments) -> TryResult:
         raise InputError("no way could be tried: " + "; ".join(f"{r.name}: {r.note}" for r in routes))
     command = _in_full(tried[0], args)
     told = _tell(routes, tried, judge, command, folder)
-    evaluation = _report(args, tried, data, folder, train) if test is not None else None
+    evaluation = _report(args, tried, data, folder, train, before) if test is not None else None
     print(told)
     return TryResult(folder, [route.record() for route in tried], evaluation, command)
 
@@ -130,14 +133,17 @@ def _bar(minutes: float) -> Iterator[Callable[[str, dict[str, Any]], None]]:
         yield run
 
 
-def _routes(args: TryArguments, modality: Modality) -> list[Route]:
+def _routes(args: TryArguments, modality: Modality, size: int | None) -> list[Route]:
+    """Those that there are; a published model goes on at an input size of `size`, if there is one."""
     found = {name: dict(given) for name, given in modality.routes.items()}
     if args.backbone is not None and modality.goes_on is not None:
         of_family = [(n, r) for n, r in found.items() if r["model_type"] == modality.goes_on["model_type"]]
         for name, given in of_family or [("", {})]:  # what may differ between views is found out for it too
-            config = {"config": given["config"]} if "config" in given else {}
+            config = given.get("config", {}) | ({} if size is None else {"backbone_image_size": size})
             kind = name.partition(",")
-            found[CONTINUED + kind[1] + kind[2]] = {**modality.goes_on, **config, "backbone": args.backbone}
+            found[CONTINUED + kind[1] + kind[2]] = {
+                **modality.goes_on, **({"config": config} if config else {}), "backbone": args.backbone
+            }  # fmt: skip
     unknown = [name for name in args.routes or () if name not in found]
     if unknown:
         raise InputError(f"unknown route {unknown[0]!r}: expected some of {', '.join(map(repr, found))}.")
@@ -145,7 +151,7 @@ def _routes(args: TryArguments, modality: Modality) -> list[Route]:
 
 
 def _report(
-    args: TryArguments, tried: list[Route], data: dict[str, Any], folder: Path, train: Samples
+    args: TryArguments, tried: list[Route], data: dict[str, Any], folder: Path, train: Samples, before: Before
 ) -> EvaluationResult:
     """The comparison on the test split, by methods that train no network."""
     models = [route.folder for route in tried[:3]] + [args.backbone] * (args.backbone is not None)
@@ -153,7 +159,7 @@ def _report(
     every = methods_for(train.modality, train.rows_stored)
     there = [name for name in every if name not in TRAINED and kind_of(name) in usual]
     return run_evaluation(
-        CompareArguments(model=models, output_dir=str(folder / "report"), methods=there, **data), "compare"
+        CompareArguments(model=models, output_dir=str(folder / "report"), methods=there, **data), "compare", before
     )
 
 

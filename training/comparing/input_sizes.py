@@ -50,10 +50,27 @@ def choose_sizes(args: CompareArguments) -> Before:
             sizes[name] = int(args.input_size)
         elif modality.input_sizes is not None:
             train = train if train is not None else _labelled(args, modality)
-            facts = _kept(args, name, train) or _try(args, name, fit, train)
+            facts = _found_out(name, fit, train, Path(args.output_dir))
             if facts is not None:
                 sizes[name], tried[name] = facts["taken"], facts
     return Before(sizes, tried)
+
+
+def size_on(name: str, train: Samples, folder: Path) -> Before:
+    """The input size of one network that is not ours on these samples; none where there is nothing to choose.
+
+    Args:
+        name: of the network.
+        train: training samples, some with labels.
+        folder: of the report.
+    """
+    try:
+        config, modality, _ = config_and_modality(name, None)
+        fit = modality.preprocessing(name, None, config, {})
+    except InputError:
+        return Before()  # whoever uses it says why it cannot be
+    facts = None if fit.ours or modality.input_sizes is None else _found_out(name, fit, train, folder)
+    return Before() if facts is None else Before({name: facts["taken"]}, {name: facts})
 
 
 def _published(args: CompareArguments) -> list[str]:
@@ -68,9 +85,13 @@ def _labelled(args: CompareArguments, modality: Modality) -> Samples:
     return subset(train, args.max_train_samples, None, PROTOCOL.seed)
 
 
-def _try(args: CompareArguments, name: str, fit: Preprocessing, train: Samples) -> dict[str, Any] | None:
-    """What each size comes to; None where there is nothing to choose from, or by."""
-    own = fit.shape[1]
+def _found_out(name: str, fit: Preprocessing, train: Samples, folder: Path) -> dict[str, Any] | None:
+    """What each size comes to, as an earlier call with the same samples found out, or now; None where there is nothing
+    to choose from, or by."""
+    path, own = folder / MADE / RECORD, fit.shape[1]
+    key = f"{name} {train.fingerprint} {train.labels_fingerprint}"
+    if key in _record(path):
+        return _record(path)[key]
     wanted = train.modality.input_sizes(own, train.stored.shape[1:], train.traits)
     if len(wanted) < 2:
         return None
@@ -95,9 +116,8 @@ def _try(args: CompareArguments, name: str, fit: Preprocessing, train: Samples) 
     }
     told = ", ".join(f"{size} ({score:.1f} %)" for size, score in scores.items())
     logger.info("%s: input sizes on held-out labelled training samples: %s; %d is taken", name, told, facts["taken"])
-    path = Path(args.output_dir) / MADE / RECORD
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**_record(path), _key(name, train): facts}, indent=1) + "\n")
+    path.write_text(json.dumps({**_record(path), key: facts}, indent=1) + "\n")
     return facts
 
 
@@ -105,15 +125,6 @@ def best_size(scores: dict[int, float]) -> int:
     """The smallest that is as good as the best, or nearly: larger ones cost more."""
     best = max(scores.values())
     return min(size for size, score in scores.items() if score >= best - AS_GOOD)
-
-
-def _kept(args: CompareArguments, name: str, train: Samples) -> dict[str, Any] | None:
-    """What an earlier call with the same samples found out."""
-    return _record(Path(args.output_dir) / MADE / RECORD).get(_key(name, train))
-
-
-def _key(name: str, train: Samples) -> str:
-    return f"{name} {train.fingerprint} {train.labels_fingerprint}"
 
 
 def _record(path: Path) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from families import save_published
 
 import pretune
 from pretune.training.command.arguments.compare import CompareArguments
-from pretune.training.comparing.input_sizes import best_size, choose_sizes
+from pretune.training.comparing.input_sizes import best_size, choose_sizes, size_on
+from pretune.training.data.loading import load_data
+from pretune.training.modalities.image import IMAGE
 from pretune.training.modalities.images import sizes
 
 
@@ -40,6 +42,9 @@ def test_the_report_says_what_was_tried_and_what_could_not_be_measured(published
     args = CompareArguments(model=[published], dataset="digits", output_dir=str(tmp_path / "r"))
     monkeypatch.setattr("pretune.training.comparing.input_sizes.Judge", None)  # nothing is tried a second time
     assert choose_sizes(args).sizes == {published: tried["taken"]}
+    train, _ = load_data(args, IMAGE)
+    assert size_on(published, train, tmp_path / "r").tried == {published: tried}
+    assert size_on(str(tmp_path / "broken"), train, tmp_path / "r").sizes == {}
     assert choose_sizes(CompareArguments(**{**vars(args), "input_size": "own"})).sizes == {}
     assert choose_sizes(CompareArguments(**{**vars(args), "input_size": "20"})).sizes == {published: 20}
     with pytest.raises(pretune.InputError, match="input_size must be auto, own or a number"):

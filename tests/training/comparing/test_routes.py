@@ -27,6 +27,18 @@ def test_every_kind_of_input_has_ways_of_its_own(modality):
         assert set(args.config) <= {field.name for field in dataclasses.fields(family.config)}
 
 
+@pytest.mark.parametrize("size", [None, 96])
+def test_a_published_model_goes_on_at_the_size_that_suits_the_samples(size):
+    args = TryArguments(dataset="digits", output_dir="r", backbone="me/network")
+    ways = {route.name: route.given for route in try_routes._routes(args, IMAGE, size)}
+    went_on = {name: given for name, given in ways.items() if name.startswith("continued")}
+    assert went_on and len(went_on) < len(ways)
+    for name, given in went_on.items():
+        assert given["backbone"] == "me/network" and given.get("config", {}).get("backbone_image_size") == size
+        views = name.replace("continued", "joint embedding")
+        assert {**ways[views].get("config", {}), **given.get("config", {})} == given.get("config", {})
+
+
 def test_stopped_it_leaves_what_was_tried(tmp_path, monkeypatch, capsys):
     def stopped(routes, seconds, folder, judge, run):
         routes[0].steps, routes[0].folder, routes[0].scores = 20, str(tmp_path / "a"), [50.0, 60.0]
