@@ -93,8 +93,8 @@ class LabelledSplits:
         if self.fitted:
             shape = "x".join(map(str, self.train.stored.shape[1:]))
             found.append(
-                f"the {words.many} were brought to {shape} numbers each for the floors on {words.raw} and principal components; "
-                f"each model has them as its own processor makes them"
+                f"the {words.many} were brought to {shape} numbers each for the floors on {words.raw} and principal "
+                f"components; each model has them as its own processor makes them"
             )
         return found
 

@@ -4,7 +4,9 @@ With several labels at once, (N, L) zeros and ones, answers are (M, L) scores, a
 neighbour, or of one logistic regression a label. How sure an answer is, is known of regression with one label alone.
 """
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +35,8 @@ def nearest_neighbour(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -
     if labels.ndim == 2:
         found = NearestNeighbors(n_neighbors=PROTOCOL.neighbours, metric=PROTOCOL.distance).fit(train)
         return labels[found.kneighbors(test, return_distance=False)].mean(1) - 0.5
-    return KNeighborsClassifier(PROTOCOL.neighbours, metric=PROTOCOL.distance).fit(train, labels).predict(test)
+    with _few_a_class():
+        return KNeighborsClassifier(PROTOCOL.neighbours, metric=PROTOCOL.distance).fit(train, labels).predict(test)
 
 
 def linear_probe(
@@ -118,9 +121,17 @@ def _softmax_regression(features: np.ndarray, labels: np.ndarray, penalty: float
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    with warnings.catch_warnings():
+    with _few_a_class():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the number of iterations is part of the protocol
         return LogisticRegression(C=1 / penalty, max_iter=PROTOCOL.probe_iterations).fit(features, labels)
+
+
+@contextlib.contextmanager
+def _few_a_class() -> Iterator[None]:
+    """Without scikit-learn's guess that labels might be numbers: with one sample a class each occurs once."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes")
+        yield
 
 
 class Standardiser:

@@ -66,3 +66,12 @@ def test_a_probe_says_how_sure_it_is():
     answers = linear_probe(ROWS[drawn], LABELS[drawn], ROWS[1400:], 0)
     assert ((answers.sure > 0.1) & (answers.sure <= 1)).all()
     assert calibration_error(answers.given == LABELS[1400:], answers.sure, 15) < 50
+
+
+def test_one_sample_a_class_is_no_reason_to_warn(recwarn):
+    """scikit-learn takes labels that occur once for numbers of a regression."""
+    rows = np.random.default_rng(0).random((30, 4)).astype(np.float32)
+    labels = np.arange(30)
+    assert (nearest_neighbour(rows, labels, rows) == labels).all()
+    assert len(linear_probe(rows, labels, rows, 0).given) == 30
+    assert not [str(warning.message) for warning in recwarn if "classes" in str(warning.message)]
