@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 FOR_THE_REPORT = 0.25  # share of the time that is kept for it
 OVERHEAD = 30.0  # seconds that a run takes beside its steps (imports, data, pictures), until one was made
 FEWEST_STEPS, ENOUGH_STEPS = 20, 60
+NOTHING, OVERDRAWN = 60.0, 3  # seconds that the fewest steps may always take, and shares of the time otherwise
 
 
 @dataclass
@@ -133,7 +134,13 @@ def halve(
             if steps <= max(FEWEST_STEPS, 1.2 * route.steps):
                 if route.scores:
                     continue  # no longer than it was: nothing new
-                steps = FEWEST_STEPS
+                steps, needs = FEWEST_STEPS, FEWEST_STEPS * route.seconds_a_step
+                if needs > max(NOTHING, OVERDRAWN * share):
+                    route.note = (
+                        f"not tried: {steps} steps take about {needs:.0f} s here, and its share of the time is "
+                        f"{max(0.0, share):.0f} s. Pass more --minutes."
+                    )
+                    continue
             began = clock()
             _try(route, steps, folder / f"{folder_name(route.name, 'route')}_{number + 1}", judge, run)
             beside = max(1.0, clock() - began - steps * route.seconds_a_step)

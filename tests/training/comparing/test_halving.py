@@ -102,3 +102,12 @@ def test_a_time_too_short_for_anything_still_tries_each_once(tmp_path):
     routes, clock, run, runs = made(worth)
     halve(routes, 10, tmp_path, Judge(worth), run, clock)
     assert runs == [("a", FEWEST_STEPS), ("b", FEWEST_STEPS)]
+
+
+def test_a_route_whose_fewest_steps_would_take_the_time_of_the_others_is_not_tried(tmp_path):
+    worth = {"quick": 50.0, "slow": 70.0}
+    routes, clock, run, runs = made(worth)
+    routes[1].seconds_a_step = 30.0
+    tried = halve(routes, 600, tmp_path, Judge(worth), run, clock)
+    assert [route.name for route in tried] == ["quick"] and clock.now <= 620
+    assert "20 steps take about 600 s here" in routes[1].note and "more --minutes" in routes[1].note
