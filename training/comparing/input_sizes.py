@@ -100,6 +100,7 @@ def _found_out(name: str, fit: Preprocessing, train: Samples, folder: Path) -> d
     except InputError as error:
         logger.warning("warning: no input size is tried for %s: %s", name, one_line(error))
         return None
+    logger.info("%s: input sizes %s are tried on labelled training samples", name, ", ".join(map(str, wanted)))
     scores: dict[int, float] = {}
     for size in wanted:
         try:
