@@ -85,8 +85,12 @@ def time_steps(
                 less = data.modality.smaller(data.stored.shape[1:], route.given.get("config", {}))
                 if less is None:
                     break
-                route.given = {**route.given, "config": {**route.given.get("config", {}), **less}}
-                trial = measured(make(route.given), data)
+                given = {**route.given, "config": {**route.given.get("config", {}), **less}}
+                try:
+                    trial = measured(make(given), data)
+                except InputError:
+                    break  # not every network takes any size
+                route.given = given
             route.seconds_a_step = trial.seconds_a_step
         except InputError as error:
             route.note = f"could not be tried: {one_line(error)}"

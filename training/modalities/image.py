@@ -108,8 +108,10 @@ def advise(config: Any) -> None:
 
 
 def smaller(shape: tuple[int, ...], config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Half the side of (C, H, W) images, down to SMALL."""
-    size = config.get("image_size", shape[1])
+    """Half the side of (C, H, W) images, inside a published network first, down to SMALL."""
+    size, inside = config.get("image_size", shape[1]), config.get("backbone_image_size") or 0
+    if inside // 2 >= size:
+        return {"backbone_image_size": inside // 2}
     return {"image_size": max(SMALL, size // 2)} if size > SMALL else None
 
 

@@ -111,3 +111,19 @@ def test_a_route_whose_fewest_steps_would_take_the_time_of_the_others_is_not_tri
     tried = halve(routes, 600, tmp_path, Judge(worth), run, clock)
     assert [route.name for route in tried] == ["quick"] and clock.now <= 620
     assert "20 steps take about 600 s here" in routes[1].note and "more --minutes" in routes[1].note
+
+
+@pytest.mark.parametrize(("seconds", "inside"), [(1e9, 224), (100.0, 112), (0.0, 56)])
+def test_a_published_network_sees_smaller_pictures_until_enough_steps_fit(monkeypatch, seconds, inside):
+    def measured(given, data):
+        side = given["config"]["backbone_image_size"]
+        if side < 56:
+            raise InputError("no such size")
+        return Trial(10, 8, 1, side**2 / 10000, 8, 0, "cpu")
+
+    monkeypatch.setattr(halving, "measured", measured)
+    data = SimpleNamespace(modality=IMAGE, stored=np.zeros((5, 3, 16, 16), np.uint8))
+    route = Route("a", {"model_type": "a", "config": {"backbone_image_size": 224}})
+    halving.time_steps([route], dict, data, seconds)
+    assert route.given["config"] == {"backbone_image_size": inside}
+    assert route.seconds_a_step == inside**2 / 10000 and not route.note
