@@ -22,16 +22,20 @@ class Names:
 
     Args:
         files: those that may be meant. A name means the file of this path, from the table's folder or from the
-            dataset's; else the only one whose path ends so, with or without its ending, in capitals or not.
+            dataset's; else the only one whose path ends so, with or without its ending, in capitals or not; 7 means
+            00007.png, if nothing is called 7.
     """
 
     def __init__(self, files: Iterable[File]):
         self.by_path: dict[str, File] = {}
         self.by_name: dict[str, list[File]] = defaultdict(list)
+        self.by_number: dict[str, list[File]] = defaultdict(list)
         for file in files:
             self.by_path[file.relative] = file
             for name in {file.name, file.name.lower(), *((file.stem, file.stem.lower()) if file.ending else ())}:
                 self.by_name[name].append(file)
+            if file.stem.isdecimal() and file.stem.isascii() and file.stem.startswith("0"):
+                self.by_number[file.stem.lstrip("0") or "0"].append(file)
 
     def find(self, cell: Any, folders: tuple[str, ...], prefer: frozenset[str] = frozenset()) -> File | None:
         """The file that a cell means, or None.
@@ -51,7 +55,7 @@ class Names:
         if name.startswith("../") or "/../" in name:
             return None
         parts = tuple(name.split("/"))
-        named = self.by_name.get(parts[-1]) or self.by_name.get(parts[-1].lower(), ())
+        named = self.by_name.get(parts[-1]) or self.by_name.get(parts[-1].lower()) or self.by_number.get(parts[-1], ())
         found = [file for file in named if (*file.folders, "")[-len(parts) : -1] == parts[:-1]]
         if not found and is_absolute(name):  # as on the machine where the table was made
             splits = {part for part in parts[:-1] if split_of_folder(part)}

@@ -174,6 +174,18 @@ def test_table_alone_with_names_without_folder_or_ending(tmp_path):
     assert content(tmp_path / "t.csv") == {"train": {"files/x1.png": "b", "files/x0.png": "a"}}
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_numbers_mean_files_whose_names_begin_with_zeros(tmp_path, alone):
+    """An editor of spreadsheets makes 00007 into 7; where a file is called 7 it is that one."""
+    write(tmp_path, {**pictures("files/00007.png", "files/00010.png", "files/007.jpg", "files/10.png", "files/0.png")})
+    write(tmp_path, {"t.csv": "id,label\n7,a\n10,b\n0,c\n8,d\n"})
+    found = content(tmp_path / "t.csv" if alone else tmp_path)["train"]
+    assert {name: label for name, label in found.items() if label} == {"files/10.png": "b", "files/0.png": "c"}
+    (tmp_path / "files/007.jpg").unlink()  # then 7 is one file
+    found = content(tmp_path / "t.csv" if alone else tmp_path)["train"]
+    assert found["files/00007.png"] == "a" and found.get("files/00010.png") is None
+
+
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "struct"])
 @pytest.mark.parametrize("way", ["absolute", "up", "link", "linked folder", "fifo", "folder"])
 def test_names_are_followed_only_to_plain_files_of_the_own_folder(tmp_path, form, way):
