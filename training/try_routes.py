@@ -100,13 +100,15 @@ def run(args: TryArguments) -> TryResult:
                 more = {"eval_split": "none", "checkpointing_steps": "no", "seed": args.seed}
                 for route in routes:
                     route.given = {**data, **route.given, **more}
-                tried = halve(routes, seconds, folder, judge, run)
+                tried = halve(routes, seconds, folder, judge, run, of=[args.minutes, judge.data.fingerprint])
         except KeyboardInterrupt:
             tried = sorted((route for route in routes if route.scores), key=lambda route: -route.score)
             if not tried:
                 raise Interrupted("stopped before the first way was tried; the same command begins anew.", 2) from None
             _tell(routes, tried, judge, _in_full(tried[0], args), folder)
-            raise Interrupted(f"stopped; what was tried until then stands in {folder / TOLD}.", 2) from None
+            raise Interrupted(
+                f"stopped; what was tried until then stands in {folder / TOLD}. The same command goes on.", 2
+            ) from None
     if not tried:
         raise InputError("no way could be tried: " + "; ".join(f"{r.name}: {r.note}" for r in routes))
     command = _in_full(tried[0], args)

@@ -1,6 +1,7 @@
 """Routes to an encoder within a time, by successive halving (Jamieson and Talwalkar 2016): all get a little time, the
 better half more, and so on."""
 
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 FOR_THE_REPORT = 0.25  # share of the time that is kept for it
 OVERHEAD = 30.0  # seconds that a run takes beside its steps (imports, data, pictures), until one was made
 FEWEST_STEPS, ENOUGH_STEPS = 20, 60
+FINISHED = "tries.json"
 NOTHING, OVERDRAWN = 60.0, 3  # seconds that the fewest steps may always take, and shares of the time otherwise
 
 
@@ -65,6 +67,17 @@ class Route:
             "name": self.name, "steps": self.steps, "folder": self.folder, "scores": self.scores,
             "untrained": self.untrained, "seconds_a_step": self.seconds_a_step, "note": self.note,
         }  # fmt: skip
+
+    def take_up(self, known: Any, key: str, folder: Path) -> bool:
+        """Go on from a finished try that `record` wrote, if it is of the same and its model is still there."""
+        found = known if isinstance(known, dict) and known.get("key") == key else {}
+        steps, scores = found.get("steps"), [found.get("scores"), found.get("untrained")]
+        whole = all(isinstance(part, list) and all(isinstance(x, (int, float)) for x in part) for part in scores)
+        if not (isinstance(steps, int) and whole and scores[0] and (folder / "model.safetensors").is_file()):
+            return False
+        self.steps, self.folder, (self.scores, self.untrained) = steps, str(folder), scores
+        logger.info("%s: %d steps, tried before", self.name, self.steps)
+        return True
 
 
 def time_steps(
@@ -111,6 +124,7 @@ def halve(
     judge: Judge,
     run: Callable[[str, dict[str, Any]], None] = run_verb,
     clock: Callable[[], float] = time.monotonic,
+    of: Any = None,
 ) -> list[Route]:
     """Try all, the better half longer, and so on.
 
@@ -124,6 +138,8 @@ def halve(
         judge: what they are chosen by.
         run: (verb, arguments) makes a run.
         clock: seconds that have passed.
+        of: what the tries are of, beside their arguments. Those that an earlier call finished of the same are taken as
+            they are.
 
     Returns:
         All that were tried, the best first.
@@ -134,6 +150,10 @@ def halve(
         left = sorted(left, key=lambda route: -route.score)[:size]
         share = (ends - clock()) / (len(sizes) - number) / size
         for route in left:
+            into = folder / f"{folder_name(route.name, 'route')}_{number + 1}"
+            key = json.dumps([of, route.given], default=str)
+            if route.take_up(_finished(folder).get(into.name), key, into):
+                continue
             steps = int((share - beside) / route.seconds_a_step)
             if steps <= max(FEWEST_STEPS, 1.2 * route.steps):
                 if route.scores:
@@ -146,13 +166,31 @@ def halve(
                     )
                     continue
             began = clock()
-            _try(route, steps, folder / f"{folder_name(route.name, 'route')}_{number + 1}", judge, run)
+            _try(route, steps, into, judge, run)
+            if route.folder == str(into):
+                _finish(folder, into.name, {"key": key, **route.record()})
             beside = max(1.0, clock() - began - steps * route.seconds_a_step)
     tried = [route for route in routes if route.scores]
     for route in tried:
         if route.too_short:
             route.note = "too short for this way: it is still below its own untrained network"
     return sorted(tried, key=lambda route: -route.score)
+
+
+def _finished(folder: Path) -> dict[str, Any]:
+    """{name of a try's folder: how it went}, of those that are finished."""
+    try:
+        found = json.loads((folder / FINISHED).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _finish(folder: Path, name: str, record: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f".{FINISHED}.tmp"
+    part.write_text(json.dumps({**_finished(folder), name: record}, indent=1) + "\n")
+    part.replace(folder / FINISHED)
 
 
 def _try(route: Route, steps: int, folder: Path, judge: Judge, run: Callable[[str, dict[str, Any]], None]) -> None:

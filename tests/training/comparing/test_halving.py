@@ -127,3 +127,31 @@ def test_a_published_network_sees_smaller_pictures_until_enough_steps_fit(monkey
     halving.time_steps([route], dict, data, seconds)
     assert route.given["config"] == {"backbone_image_size": inside}
     assert route.seconds_a_step == inside**2 / 10000 and not route.note
+
+
+def test_tries_that_a_killed_call_finished_are_taken_up(tmp_path):
+    worth = {"a": 50.0, "b": 70.0, "c": 60.0}
+    routes, clock, run, runs = made(worth)
+
+    def killed(verb, given):
+        if len(runs) == 4:
+            raise KeyboardInterrupt
+        run(verb, given)
+        (tmp_path / given["output_dir"].rpartition("/")[2]).mkdir()
+        (tmp_path / given["output_dir"].rpartition("/")[2] / "model.safetensors").write_text("")
+
+    with pytest.raises(KeyboardInterrupt):
+        halve(routes, 3000, tmp_path, Judge(worth), killed, clock, of=[20])
+    first = list(runs)
+    assert [name for name, _ in first] == ["a", "b", "c", "b"]
+    routes, clock, run, runs = made(worth)
+    tried = halve(routes, 3000, tmp_path, Judge(worth), run, clock, of=[20])
+    assert [name for name, _ in runs] == ["c", "b"] and [route.name for route in tried] == ["b", "c", "a"]
+    assert tried[2].steps == dict(first)["a"] and tried[2].scores == [50.0, 52.0]
+    routes, clock, run, runs = made(worth)
+    halve(routes, 3000, tmp_path, Judge(worth), run, clock, of=[30])  # another time
+    assert len(runs) == 6
+    (tmp_path / "tries.json").write_text('{"a_1": {"key": 3}, "b_1": [')
+    routes, clock, run, runs = made(worth)
+    halve(routes, 3000, tmp_path, Judge(worth), run, clock, of=[30])
+    assert len(runs) == 6

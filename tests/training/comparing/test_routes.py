@@ -40,7 +40,7 @@ def test_a_published_model_goes_on_at_the_size_that_suits_the_samples(size):
 
 
 def test_stopped_it_leaves_what_was_tried(tmp_path, monkeypatch, capsys):
-    def stopped(routes, seconds, folder, judge, run):
+    def stopped(routes, seconds, folder, judge, run, of):
         routes[0].steps, routes[0].folder, routes[0].scores = 20, str(tmp_path / "a"), [50.0, 60.0]
         raise KeyboardInterrupt
 
