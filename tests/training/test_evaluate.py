@@ -350,7 +350,7 @@ def test_images_of_different_sizes_are_brought_to_one_that_the_report_names(untr
     report = pretune.evaluate(**args, **more).report
     assert report["dataset"]["shape"] == [1, 8, 8] and report["dataset"]["fitted_to_one_shape"] is True
     text = (tmp_path / "r/report.md").read_text()
-    assert "brought to 1x8x8 for the floors on raw pixels" in text
+    assert "brought to 1x8x8 numbers each for the floors on raw pixels" in text
 
 
 def test_what_does_not_fit_is_a_one_line_error(untrained, tmp_path, blobs):
