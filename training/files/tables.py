@@ -74,10 +74,9 @@ def _read_parquet(path: str, limit: int | None) -> Columns:
 
 def _read_separated(path: str, is_sample: Callable[[str], bool], limit: int | None) -> Columns:
     csv.field_size_limit(MAX_CELL)
-    with open(path, "rb") as file:
-        start = file.read(65536)
-    encoding = _encoding(path, start)
-    delimiter = delimiter_of(path, start.decode(encoding, "replace").split("\n")[0])
+    encoding = encoding_of(path)
+    with open(path, encoding=encoding, errors="replace") as file:
+        delimiter = delimiter_of(path, file.readline())
     with open(path, encoding=encoding, newline="") as file:
         full = (row for row in csv.reader(file, delimiter=delimiter) if any(cell.strip() for cell in row))
         rows = list(itertools.islice(full, limit and limit + 1))
@@ -106,7 +105,10 @@ def delimiter_of(path: str, head: str) -> str:
     return "\t" if ending_of(path) == ".tsv" else max(DELIMITERS, key=head.count)
 
 
-def _encoding(path: str, start: bytes) -> str:
+def encoding_of(path: str) -> str:
+    """How a separated table is written: UTF-8, UTF-16 if it says so, else as old programs do."""
+    with open(path, "rb") as file:
+        start = file.read(65536)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     try:

@@ -92,7 +92,8 @@ def rows_of_columns(columns: Mapping[str, Sequence[Any]], modality: Modality) ->
     arrays, features = {}, {}
     for name, values in columns.items():
         values = [None if value is None or value != value else value for value in values]
-        values = [modality.cell(value) if isinstance(value, str) else value for value in values]
+        if modality.in_cells:  # else words that stand beside samples, such as labels, are no samples
+            values = [modality.cell(value) if isinstance(value, str) else value for value in values]
         arrays[name] = plain_array(values) if any(v is not None for v in values) else pa.array(values, pa.string())
         features[name] = datasets.features.features.generate_from_arrow_type(arrays[name].type)
     table = datasets.table.InMemoryTable(pa.table(arrays))

@@ -139,3 +139,24 @@ def test_what_cannot_be_taken_says_what_to_pass(value, message):
     with pytest.raises(InputError, match=message):
         args = DataArguments(dataset=InMemory(value))
         load_data(args, IMAGE, found=raw_splits(args, IMAGE))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_tables_of_pixels_in_other_encodings(tmp_path, encoding):
+    head = "étiquette," + ",".join(f"pixel{k}" for k in range(16))
+    rows = [f"é{row % 2}," + ",".join(str(row + k) for k in range(16)) for row in range(6)]
+    (tmp_path / "train.csv").write_bytes("\n".join([head, *rows]).encode(encoding))
+    train, held_out = load_data(DataArguments(dataset=str(tmp_path / "train.csv"), eval_split="none"), IMAGE)
+    assert held_out is None and train.stored.shape == (6, 1, 4, 4) and train.label_names == ["é0", "é1"]
+
+
+@pytest.mark.parametrize("form", ["csv", "array and labels", "columns"])
+def test_labels_beside_numbers_may_be_words(tmp_path, form):
+    words = [f"kind {label}" for label in LABELS]
+    held = {
+        "csv": lambda: table(tmp_path / "t.csv", label=None, what=words),
+        "array and labels": lambda: InMemory((PIXELS.astype(np.uint8), words)),
+        "columns": lambda: InMemory({"image": PIXELS.astype(np.uint8), "label": words}),
+    }[form]()
+    train, _ = load_data(DataArguments(dataset=held, eval_split="none"), IMAGE)
+    assert train.label_names == ["kind 0", "kind 1", "kind 2"] and train.labels.tolist() == LABELS.tolist()
