@@ -74,12 +74,10 @@ def minutes(args: Any, train: Any, folder: Path) -> float:
     """Of training by a whole recipe, at the speed of its trial in `folder`; the first step is not counted."""
     lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
     rates = sorted([line["samples_per_second"] for line in lines if "samples_per_second" in line][1:])
-    few = getattr(args, "labels_per_class", None)
-    samples = len(train) if few is None else int(few) * len(train.label_names)
     if args.max_steps:
         samples = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps
-    else:
-        samples *= args.num_train_epochs
+    else:  # recipes of few labels have a number of steps
+        samples = args.num_train_epochs * len(train)
     return samples / rates[len(rates) // 2] / 60
 
 

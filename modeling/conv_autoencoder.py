@@ -12,7 +12,7 @@ from .shared.answering import answers_in_full
 from .shared.autoencoding import Reconstructing, autoencode
 from .shared.bottleneck import Bottleneck
 from .shared.classification import ClassifiesImages, classifier_config
-from .shared.images.conv_encoder import ConvEncoder, ResidualBlock, conv_norm, init_convolutions
+from .shared.images.conv_encoder import ConvEncoder, ResidualBlock, activation, conv_norm, init_convolutions
 from .shared.images.patch_filters import whitened_patches
 from .shared.inputs import check_pixel_values, require_decoder
 from .shared.layers import ACTIVATIONS
@@ -37,7 +37,7 @@ class ConvDecoder(nn.Module):
             last = k == len(widths) - 2
             to_next = [nn.Conv2d(widths[k], widths[k + 1], 3, padding=1)]
             if not last:
-                to_next = [*conv_norm(config, widths[k], widths[k + 1]), ACTIVATIONS[config.activation]()]
+                to_next = [*conv_norm(config, widths[k], widths[k + 1]), activation(config)]
             self.stages.append(nn.ModuleList([nn.Sequential(*blocks), nn.Sequential(*to_next)]))
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:

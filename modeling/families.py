@@ -236,16 +236,16 @@ def register_families() -> None:
     # by its own module: transformers 5.17 shows it at the top only where torchvision is installed
     from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
-    shown = {"AutoImageProcessor": AutoImageProcessor}
     for family in FAMILIES.values():
-        classifier, processor = (shown.get(name) or getattr(transformers, name) for name in family.auto_classes)
+        classifier, processor = family.auto_classes
         AutoConfig.register(family.config.model_type, family.config, exist_ok=True)
         AutoModel.register(family.config, family.model, exist_ok=True)
         AutoModelForPreTraining.register(family.config, family.model, exist_ok=True)
-        classifier.register(family.config, family.classifier, exist_ok=True)
+        getattr(transformers, classifier).register(family.config, family.classifier, exist_ok=True)
         if not family.processor_path.startswith(f"{PACKAGE}."):
             continue  # found by its own files
-        if processor is AutoImageProcessor:
-            processor.register(family.config, image_processor_classes={"pil": family.processor}, exist_ok=True)
+        if processor == AutoImageProcessor.__name__:
+            known = {"pil": family.processor}
+            AutoImageProcessor.register(family.config, image_processor_classes=known, exist_ok=True)
         else:
-            processor.register(family.config, family.processor, exist_ok=True)
+            getattr(transformers, processor).register(family.config, family.processor, exist_ok=True)

@@ -10,8 +10,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from ...configuration.speech.encoder import ClipEncoderConfig
 from ..shared.answering import answers_in_full
 from ..shared.classification import classify
-from ..shared.images.conv_encoder import ResidualBlock, conv_norm
-from ..shared.layers import ACTIVATIONS
+from ..shared.images.conv_encoder import ResidualBlock, activation, conv_norm
 from ..shared.loading import CompleteLoading
 from .views import sounding
 from .windows import check_frames, over_windows
@@ -28,7 +27,7 @@ class ClipEncoder(nn.Module):
             *[
                 nn.Sequential(
                     *conv_norm(config, sizes[k], sizes[k + 1], stride, kernels[k]),
-                    ACTIVATIONS[config.activation](),
+                    activation(config),
                     *[ResidualBlock(config, sizes[k + 1]) for _ in range(config.depths[k])],
                 )
                 for k, stride in enumerate(config.strides)

@@ -16,6 +16,7 @@ from ..command.paths import folder_name
 from ..data.samples import Samples
 from ..errors import InputError, one_line
 from ..inspection.trial import Trial, measured
+from ..runs.folder import write_whole
 from .continued import run_verb
 from .scoring import Judge
 
@@ -188,9 +189,7 @@ def _finished(folder: Path) -> dict[str, Any]:
 
 def _finish(folder: Path, name: str, record: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{FINISHED}.tmp"
-    part.write_text(json.dumps({**_finished(folder), name: record}, indent=1) + "\n")
-    part.replace(folder / FINISHED)
+    write_whole(folder / FINISHED, (json.dumps({**_finished(folder), name: record}, indent=1) + "\n").encode())
 
 
 def _try(route: Route, steps: int, folder: Path, judge: Judge, run: Callable[[str, dict[str, Any]], None]) -> None:

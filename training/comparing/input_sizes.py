@@ -37,13 +37,10 @@ def choose_sizes(args: CompareArguments) -> Before:
     tried: dict[str, dict[str, Any]] = {}
     train: Samples | None = None
     for name in _published(args):
-        try:
-            config, modality, _ = config_and_modality(name, args.revision)
-            fit = modality.preprocessing(name, args.revision, config, {})
-        except InputError:
-            continue  # the evaluation says why it cannot be measured
-        if fit.ours:
+        found = _of_others(name, args.revision)
+        if found is None:
             continue
+        modality, fit = found
         if args.input_size != AUTO:
             if modality.input_sizes is None:
                 raise InputError(f"input_size is for networks that take images, and {name} takes {modality.name}.")
@@ -64,13 +61,19 @@ def size_on(name: str, train: Samples, folder: Path) -> Before:
         train: training samples, some with labels.
         folder: of the report.
     """
-    try:
-        config, modality, _ = config_and_modality(name, None)
-        fit = modality.preprocessing(name, None, config, {})
-    except InputError:
-        return Before()  # whoever uses it says why it cannot be
-    facts = None if fit.ours or modality.input_sizes is None else _found_out(name, fit, train, folder)
+    found = _of_others(name, None)
+    facts = None if found is None or found[0].input_sizes is None else _found_out(name, found[1], train, folder)
     return Before() if facts is None else Before({name: facts["taken"]}, {name: facts})
+
+
+def _of_others(name: str, revision: str | None) -> tuple[Modality, Preprocessing] | None:
+    """What a network takes that is not ours; None of ours, and of one that cannot be read: its user says why."""
+    try:
+        config, modality, _ = config_and_modality(name, revision)
+        fit = modality.preprocessing(name, revision, config, {})
+    except InputError:
+        return None
+    return None if fit.ours else (modality, fit)
 
 
 def _published(args: CompareArguments) -> list[str]:
@@ -90,8 +93,9 @@ def _found_out(name: str, fit: Preprocessing, train: Samples, folder: Path) -> d
     to choose from, or by."""
     path, own = folder / MADE / RECORD, fit.shape[1]
     key = f"{name} {train.fingerprint} {train.labels_fingerprint}"
-    if key in _record(path):
-        return _record(path)[key]
+    known = _record(path).get(key)
+    if known is not None:
+        return known
     wanted = train.modality.input_sizes(own, train.stored.shape[1:], train.traits)
     if len(wanted) < 2:
         return None

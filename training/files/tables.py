@@ -74,9 +74,7 @@ def _read_parquet(path: str, limit: int | None) -> Columns:
 
 def _read_separated(path: str, is_sample: Callable[[str], bool], limit: int | None) -> Columns:
     csv.field_size_limit(MAX_CELL)
-    encoding = encoding_of(path)
-    with open(path, encoding=encoding, errors="replace") as file:
-        delimiter = delimiter_of(path, file.readline())
+    encoding, delimiter = written_as(path)
     with open(path, encoding=encoding, newline="") as file:
         full = (row for row in csv.reader(file, delimiter=delimiter) if any(cell.strip() for cell in row))
         rows = list(itertools.islice(full, limit and limit + 1))
@@ -100,13 +98,16 @@ def _read_separated(path: str, is_sample: Callable[[str], bool], limit: int | No
     return {name: [row[k].strip() for row in padded] for k, name in enumerate(names)}
 
 
-def delimiter_of(path: str, head: str) -> str:
-    """What stands between the cells of a separated table, by its ending or its first line."""
-    return "\t" if ending_of(path) == ".tsv" else max(DELIMITERS, key=head.count)
+def written_as(path: str) -> tuple[str, str]:
+    """(encoding, what stands between the cells) of a separated table, the latter by its ending or its first line."""
+    encoding = _encoding(path)
+    with open(path, encoding=encoding, errors="replace") as file:
+        head = file.readline()
+    return encoding, "\t" if ending_of(path) == ".tsv" else max(DELIMITERS, key=head.count)
 
 
-def encoding_of(path: str) -> str:
-    """How a separated table is written: UTF-8, UTF-16 if it says so, else as old programs do."""
+def _encoding(path: str) -> str:
+    """UTF-8, UTF-16 if it says so, else as old programs write."""
     with open(path, "rb") as file:
         start = file.read(65536)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):

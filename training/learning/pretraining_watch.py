@@ -64,8 +64,9 @@ class PretrainingWatch:
         self.metrics: dict[str, object] = {}
         self.prefix = "train_" if eval_data is None else "eval_"
         self.judged_data = subset(train_data, JUDGED, None, PROTOCOL.seed) if eval_data is None else eval_data
-        itself = self.judged_data is train_data
-        self.judged = columns if itself else Columns.of(self.judged_data, this.accelerator.device)
+        self.judged = columns
+        if self.judged_data is not train_data:
+            self.judged = Columns.of(self.judged_data, this.accelerator.device)
         self.mean_error: float | None = None
         if this.model.reconstructs:
             name, where = self.modality.input_name, this.model.judged_part(columns[slice(0, 1)])

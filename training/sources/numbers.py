@@ -8,7 +8,7 @@ import numpy as np
 from ..command.arguments.data import DataArguments
 from ..errors import InputError, one_line
 from ..files.metadata import LABEL_COLUMNS
-from ..files.tables import Columns, delimiter_of, encoding_of, read_table, typed
+from ..files.tables import Columns, read_table, typed, written_as
 from ..files.tree import File
 from ..modalities.modality import Modality
 from .found import Found
@@ -111,12 +111,10 @@ def _read(table: File, modality: Modality) -> tuple[np.ndarray, Columns]:
     import pyarrow
     import pyarrow.csv
 
-    encoding = encoding_of(table.path)
-    with open(table.path, encoding=encoding, errors="replace") as file:
-        options = pyarrow.csv.ParseOptions(delimiter=delimiter_of(table.path, file.readline()))
-    written = pyarrow.csv.ReadOptions(encoding=encoding.replace("utf-8-sig", "utf8"))  # pyarrow's own way is quicker
+    encoding, delimiter = written_as(table.path)
+    how = pyarrow.csv.ReadOptions(encoding=encoding.replace("utf-8-sig", "utf8"))  # pyarrow's own way is quicker
     try:
-        read = pyarrow.csv.read_csv(table.path, written, options)
+        read = pyarrow.csv.read_csv(table.path, how, pyarrow.csv.ParseOptions(delimiter=delimiter))
     except (pyarrow.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise InputError(f"table {table.path} cannot be read: {one_line(error)}.") from None
     read = read.rename_columns([name.strip() for name in read.column_names])

@@ -30,7 +30,8 @@ def conv_norm(
 
 
 def activation(config: ConvEncoderConfig) -> nn.Module:
-    """The activation. ReLU works in place: nobody needs its input again, and new maps cost a third of a wide layer."""
+    """What comes after a convolution and its norm. ReLU works in place: nobody needs its input again, and new maps
+    cost a third of a wide layer."""
     return nn.ReLU(inplace=True) if config.activation == "relu" else ACTIVATIONS[config.activation]()
 
 
