@@ -596,7 +596,7 @@ def test_embed_in_parts_is_embed_at_once_and_a_fault_leaves_no_file(untrained, n
     np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     assert whole.latent_size == 16
 
-    def stop(self, model, values):
+    def stop(self, model, values, size):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(encoders.Encoder, "_outputs", stop)

@@ -17,7 +17,8 @@ SMALL_BATCH = 100_000  # numbers of a batch that is looked at, below which it is
 SHARE = 0.8  # of the free memory that training may take
 PEAK = 1.5  # the most that is held at once, by what is kept for the backward pass
 STATES = 4  # weights, their gradients, and two moments of the optimizer
-LOOKING = {"cpu": 1 << 29, "cuda": 1 << 31}  # bytes for a batch that is looked at; larger ones are no faster
+# Bytes that a batch which is looked at may keep; it holds far less, and on a CPU larger ones are no faster.
+LOOKING = {"cpu": 1 << 29, "cuda": 1 << 33}
 CGROUP = Path("/sys/fs/cgroup")
 
 

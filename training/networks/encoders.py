@@ -20,6 +20,7 @@ from ...modeling.shared.evaluating import evaluating
 from ..data.batches import Columns
 from ..data.samples import Samples
 from ..errors import InputError, one_line
+from ..learning.memory import eval_batch_that_fits
 from ..modalities.listing import MODALITIES, modality_of
 from ..modalities.modality import PLAIN, Modality
 from ..modalities.picked import Stored
@@ -81,7 +82,7 @@ class Encoder:
         problem_type: what these heads are trained on, in transformers' words.
         size: of its input, in place of that of its own processor; None: that. Of networks that are not ours.
         device: where features are computed.
-        batch_size: samples at once.
+        batch_size: samples at once, at most.
 
     Attributes:
         modality: what it takes.
@@ -168,10 +169,11 @@ class Encoder:
     def iter_features(self, model: nn.Module, values: Rows) -> Iterator[np.ndarray]:
         """`features` (N, D), a part of the samples at a time."""
         seen: list[torch.Tensor] = []
+        size = self._batch_of(model, values)
         bare, features = model.model if isinstance(model, Prepared) else model, self.modality.features
         handle = head_of(bare).register_forward_pre_hook(lambda module, inputs: seen.append(features(inputs[0])))
         try:
-            for _, places in self._outputs(model, values):
+            for _, places in self._outputs(model, values, size):
                 yield torch.cat(seen).float().cpu().numpy()[places]
                 seen.clear()
         finally:
@@ -179,18 +181,27 @@ class Encoder:
 
     def logits(self, model: nn.Module, values: Rows) -> np.ndarray:
         """(N, ...) rows as this model takes them -> (N, L) float32 that `model` gives them."""
-        found = self._outputs(model, values)
+        found = self._outputs(model, values, self._batch_of(model, values))
         return np.concatenate([logits.float().cpu().numpy()[places] for logits, places in found])
 
-    def _outputs(self, model: nn.Module, values: Rows) -> Iterator[tuple[torch.Tensor, np.ndarray | slice]]:
-        """Logits (n, L) of AT_ONCE samples after the other, in bounded memory, and where those of each sample stand
+    def _batch_of(self, model: nn.Module, values: Rows) -> int:
+        """Samples in a batch, as many as fit in memory; of texts as many as were wanted, since each has a length of
+        its own."""
+        size = min(self.batch_size, len(values))
+        if self.modality.lengths is not None:
+            return size
+        few = np.ascontiguousarray(values[:4])
+        return eval_batch_that_fits(model, Columns(few, self.modality.to_model, self.device), size)
+
+    def _outputs(self, model: nn.Module, values: Rows, size: int) -> Iterator[tuple[torch.Tensor, np.ndarray | slice]]:
+        """Logits (n, L) of AT_ONCE samples after the other, `size` in a batch, and where those of each sample stand
         (n,): samples of different lengths go through the model by length."""
         lengths = self.modality.lengths
         for start in range(0, len(values), AT_ONCE):
             part = np.ascontiguousarray(values[start : start + AT_ONCE])
             order = slice(None) if lengths is None else np.argsort(lengths(part), kind="stable")
             with evaluating(model):
-                batches = Columns(part[order], self.modality.to_model, self.device).in_order(self.batch_size)
+                batches = Columns(part[order], self.modality.to_model, self.device).in_order(size)
                 logits = [model(**batch).logits for batch in batches]
             yield torch.cat(logits), order if lengths is None else np.argsort(order)
 

@@ -19,6 +19,7 @@ from transformers import (
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from pretune.training.errors import InputError
+from pretune.training.learning import memory
 from pretune.training.networks.encoders import Encoder
 
 CPU = torch.device("cpu")
@@ -124,3 +125,19 @@ def test_ours_give_their_code_and_take_other_sizes(family, tmp_path):
     fitted = encoder.preprocessing.fitted(large)
     assert fitted.shape == shape
     np.testing.assert_allclose(fitted.mean((1, 2, 3)), images.mean((1, 2, 3)), atol=8)
+
+
+def test_large_input_goes_through_in_small_batches(monkeypatch, tmp_path):
+    """256 photographs at once took 5 GB, and four times as long."""
+    FOREIGN["resnet"][1].save_pretrained(tmp_path)
+    ViTImageProcessorPil(size={"height": 128, "width": 128}).save_pretrained(tmp_path)
+    encoder, seen = Encoder(str(tmp_path), None, 3, CPU, 256), []
+    rows = encoder.preprocessing.fitted(IMAGES)
+    model = encoder.classifier(True, 0)
+    whole = encoder.features(model, rows)
+    monkeypatch.setitem(memory.LOOKING, "cpu", 1)
+    model.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(len(kwargs["pixel_values"])), with_kwargs=True
+    )
+    np.testing.assert_allclose(encoder.features(model, rows), whole, rtol=1e-4, atol=1e-5)
+    assert seen[-len(IMAGES) :] == [1] * len(IMAGES)
