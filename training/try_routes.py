@@ -9,11 +9,12 @@ Python's, so the script has another name than the verb.
 """
 
 import contextlib
+import dataclasses
 import json
 import logging
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from pretune.training.comparing.scoring import Judge
 from pretune.training.data.kinds import kind_and_found
 from pretune.training.data.loading import load_data
 from pretune.training.data.samples import Samples
-from pretune.training.errors import InputError, Interrupted
+from pretune.training.errors import InputError, Interrupted, one_line
 from pretune.training.evaluation.embedders import kind_of, methods_for
 from pretune.training.evaluation.planning import Before
 from pretune.training.evaluation.running import EvaluationResult, run_evaluation
@@ -43,6 +44,8 @@ from pretune.training.protocol import TRAINED
 
 logger = logging.getLogger("pretune.training.try_routes")
 CONTINUED, RECORD, TOLD = "continued", "try.json", "try.md"
+AS_PUBLISHED = "as published"  # a way that takes no steps
+SIZE = "backbone_image_size"
 FORM = "{desc}: {percentage:3.0f} %|{bar}| {n:.0f} of {total:.0f} s{postfix}"
 
 
@@ -84,8 +87,8 @@ def run(args: TryArguments) -> TryResult:
     train, test = load_data(args, modality, found=found)
     judge = Judge.of(train)
     before = Before() if args.backbone is None else size_on(args.backbone, train, folder / "report")
-    routes = _routes(args, modality, before.sizes.get(args.backbone))
-    data = data_words(args)
+    routes, data = _routes(args, modality, before.sizes.get(args.backbone)), data_words(args)
+    published = _as_published(args, judge, before)
 
     def make(given: dict[str, Any]) -> PretrainArguments:
         return build_arguments(PretrainArguments, None, {**data, **given, "output_dir": str(folder / "unused")})
@@ -102,17 +105,18 @@ def run(args: TryArguments) -> TryResult:
                     route.given = {**data, **route.given, **more}
                 tried = halve(routes, seconds, folder, judge, run, of=[args.minutes, judge.data.fingerprint])
         except KeyboardInterrupt:
-            tried = sorted((route for route in routes if route.scores), key=lambda route: -route.score)
-            if not tried:
+            tried = _ranked(routes, published)
+            if not any(route.steps for route in tried):
                 raise Interrupted("stopped before the first way was tried; the same command begins anew.", 2) from None
-            _tell(routes, tried, judge, _in_full(tried[0], args), folder)
+            _tell([*published, *routes], tried, judge, _in_full(tried[0], args), folder)
             raise Interrupted(
                 f"stopped; what was tried until then stands in {folder / TOLD}. The same command goes on.", 2
             ) from None
+    tried = _ranked(tried, published)
     if not tried:
         raise InputError("no way could be tried: " + "; ".join(f"{r.name}: {r.note}" for r in routes))
     command = _in_full(tried[0], args)
-    told = _tell(routes, tried, judge, command, folder)
+    told = _tell([*published, *routes], tried, judge, command, folder)
     evaluation = _report(args, tried, data, folder, train, before) if test is not None else None
     print(told)
     return TryResult(folder, [route.record() for route in tried], evaluation, command)
@@ -141,22 +145,44 @@ def _routes(args: TryArguments, modality: Modality, size: int | None) -> list[Ro
     if args.backbone is not None and modality.goes_on is not None:
         of_family = [(n, r) for n, r in found.items() if r["model_type"] == modality.goes_on["model_type"]]
         for name, given in of_family or [("", {})]:  # what may differ between views is found out for it too
-            config = given.get("config", {}) | ({} if size is None else {"backbone_image_size": size})
+            config = given.get("config", {}) | ({} if size is None else {SIZE: size})
             kind = name.partition(",")
             found[CONTINUED + kind[1] + kind[2]] = {
                 **modality.goes_on, **({"config": config} if config else {}), "backbone": args.backbone
             }  # fmt: skip
-    unknown = [name for name in args.routes or () if name not in found]
+    there = [*found, *[AS_PUBLISHED] * (args.backbone is not None)]
+    unknown = [name for name in args.routes or () if name not in there]
     if unknown:
-        raise InputError(f"unknown route {unknown[0]!r}: expected some of {', '.join(map(repr, found))}.")
+        raise InputError(f"unknown route {unknown[0]!r}: expected some of {', '.join(map(repr, there))}.")
     return [Route(name, given) for name, given in found.items() if args.routes is None or name in args.routes]
+
+
+def _as_published(args: TryArguments, judge: Judge, before: Before) -> list[Route]:
+    """The published model as it is, if there is one, judged as all ways are."""
+    if args.backbone is None or (args.routes is not None and AS_PUBLISHED not in args.routes):
+        return []
+    size, route = before.sizes.get(args.backbone), Route(AS_PUBLISHED, {}, folder=args.backbone)
+    try:
+        route.scores = judge.of_encoder(args.backbone, size=size)
+        route.given = {} if size is None else {"config": {SIZE: size}}
+        logger.info("%s: %.1f %% on held-out labelled samples", route.name, route.score)
+    except InputError as error:
+        route.note = f"could not be tried: {one_line(error)}"
+    return [route]
+
+
+def _ranked(routes: Sequence[Route], published: Sequence[Route]) -> list[Route]:
+    """Those that were tried, the best first."""
+    return sorted((route for route in [*published, *routes] if route.scores), key=lambda route: -route.score)
 
 
 def _report(
     args: TryArguments, tried: list[Route], data: dict[str, Any], folder: Path, train: Samples, before: Before
 ) -> EvaluationResult:
     """The comparison on the test split, by methods that train no network."""
-    models = [route.folder for route in tried[:3]] + [args.backbone] * (args.backbone is not None)
+    models = [route.folder for route in tried if route.steps][:3]
+    if args.backbone is not None:  # its network untrained would take longer than all else, and nobody asks for it
+        models, before = [*models, args.backbone], dataclasses.replace(before, vectors_alone=[args.backbone])
     usual = ("", "untrained", "raw", "pca")
     every = methods_for(train.modality, train.rows_stored)
     there = [name for name in every if name not in TRAINED and kind_of(name) in usual]
@@ -175,19 +201,30 @@ def _in_full(route: Route, args: TryArguments) -> str:
 def _tell(routes: list[Route], tried: list[Route], judge: Judge, command: str, folder: Path) -> str:
     """What came out, as text; kept in the folder, as text and as numbers."""
     raw = judge.of_raw()
-    lines = [f"{'way':<22}{'steps':>8}{'held-out labels':>18}{'untrained':>12}"]
+    wide = max(22, *(len(route.name) + 2 for route in routes))
+    lines = [f"{'way':<{wide}}{'steps':>8}{'held-out labels':>18}{'untrained':>12}"]
     for route in tried:
         untrained = f"{sum(route.untrained) / len(route.untrained):>10.1f} %" if route.untrained else ""
-        lines.append(f"{route.name:<22}{route.steps:>8}{route.score:>16.1f} %{untrained}  {route.note}".rstrip())
-    lines += [f"{route.name:<22}{route.note:>8}" for route in routes if route not in tried]
+        row = f"{route.name:<{wide}}{route.steps or '':>8}{route.score:>16.1f} %{untrained:<12}  {_note(route)}"
+        lines.append(row.rstrip())
+    lines += [f"{route.name:<{wide}}{route.note:>8}" for route in routes if route not in tried]
     if raw is not None:
-        lines.append(f"{'raw samples':<22}{'':>8}{sum(raw) / len(raw):>16.1f} %")
-    told = "\n".join([*lines, "", f"best here: {tried[0].name}. In full:", f"  {command}"])
+        lines.append(f"{'raw samples':<{wide}}{'':>8}{sum(raw) / len(raw):>16.1f} %")
+    best = f"best here: {tried[0].name}. In full:"
+    if raw is not None and sum(raw) / len(raw) >= tried[0].score:
+        best = "no way is better than raw samples so far: more --minutes would tell. The best of them in full:"
+    told = "\n".join([*lines, "", best, f"  {command}"])
     record = {"routes": [r.record() for r in routes], "best": tried[0].name, "raw": raw, "command": command}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
     (folder / TOLD).write_text(f"# Ways to an encoder\n\n```text\n{told}\n```\n")
     return told
+
+
+def _note(route: Route) -> str:
+    """What is to be known of it, beside its scores."""
+    size = route.given.get("config", {}).get(SIZE)
+    return "; ".join([f"at {size} pixels"] * (size is not None) + [route.note] * bool(route.note))
 
 
 if __name__ == "__main__":

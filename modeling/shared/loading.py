@@ -1,11 +1,14 @@
 """Checkpoints load completely or not at all, and are pushed with an honest card."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitInfo
+from transformers import PreTrainedModel
 from transformers.utils import cached_file, is_peft_available, logging
 
 from .pushing import push_saved
@@ -35,6 +38,44 @@ class LoadReport:
             return f"all weights are new{reason}"
         news = f"; {' and '.join(self.new)} {'is' if len(self.new) == 1 else 'are'} new{reason}" if self.new else ""
         return f"{self.loaded} of {self.loaded} encoder tensors loaded from {self.source}{news}"
+
+
+@contextlib.contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Without transformers' progress bar and its table of weights that are left out: what is missing is an error here,
+    or one line."""
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def load_published(network: PreTrainedModel, name: str | Path, revision: str, options: dict[str, bool]) -> None:
+    """Give `network` the weights of a plain checkpoint of transformers, a folder or Hub id.
+
+    Args:
+        network: a network of transformers without a head.
+        name, revision: of the checkpoint.
+        options: that it is built with.
+
+    Raises:
+        ValueError: it lacks a tensor of this network, or has it in another shape.
+    """
+    kind = type(network)
+    with quiet_loading():
+        loaded, info = kind.from_pretrained(
+            name, revision=revision, config=network.config, output_loading_info=True, ignore_mismatched_sizes=True,
+            **options,
+        )  # fmt: skip
+    lost = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    if lost:
+        raise ValueError(f"{name} lacks {len(lost)} tensors of {kind.__name__}, among them {sorted(lost)[0]}.")
+    network.load_state_dict(loaded.state_dict())
 
 
 ADAPTER = "adapter_config.json"  # of a folder that PEFT wrote: weights beside those of another checkpoint

@@ -9,10 +9,9 @@ import torch
 from torch import nn
 from transformers import MODEL_MAPPING, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
-from transformers.utils import logging
 
 from ..shared.answering import AroundBackbone
-from ..shared.loading import CompleteLoading
+from ..shared.loading import CompleteLoading, load_published
 from ..shared.pretrainable import Pretrainable
 from .sentences import write_sentence_files
 from .tokens import mean_of_tokens, whole
@@ -108,17 +107,4 @@ class TextEncoding(Pretrainable):
         Raises:
             ValueError: it lacks a tensor of this backbone, or has it in another shape.
         """
-        level = logging.get_verbosity()
-        logging.set_verbosity_error()  # its table of heads that are left out; what is missing is an error here
-        try:
-            loaded, info = type(self.encoder).from_pretrained(
-                name, revision=revision, config=self.encoder.config, output_loading_info=True,
-                ignore_mismatched_sizes=True, **pooler_option(self.encoder.config),
-            )  # fmt: skip
-        finally:
-            logging.set_verbosity(level)
-        lost = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
-        if lost:
-            kind = type(self.encoder).__name__
-            raise ValueError(f"{name} lacks {len(lost)} tensors of {kind}, among them {sorted(lost)[0]}.")
-        self.encoder.load_state_dict(loaded.state_dict())
+        load_published(self.encoder, name, revision, pooler_option(self.encoder.config))

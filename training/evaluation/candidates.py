@@ -91,7 +91,7 @@ class Beside:
         return side_by_side([part.vectors(folder) for part in self.parts])
 
 
-Candidate = Encoder | Table | Beside
+Candidate = Encoder | Encoded | Table | Beside
 
 
 class VectorFeatures:
@@ -103,7 +103,7 @@ class VectorFeatures:
         folder: where features are kept.
     """
 
-    def __init__(self, candidate: Table | Beside, train: Samples, folder: Path):
+    def __init__(self, candidate: Table | Beside | Encoded, train: Samples, folder: Path):
         self.candidate, self.folder, self.reference = candidate, folder, reference_rows(train)
         self._held: Features | None = None
 

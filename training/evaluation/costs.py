@@ -11,7 +11,7 @@ import yaml
 
 from ..data.samples import Samples
 from ..networks.encoders import Encoder
-from .candidates import Candidate
+from .candidates import Candidate, Encoded
 from .embedders import OfEncoder
 
 ALONE, TOGETHER = 15, 256  # passes of one sample, and samples at once, that are timed
@@ -28,6 +28,7 @@ def cost_of(candidate: Candidate, test: Samples) -> dict[str, Any]:
         `minutes` and `peak_memory_mb` of its training, `parameters`, `bytes` of its file, `licence`; and measured here
         `milliseconds` for one sample (median) and `samples_per_second`.
     """
+    candidate = candidate.encoder if isinstance(candidate, Encoded) else candidate
     if not isinstance(candidate, Encoder):
         return {}
     model = candidate.classifier(True, 0)

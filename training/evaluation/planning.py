@@ -1,6 +1,6 @@
 """What an evaluation measures and with what: read and checked before anything is computed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,11 +30,13 @@ class Before:
         sizes: by model, the input size that it is measured at.
         tried: by model, what was tried for it, for the report.
         left_out: what could not be measured, and why.
+        vectors_alone: models whose embeddings are measured, and neither their network untrained nor trained further.
     """
 
     sizes: Mapping[str, int] = field(default_factory=dict)
     tried: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    vectors_alone: Collection[str] = ()
 
 
 @dataclass
@@ -95,7 +97,10 @@ def make_plan(args: EvaluateArguments, before: Before) -> Plan:
     counts, notes = counts_of(args.labels_per_class, train, args.allow_short_classes)
     encoders = _encoders(args, [name for name in names if name not in left_out], train, before.sizes, left_out)
     tables = {name: read_table(name, paths, train, test) for name, paths in files.items()}
-    candidates = [encoders[name] for name in models if name in encoders] + list(tables.values())
+    candidates: list[Candidate] = [
+        Encoded(encoders[name], train, test) if name in before.vectors_alone else encoders[name]
+        for name in models if name in encoders
+    ] + list(tables.values())  # fmt: skip
     for pair in pairs:
         lacking = [part for part in pair if part in left_out]
         if lacking:

@@ -11,11 +11,10 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
 from transformers.utils import cached_file
-from transformers.utils import logging as transformers_logging
 
 from ...configuration.encoder import without_foreign_attention
 from ...modeling.families import FAMILIES, PREFIX, family_of, register_families
-from ...modeling.shared.loading import LoadReport
+from ...modeling.shared.loading import LoadReport, quiet_loading
 from ..command.paths import missing_here
 from ..errors import InputError, one_line
 from ..modalities.listing import classifiers_of, modality_of
@@ -113,18 +112,12 @@ def require_not_missing(name: str) -> None:
 
 def load_quietly(auto_class: Any, name: str, revision: str | None, config: PreTrainedConfig, **options: Any) -> Any:
     """`auto_class.from_pretrained`, without transformers' own table of weights; InputError where it fails."""
-    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()  # its table of missing weights is one line here, or an error
-    transformers_logging.disable_progress_bar()
+    options |= {"revision": revision or "main", "config": config, "trust_remote_code": False}
     try:
-        options |= {"revision": revision or "main", "config": config, "trust_remote_code": False}
-        return auto_class.from_pretrained(name, **options)
+        with quiet_loading():
+            return auto_class.from_pretrained(name, **options)
     except LOADING_ERRORS as error:
         raise InputError(f"model {name} cannot be loaded: {one_line(error)}") from None
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 def load_pretrainable(name: str, revision: str | None, config: PreTrainedConfig) -> PreTrainedModel:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from ....configuration.backbones import POOLED_NORMS, as_map, pooler_options, untrained
+from ..loading import load_published
 
 
 def bears_channels_last(network: nn.Module) -> bool:
@@ -86,16 +87,4 @@ class OverBackbone:
         Raises:
             ValueError: it lacks a tensor of this backbone, or has it in another shape.
         """
-        kind = type(self.encoder)
-        loaded, info = kind.from_pretrained(
-            name,
-            revision=revision,
-            config=self.encoder.config,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-            **pooler_options(self.encoder.config),
-        )
-        lost = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
-        if lost:
-            raise ValueError(f"{name} lacks {len(lost)} tensors of {kind.__name__}, among them {sorted(lost)[0]}.")
-        self.encoder.load_state_dict(loaded.state_dict())
+        load_published(self.encoder, name, revision, pooler_options(self.encoder.config))

@@ -10,6 +10,8 @@ from pretune.training import try_routes
 from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.command.arguments.try_routes import TryArguments
 from pretune.training.command.parsing import build_arguments
+from pretune.training.errors import InputError
+from pretune.training.evaluation.planning import Before
 from pretune.training.modalities.image import IMAGE
 from pretune.training.modalities.speech import SPEECH
 from pretune.training.modalities.text import TEXT
@@ -41,7 +43,7 @@ def test_a_published_model_goes_on_at_the_size_that_suits_the_samples(size):
 
 def test_stopped_it_leaves_what_was_tried(tmp_path, monkeypatch, capsys):
     def stopped(routes, seconds, folder, judge, run, of):
-        routes[0].steps, routes[0].folder, routes[0].scores = 20, str(tmp_path / "a"), [50.0, 60.0]
+        routes[0].steps, routes[0].folder, routes[0].scores = 20, str(tmp_path / "a"), [99.0, 99.5]
         raise KeyboardInterrupt
 
     monkeypatch.setattr(try_routes, "halve", stopped)
@@ -51,3 +53,45 @@ def test_stopped_it_leaves_what_was_tried(tmp_path, monkeypatch, capsys):
         try_routes.run(args)
     assert "best here: autoencoder" in (tmp_path / "r/try.md").read_text()
     assert json.loads((tmp_path / "r/try.json").read_text())["routes"][0]["steps"] == 20
+
+
+class Scores:
+    """A judge that knows what everything comes to."""
+
+    def __init__(self, published, raw):
+        self.published, self.raw = published, raw
+
+    def of_encoder(self, name, untrained=False, size=None):
+        if self.published is None:
+            raise InputError("cannot be loaded.")
+        return [self.published + size]
+
+    def of_raw(self):
+        return self.raw
+
+
+TRIED = try_routes.Route("continued", {"config": {"backbone_image_size": 32}, "backbone": "me/network"})
+
+
+@pytest.mark.parametrize(
+    ("published", "raw", "best"),
+    [(40.0, [10.0], "as published"), (2.0, [10.0], "continued"), (None, [10.0], "continued"), (2.0, [70.0], None)],
+)
+def test_a_published_model_as_it_is_is_one_of_the_ways(tmp_path, published, raw, best):
+    args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"), backbone="me/network")
+    judge = Scores(published, raw)
+    route = dataclasses.replace(TRIED, steps=30, scores=[50.0], folder=str(tmp_path / "a"))
+    as_it_is = try_routes._as_published(args, judge, Before({"me/network": 20}))
+    tried = try_routes._ranked([route], as_it_is)
+    command = try_routes._in_full(tried[0], args)
+    told = try_routes._tell([*as_it_is, route], tried, judge, command, tmp_path / "r")
+    if best is None:
+        assert "no way is better than raw samples so far" in told
+    else:
+        assert f"best here: {best}. In full:" in told and tried[0].name == best
+    if best == "as published":
+        assert command.startswith("pretune finetune") and "--model me/network" in command
+        assert "--freeze_encoder" in command and "60.0 %" in told and "at 20 pixels" in told
+    else:
+        assert command.startswith("pretune pretrain") and "--max_steps 300" in command
+    assert ("could not be tried: cannot be loaded." in told) == (published is None)
