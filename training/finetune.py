@@ -32,7 +32,6 @@ from pretune.training.learning.classifying import Classifying
 from pretune.training.learning.finetuning_watch import FinetuningWatch
 from pretune.training.learning.loop import prepare_model, train
 from pretune.training.learning.lora import add_lora, merge_lora
-from pretune.training.learning.memory import batch_that_fits
 from pretune.training.learning.optimizer import make_optimizer
 from pretune.training.learning.parameter_groups import parameter_groups
 from pretune.training.modalities.listing import MODALITIES, modality_of
@@ -46,6 +45,7 @@ from pretune.training.networks.building import (
 )
 from pretune.training.networks.heads import heads_of, train_head_only
 from pretune.training.networks.loading import load_config, load_finished, model_source
+from pretune.training.networks.memory import batch_that_fits
 from pretune.training.networks.targets import Scale, put_back, scale_of, take_out
 from pretune.training.protocol import PROTOCOL
 from pretune.training.publishing.commit import mirror_of, push_finished

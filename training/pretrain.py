@@ -28,7 +28,6 @@ from pretune.training.data.seen import seen_by, write_seen
 from pretune.training.evaluation.probes import nearest_neighbour
 from pretune.training.learning.loop import prepare_model, train
 from pretune.training.learning.lora import add_lora, merge_lora
-from pretune.training.learning.memory import batch_that_fits
 from pretune.training.learning.optimizer import make_optimizer
 from pretune.training.learning.parameter_groups import train_last_blocks
 from pretune.training.learning.pretraining_watch import PretrainingWatch
@@ -36,6 +35,7 @@ from pretune.training.modalities.listing import MODALITIES
 from pretune.training.modalities.modality import PLAIN, Inputs
 from pretune.training.networks.building import build_new, load_to_go_on, named_family, new_config, tokenizer_of
 from pretune.training.networks.loading import load_config, load_finished, model_source
+from pretune.training.networks.memory import batch_that_fits
 from pretune.training.networks.published import published_fields, published_shape
 from pretune.training.protocol import PROTOCOL
 from pretune.training.publishing.commit import mirror_of, push_finished

@@ -192,7 +192,11 @@ def _report(
 
 
 def _in_full(route: Route, args: TryArguments) -> str:
-    """The command that makes the best route with ten times the steps, into a folder of its own."""
+    """The command that makes the best route in full, into a folder of its own: with ten times the steps, or, of a
+    published model as it is, its classifier."""
+    if route.name == AS_PUBLISHED:
+        given = {**data_words(args), "model": args.backbone, "freeze_encoder": True}
+        return shlex.join(["pretune", *words_of("finetune", {**given, "output_dir": f"{args.output_dir}_full"})])
     given = {**route.given, "max_steps": 10 * route.steps, "output_dir": f"{args.output_dir}_full"}
     given = {k: v for k, v in given.items() if k not in ("eval_split", "checkpointing_steps")}
     return shlex.join(["pretune", *words_of("pretrain", given)])

@@ -10,8 +10,9 @@ from families import tiny_model
 
 import pretune
 from pretune.training.data.batches import Columns, spread
-from pretune.training.learning import memory, pretraining_watch
+from pretune.training.learning import pretraining_watch
 from pretune.training.modalities.image import IMAGE
+from pretune.training.networks import memory
 
 CPU = torch.device("cpu")
 NETWORK = {

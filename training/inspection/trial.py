@@ -12,11 +12,11 @@ import torch
 from ..command.arguments.pretrain import PretrainArguments
 from ..data.batches import Batches, Columns
 from ..data.samples import Samples
-from ..learning.memory import STATES, batch_that_fits, bytes_for_a_sample
 from ..learning.optimizer import make_optimizer, make_scheduler
 from ..learning.steps import steps
 from ..modalities.modality import Inputs
 from ..networks.building import build_new, named_family, new_config, tokenizer_of
+from ..networks.memory import STATES, batch_that_fits, bytes_for_a_sample
 from ..networks.published import published_fields
 from ..randomness import generator, seed_for, seed_step
 

@@ -13,12 +13,12 @@ from ..data.batches import Columns, spread
 from ..data.labels import REAL, SEVERAL, SINGLE
 from ..data.samples import Samples
 from ..modalities.modality import Inputs
+from ..networks.memory import eval_batch_that_fits
 from ..runs.pictures import draw_confusion, drawing
 from ..runs.run import Run
 from .best_weights import BestWeights
 from .classifying import Classifying
 from .health import SAMPLE, live_units, warn_of_dead_layers
-from .memory import eval_batch_that_fits
 from .scores import class_scores, classes_of, label_scores, number_scores
 
 logger = logging.getLogger(__name__)

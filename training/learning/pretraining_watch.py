@@ -11,6 +11,7 @@ from ..data.batches import Columns, spread
 from ..data.labels import SINGLE
 from ..data.samples import Samples, subset
 from ..errors import InputError
+from ..networks.memory import eval_batch_that_fits
 from ..protocol import PROTOCOL
 from ..randomness import generator
 from ..runs.pictures import draw_embeddings, draw_losses, drawing
@@ -24,7 +25,6 @@ from .health import (
     warn_of_collapse,
     warn_of_dead_layers,
 )
-from .memory import eval_batch_that_fits
 
 logger = logging.getLogger(__name__)
 SHOWN, COLUMNS = 24, 12  # samples in a grid, and in a row of it

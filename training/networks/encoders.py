@@ -20,13 +20,13 @@ from ...modeling.shared.evaluating import evaluating
 from ..data.batches import Columns
 from ..data.samples import Samples
 from ..errors import InputError, one_line
-from ..learning.memory import eval_batch_that_fits
 from ..modalities.listing import MODALITIES, modality_of
 from ..modalities.modality import PLAIN, Modality
 from ..modalities.picked import Stored
 from .bare_encoders import bare_config, load_bare, new_bare
 from .heads import head_of, head_prefixes, renew_head
 from .loading import auto_classifier, load_classifier, load_config
+from .memory import eval_batch_that_fits
 
 INTERPOLATE = "interpolate_pos_encoding"  # what networks of transformers call it
 AT_ONCE = 1024  # samples encoded before anything is written

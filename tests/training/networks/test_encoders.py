@@ -19,7 +19,7 @@ from transformers import (
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from pretune.training.errors import InputError
-from pretune.training.learning import memory
+from pretune.training.networks import memory
 from pretune.training.networks.encoders import Encoder
 
 CPU = torch.device("cpu")

@@ -10,8 +10,8 @@ from families import OF_IMAGES, tiny_model
 
 from pretune.training.data.batches import Columns
 from pretune.training.errors import InputError
-from pretune.training.learning import memory
 from pretune.training.modalities.image import IMAGE
+from pretune.training.networks import memory
 
 CPU = torch.device("cpu")
 
