@@ -16,6 +16,7 @@ from ..command.paths import folder_name
 from ..data.samples import Samples
 from ..errors import InputError, one_line
 from ..inspection.trial import Trial, measured
+from ..networks.memory import give_back
 from ..runs.folder import write_whole
 from .continued import run_verb
 from .scoring import Judge
@@ -108,6 +109,7 @@ def time_steps(
             route.seconds_a_step = trial.seconds_a_step
         except InputError as error:
             route.note = f"could not be tried: {one_line(error)}"
+        give_back()
 
 
 def rounds_of(count: int) -> list[int]:

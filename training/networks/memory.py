@@ -1,7 +1,9 @@
 """What a batch needs in memory, measured on a few samples, and the batch that fits."""
 
 import copy
+import ctypes
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,13 @@ def free_memory(device: torch.device) -> int:
     except OSError:
         return free
     return free if limit == "max" else min(free, max(0, int(limit) - int(used)))
+
+
+def give_back() -> None:
+    """Hand back to the system what this process holds and does not use: glibc keeps it, and what is started next lacks
+    it."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
 
 
 def _shown(count: float) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import resource
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from accelerate.utils import DistributedType
 from ..command.arguments.training import TrainingArguments
 from ..errors import InputError, one_line
 from .precision import decide_precision
+
+STATUS = Path("/proc/self/status")  # of Linux
 
 
 def make_accelerator(args: TrainingArguments) -> Accelerator:
@@ -66,5 +69,8 @@ def peak_memory(device: torch.device) -> int:
     """The most that this process has held so far, in MB: of the device's memory on a GPU, else of the machine's."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 1e6)
+    held = re.search(r"VmHWM:\s*(\d+) kB", STATUS.read_text()) if STATUS.is_file() else None
+    if held is not None:  # `getrusage` counts too what the process that started this one held at that moment
+        return round(1024 * int(held[1]) / 1e6)
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
