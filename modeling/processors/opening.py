@@ -11,6 +11,8 @@ import PIL.Image
 import PIL.ImageOps
 import PIL.TiffImagePlugin
 
+from .exact import ORIENTATION, exact_numbers, is_deep, is_signed, turned
+
 # Raster formats alone: PIL would also hand PostScript and its like to other programs. TGA has no mark, so it is last.
 FORMATS = (
     "PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "QOI", "PCX", "SGI",
@@ -20,7 +22,7 @@ ANIMATED = ("GIF", "WEBP", "PNG", "TIFF", "AVIF")  # whose further frames are pi
 MOST_PIXELS = 178_956_970  # 512 MB in colour, where PIL too refuses a picture
 TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 HEIC_MARKS = (b"ftyphei", b"ftyphev", b"ftypmif1", b"ftypmsf1")
-ORIENTATION, LYING = 0x0112, (5, 6, 7, 8)  # EXIF: turned by a quarter
+LYING = (5, 6, 7, 8)  # EXIF: turned by a quarter
 ALPHA = (1, 2)  # of TIFF's ExtraSamples: the channel beside the colours is alpha
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, EXTRA, NUMBERS = 256, 257, 258, 262, 277, 338, 339
 RGB = 2
@@ -39,7 +41,7 @@ class Header:
     Args:
         height, width: as it is shown, turned by its EXIF orientation.
         channels: 1 for grey, 3 for colour, alpha not counted; of bands, all.
-        kind: for people: "mode RGB", "mode I;16", "5 bands".
+        kind: for people: "RGB", "I;16", "5 bands".
         wide: it holds more than 8 bits a number.
         alpha: it has an alpha channel or a transparent colour.
         frames: pages or frames.
@@ -59,7 +61,8 @@ class Header:
 
 
 def open_picture(source: str | Path | bytes, frame: int = 0) -> Picture:
-    """The picture in a file or in its bytes, opened and not yet decoded; bands of a TIFF as an array (C, H, W).
+    """The picture in a file or in its bytes, opened and not yet decoded; bands of a TIFF, and what PIL would read as
+    other numbers, as an upright array (C, H, W).
 
     Args:
         source: a path, or what stands in the file.
@@ -69,6 +72,13 @@ def open_picture(source: str | Path | bytes, frame: int = 0) -> Picture:
         Refused: a kind of file that is not read, too many pixels, or a package is missing.
         OSError, SyntaxError, ValueError: what PIL says of damaged files.
     """
+    opened = _opened(source, frame)
+    exact = None if isinstance(opened, np.ndarray) else exact_numbers(opened)
+    return opened if exact is None else exact
+
+
+def _opened(source: str | Path | bytes, frame: int) -> Picture:
+    """What PIL makes of it, or its bands."""
     mark = _first_bytes(source)
     if not mark:
         raise Refused("it is empty (0 bytes)")
@@ -93,9 +103,11 @@ def open_picture(source: str | Path | bytes, frame: int = 0) -> Picture:
 
 def header_of(source: str | Path | bytes) -> Header:
     """The header of the first picture in a file or in its bytes. Raises what `open_picture` does."""
-    picture = open_picture(source)
+    picture = _opened(source, 0)
     if isinstance(picture, np.ndarray):
-        return replace(header_of_array(picture), frames=_pages(source))
+        frames, alpha = _pages_and_alpha(source)
+        found = replace(header_of_array(picture), frames=frames, alpha=alpha)
+        return replace(found, channels=found.channels - alpha)
     height, width = picture.height, picture.width
     # asked of the base class, since a PNG would be decoded for it; PIL says how a TIFF is shown
     if (
@@ -105,12 +117,19 @@ def header_of(source: str | Path | bytes) -> Header:
     ):
         height, width = width, height
     frames = getattr(picture, "n_frames", 1) if picture.format in ANIMATED else 1
-    narrowed = any("16B" in str(part) for part in picture.tile) and not is_wide(picture)
+    deep = is_deep(picture)
+    wide = deep or is_wide(picture) or is_signed(picture)
     volume = picture.format == "TIFF" and str(picture.tag_v2.get(DESCRIPTION, "")).strip("\0 ") == VOLUME
     return Header(
-        height, width, channels_of(picture), picture.mode, is_wide(picture), has_alpha(picture), frames, narrowed,
-        volume,
+        height, width, channels_of(picture), picture.mode + " of 16 bits" * deep, wide, has_alpha(picture), frames,
+        not wide and _is_narrowed(picture), volume,
     )  # fmt: skip
+
+
+def _is_narrowed(image: PIL.Image.Image) -> bool:
+    """Whether PIL keeps 8 bits of the 16 that a colour has, as of a PNG of grey with alpha, or of a PPM."""
+    deep = (str(part.args).endswith("16B") or (part.codec_name == "ppm" and part.args[1] > 255) for part in image.tile)
+    return any(deep)
 
 
 def header_of_array(bands: np.ndarray) -> Header:
@@ -200,7 +219,7 @@ def _bands(source: str | Path | bytes, frame: int) -> np.ndarray:
             page = tiff.pages[frame]
             if page.imagewidth * page.imagelength > MOST_PIXELS:
                 raise Refused(f"it has more than {MOST_PIXELS:,} pixels: cut it into parts")
-            values = page.asarray()
+            values, orientation = page.asarray(), int(page.tags.valueof(ORIENTATION, 1))
     except tifffile.TiffFileError as error:
         raise ValueError(str(error)) from None
     except ValueError as error:
@@ -208,12 +227,15 @@ def _bands(source: str | Path | bytes, frame: int) -> np.ndarray:
             raise Refused("its compression needs a package: pip install imagecodecs") from None
         raise
     if values.ndim == 2:
-        return values[None]
-    return values if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE else np.moveaxis(values, -1, 0)
+        values = values[None]
+    elif page.planarconfig != tifffile.PLANARCONFIG.SEPARATE:
+        values = np.moveaxis(values, -1, 0)
+    return turned(values, orientation)
 
 
-def _pages(source: str | Path | bytes) -> int:
-    """Pages of a TIFF of bands that are like the first."""
+def _pages_and_alpha(source: str | Path | bytes) -> tuple[int, bool]:
+    """Of a TIFF of bands: how many pages are like the first, and whether the last channel is transparency."""
     with _tifffile().TiffFile(_file(source)) as tiff:
         first = tiff.pages[0]
-        return sum(page.shape == first.shape and page.dtype == first.dtype for page in tiff.pages)
+        pages = sum(page.shape == first.shape and page.dtype == first.dtype for page in tiff.pages)
+        return pages, first.samplesperpixel in (2, 4) and tuple(first.extrasamples)[-1:] in ((1,), (2,))

@@ -7,6 +7,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageColor
 
+from .exact import exact_numbers
 from .opening import Picture, has_alpha, is_wide, upright
 
 RESIZE_MODES = ("crop", "pad", "stretch")
@@ -38,6 +39,11 @@ class Reading:
     value_range: tuple[float, float] | None = None
     alpha: str = "drop"
 
+    @property
+    def as_they_are(self) -> bool:
+        """Whether numbers of 8 bits are stored as they came."""
+        return self.bits == 8 and self.value_range in (None, (0, TOPS[8]))
+
 
 def numbers_of(picture: Picture, reading: Reading, first_axis: bool | None = None) -> np.ndarray:
     """A picture or array -> (C, H, W) uint8 or uint16, of its own height and width.
@@ -51,7 +57,10 @@ def numbers_of(picture: Picture, reading: Reading, first_axis: bool | None = Non
         ValueError: it has other channels than wanted, values that do not fit, or it is of 8 bits where the model was
             trained on more.
     """
-    if isinstance(picture, PIL.Image.Image):
+    exact = exact_numbers(picture) if isinstance(picture, PIL.Image.Image) else None
+    if exact is not None:
+        picture, first_axis = exact, True
+    elif isinstance(picture, PIL.Image.Image):
         picture = upright(picture)
         if is_wide(picture):
             return _mapped(_in_channels(np.asarray(picture)[None], reading.num_channels), reading, picture.mode)
@@ -62,6 +71,7 @@ def numbers_of(picture: Picture, reading: Reading, first_axis: bool | None = Non
     if values.dtype == bool:
         values = values.astype(np.uint8) * np.uint8(255)
     if values.dtype != np.uint8:
+        values = _over_a_colour(values, reading)
         return _mapped(_in_channels(values, reading.num_channels), reading, str(values.dtype))
     if values.shape[0] != reading.num_channels and values.shape[0] in (1, 2, 3, 4):
         values = _of_eight_bits(_as_picture(values), reading)
@@ -155,6 +165,17 @@ def _of_eight_bits(image: PIL.Image.Image, reading: Reading) -> np.ndarray:
 def _as_picture(values: np.ndarray) -> PIL.Image.Image:
     """(C, H, W) uint8 of 1 to 4 channels, the last of 2 or 4 alpha."""
     return PIL.Image.fromarray(np.ascontiguousarray(values[0] if len(values) == 1 else values.transpose(1, 2, 0)))
+
+
+def _over_a_colour(values: np.ndarray, reading: Reading) -> np.ndarray:
+    """(c + 1, H, W) unsigned numbers, the last of them transparency, over the colour that is wanted: (c, H, W)."""
+    colours = reading.num_channels
+    if reading.alpha in ("drop", "keep") or values.dtype.kind != "u" or len(values) != colours + 1 or colours > 3:
+        return values
+    top = np.iinfo(values.dtype).max
+    behind = np.asarray(PIL.ImageColor.getcolor(reading.alpha, "L" if colours == 1 else "RGB")).reshape(-1, 1, 1)
+    share = values[-1:] / top
+    return np.rint(values[:-1] * share + behind / 255 * top * (1 - share)).astype(values.dtype)
 
 
 def _in_channels(values: np.ndarray, channels: int) -> np.ndarray:

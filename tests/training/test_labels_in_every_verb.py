@@ -367,7 +367,7 @@ def test_groups_are_never_on_both_sides(encoder, blobs, tmp_path):
     assert "No group of samples is in both." in (tmp_path / "run/README.md").read_text()
     options = {"model": encoder, "labels_per_class": ["4"], "methods": ["linear"], "disable_tqdm": True}
     report = pretune.evaluate(output_dir=tmp_path / "r", **grouped, **options).report
-    assert report["dataset"]["test_samples_of_groups_in_training"] == 0 and report["dataset"]["held_out_version"] == 4
+    assert report["dataset"]["test_samples_of_groups_in_training"] == 0 and report["dataset"]["held_out_version"] == 5
     with pytest.raises(InputError, match="another dataset"):
         pretune.evaluate(output_dir=tmp_path / "r", dataset=data, **options)
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..files.metadata import LABEL_COLUMNS
 from ..sources.found import RawSplit
+from .label_cells import word
 from .labels import Labels, RawLabels, read_labels
 from .samples import ALONE
 
@@ -151,7 +152,7 @@ def read_groups(cells: Any, name: str) -> np.ndarray:
     """
     values = cells.tolist() if isinstance(cells, np.ndarray) else list(cells)
     own = (f"{ALONE}{name} {row}" for row in range(len(values)))
-    return np.asarray([alone if _is_none(v) else str(v) for v, alone in zip(values, own, strict=True)])
+    return np.asarray([alone if _is_none(v) else word(v) for v, alone in zip(values, own, strict=True)])
 
 
 def _is_none(value: Any) -> bool:

@@ -12,7 +12,7 @@ from ..modalities.cache import cache_folder
 from ..modalities.modality import Modality
 
 CONVERTED = "converted"  # folder of the cache
-CONVERTED_AS = 2  # raised with any change of what a converted file holds
+CONVERTED_AS = 3  # raised with any change of what a converted file holds
 
 
 def rows_of_files(

@@ -5,6 +5,7 @@ import PIL.Image
 import pytest
 
 from pretune.training.command.arguments.data import DataArguments
+from pretune.training.data.columns import read_groups
 from pretune.training.data.holding_out import SHARE, hold_out, is_held_out
 from pretune.training.data.loading import load_data
 from pretune.training.data.samples import ALONE, Samples, overlap, split_off, subset
@@ -177,3 +178,8 @@ def test_groups_in_both_sets_are_counted():
     )
     assert overlap(first, second).groups == 2
     assert "of a group that is in training too" in overlap(first, second).sentences(first, second)[0]
+
+
+def test_a_group_is_the_same_however_its_name_is_written():
+    assert read_groups([1.0, 1, "1", b"1", " 1 "], "d").tolist() == ["1"] * 5
+    assert len(set(read_groups([None, float("nan"), " "], "d"))) == 3

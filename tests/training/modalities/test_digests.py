@@ -68,3 +68,19 @@ def test_large_pictures_are_told_apart_by_a_part_of_them():
     large = rng.integers(0, 256, (3, 3, 1100, 700), dtype=np.uint8)
     assert len(np.unique(image_digests(large))) == 3
     assert picture_digest(PIL.Image.fromarray(large[0].transpose(1, 2, 0))) == image_digests(large)[0]
+
+
+@pytest.mark.parametrize("dtype", [">u2", np.int16, np.int32, np.uint32, np.int64])
+def test_a_type_says_nothing_of_a_picture(dtype):
+    values = np.random.default_rng(0).integers(0, 30000, (5, 1, 6, 6)).astype(np.uint16)
+    values[1] //= 200  # by itself it would fit 8 bits
+    assert np.array_equal(image_digests(values.astype(dtype)), digests_of(values))
+
+
+def test_a_turned_picture_has_the_digest_of_the_upright_one(tmp_path):
+    values = np.random.default_rng(0).integers(0, 30000, (6, 9)).astype(np.uint16)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    PIL.Image.fromarray(values).save(tmp_path / "a.png", exif=exif)
+    with PIL.Image.open(tmp_path / "a.png") as picture:
+        assert picture_digest(picture) == image_digests(np.rot90(values, -1)[None, None])[0]

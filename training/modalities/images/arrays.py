@@ -1,9 +1,11 @@
 """Arrays of pictures -> 8-bit numbers where they are that, else as they are; and their stored rows."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ....modeling.processors.opening import Header
-from ....modeling.processors.pictures import MOST_CHANNELS, by_range, is_first
+from ....modeling.processors.pictures import MOST_CHANNELS, Reading, by_range, is_first
 from ...errors import InputError, one_line
 from ..picked import in_parts
 from .plan import Plan
@@ -12,13 +14,29 @@ from .survey import Survey
 AT_ONCE = 1024  # images looked at at once, so that floats are never in memory twice
 
 
-def looked_over(values: np.ndarray, name: str, own_range: bool, alpha: str | None) -> tuple[np.ndarray, Survey]:
-    """Arrays as they stand in a file -> (N, C, H, W) numbers, uint8 where 8 bits hold them, and what they are like.
+@dataclass(frozen=True)
+class Looked:
+    """What arrays are.
+
+    Args:
+        values: (N, C, H, W) numbers, uint8 where 8 bits hold them.
+        survey: what they are like.
+        value_range: (0, 255) where these became 8 bits of a type whose own range is another; else None.
+    """
+
+    values: np.ndarray
+    survey: Survey
+    value_range: tuple[int, int] | None
+
+
+def looked_over(values: np.ndarray, name: str, known: Reading | None, alpha: str | None) -> Looked:
+    """Arrays as they stand in a file, brought to one order of axes and to 8 bits where that loses nothing.
 
     Args:
         values: (N, H, W), (N, H, W, C) or (N, C, H, W).
         name: of the split.
-        own_range: no range is given, so floats of 8-bit pictures may be taken for what they are.
+        known: how an earlier split, or a model, has pictures read: in 16 bits, or with a range, numbers mean what
+            they meant there, however small those of this split are. None where nothing is decided yet.
         alpha: as the user says; the last of 2 or 4 channels is it then.
 
     Raises:
@@ -43,12 +61,27 @@ def looked_over(values: np.ndarray, name: str, own_range: bool, alpha: str | Non
             f"images of {name} have {channels} channels of {height}x{width} pixels, expected 1 to {MOST_CHANNELS} "
             f"channels. Save them as (N, C, H, W) or (N, H, W, C)."
         )
-    values = _as_bytes(values, name, own_range)
+    _require_finite(values, name)
+    given = values
+    own_range = known is None or known.value_range is None
+    small = own_range or (known.value_range[0] >= 0 and known.value_range[1] <= 255)
+    if values.dtype == bool or known is None or (known.bits == 8 and small):
+        values = _as_bytes(values, own_range)
+    whole = values is not given and (given.dtype == np.uint16 or (given.dtype.kind == "f" and given.max() > 1))
     transparent = alpha is not None and channels in (2, 4)
     survey, kind = Survey(), f"{values.dtype} array"
     header = Header(height, width, channels - transparent, kind, values.dtype != np.uint8, transparent)
     survey.add(header, len(values))
-    return values, survey
+    return Looked(values, survey, (0, 255) if whole else None)
+
+
+def _require_finite(values: np.ndarray, name: str) -> None:
+    if values.dtype.kind != "f":
+        return
+    for number, part in enumerate(in_parts(values, AT_ONCE)):
+        if not np.isfinite(part).all():
+            bad = number * AT_ONCE + int(np.argmax(~np.isfinite(part).reshape(len(part), -1).all(1)))
+            raise InputError(f"image {bad} of {name} holds NaN or infinity, expected finite numbers. Remove it.")
 
 
 def _channels_first(shape: tuple[int, int, int]) -> bool:
@@ -94,13 +127,13 @@ def _whole_bytes(values: np.ndarray) -> bool:
     """Whether floats are whole numbers from 0 to 255, of which some are above 1."""
     high = 0.0
     for part in in_parts(values, AT_ONCE):
-        if not (np.isfinite(part).all() and part.min() >= 0 and part.max() <= 255 and (part == np.rint(part)).all()):
+        if not (part.min() >= 0 and part.max() <= 255 and (part == np.rint(part)).all()):
             return False
         high = max(high, float(part.max()))
     return high > 1
 
 
-def _as_bytes(values: np.ndarray, name: str, own_range: bool) -> np.ndarray:
+def _as_bytes(values: np.ndarray, own_range: bool) -> np.ndarray:
     """uint8 where that loses nothing: bools, integers from 0 to 255, floats that are 0/255, 1/255 ... 255/255."""
     if values.dtype == np.uint8:
         return values
@@ -109,10 +142,7 @@ def _as_bytes(values: np.ndarray, name: str, own_range: bool) -> np.ndarray:
     floats = values.dtype.kind == "f"
     if floats and own_range and _whole_bytes(values):
         return values.astype(np.uint8)
-    for number, part in enumerate(in_parts(values, AT_ONCE)):
-        if floats and not np.isfinite(part).all():
-            bad = number * AT_ONCE + int(np.argmax(~np.isfinite(part).reshape(len(part), -1).all(1)))
-            raise InputError(f"image {bad} of {name} holds NaN or infinity, expected finite numbers. Remove it.")
+    for part in in_parts(values, AT_ONCE):
         if part.min() < 0 or part.max() > (1 if floats else 255):
             return values
         if floats and (not own_range or np.abs(part * 255 - np.rint(part * 255)).max() > 1e-3):

@@ -24,7 +24,7 @@ from .plan import Plan, Planner
 from .survey import UNREADABLE, Survey, survey_of
 from .values import Extent, extent_of, warn_of_cut, warn_of_stored
 
-CACHE_VERSION = 5
+CACHE_VERSION = 6
 LARGE = 200 * 200  # pixels, from which threads decode faster than one
 THREADS = min(8, os.cpu_count() or 1)
 
@@ -44,16 +44,21 @@ class ImageReader:
 
     def from_arrays(self, values: np.ndarray, name: str) -> Read:
         """Arrays (N, H, W), (N, H, W, C) or (N, C, H, W) of 1 to 64 channels, of any number type."""
-        values, survey = image_arrays.looked_over(values, name, self.args.value_range is None, self.args.alpha)
-        parts = functools.partial(extent_of, in_parts(values, image_arrays.AT_ONCE), name)
-        plan, facts = self.planner.plan(survey, parts, name)
-        stored = values if plan.plain else image_arrays.decoded(values, plan, name)
+        looked = image_arrays.looked_over(values, name, self.planner.known, self.args.alpha)
+        values, survey = looked.values, looked.survey
+        colours = values[:, :-1] if survey.alpha and self.args.alpha != "keep" else values
+        parts = functools.partial(extent_of, in_parts(colours, image_arrays.AT_ONCE))
+        plan, facts = self.planner.plan(survey, parts, name, looked.value_range)
+        if self.args.alpha is None and values.shape[1] in (2, 4):
+            facts.append("if the last channel is transparency, pass --alpha drop, or a colour behind it")
+        whole = plan.plain and values.shape[1:] == plan.shape
+        stored = values if whole else image_arrays.decoded(values, plan, name)
         stored = np.ascontiguousarray(stored)
         warn_of_stored(stored, name)
         warn_of_cut(image_arrays.outside(values, plan.reading.value_range), plan.reading.value_range, name)
         again = None if plan.plain else remembered(lambda other: self._for(other).from_arrays(values, name).values)
         fingerprint = hashlib.sha256(stored).hexdigest()[:16]
-        content = None if plan.plain else image_digests(values)
+        content = None if whole else image_digests(colours)
         rows, traits = np.arange(len(stored)), survey.traits()
         return Read(stored, rows, fingerprint, facts, plan.settings, plan.form, again, content, traits)
 
@@ -102,16 +107,23 @@ class ImageReader:
         return survey
 
     def _extent(self, rows: Any, column: str, survey: Survey, name: str) -> Extent:
-        """Of the values of those pictures that hold more than 8 bits."""
+        """Of the values of those pictures that hold more than 8 bits, transparency not counted if it is left out."""
 
         def values() -> Iterator[np.ndarray]:
             for cell in cells_of(rows, column, 64):
                 for frame in self._frames(survey, cell.row) if cell.row not in survey.bad else ():
                     picture = _opened(cell, frame, name, self.args.skip_damaged)
-                    if picture is not None and is_wide(picture):
-                        yield np.asarray(picture)
+                    if picture is None or not is_wide(picture):
+                        continue
+                    found = np.asarray(picture)
+                    if not np.issubdtype(found.dtype, np.floating) or np.isfinite(found).all():
+                        last = survey.alpha and self.args.alpha != "keep" and found.ndim == 3 and len(found) in (2, 4)
+                        yield found[:-1] if last else found
+                    elif not self.args.skip_damaged:
+                        why = "it holds NaN or infinity, expected finite numbers"
+                        raise _bad(cell, name, why, damaged=False)
 
-        return extent_of(values(), name)
+        return extent_of(values())
 
     def _frames(self, survey: Survey, row: int) -> Sequence[int]:
         """Which pages or frames of a file are samples; of a volume, whose first slice is often empty, the middle."""

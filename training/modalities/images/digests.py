@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ....modeling.processors.opening import Picture, is_wide
+from ....modeling.processors.opening import Picture, is_wide, upright
 from ....modeling.processors.pictures import Reading, numbers_of
 from ..digests import ROWS, digests_of
 
@@ -18,6 +18,31 @@ def image_digests(values: np.ndarray) -> np.ndarray:
     """
     every = -(-max(values.shape[2:]) // LARGE) if values.ndim == 4 else 1
     values = values if every == 1 else values[:, :, ::every, ::every]
+    if values.dtype != np.uint8 and values.dtype.kind in "iuf":
+        return _of_any_type(values)
+    return _of_one_type(values)
+
+
+def _of_any_type(values: np.ndarray) -> np.ndarray:
+    """Numbers of the same values have the same digest in whatever type they came: each image in the smallest one that
+    holds it, from 16 bits on."""
+    found = np.empty(len(values), dtype="<u8")
+    for start in range(0, len(values), ROWS):
+        part = np.asarray(values[start : start + ROWS])
+        own = found[start : start + ROWS]
+        if part.dtype.kind == "f":
+            own[:] = _of_one_type(part.astype("<f4"))
+            continue
+        flat = part.reshape(len(part), -1)
+        low, high = flat.min(1), flat.max(1)
+        small = (low >= 0) & (high < 2**16)
+        fits = ~small & (low >= -(2**31)) & (high < 2**31)
+        for rows, kind in ((small, "<u2"), (fits, "<i4"), (~small & ~fits, "<i8")):
+            own[rows] = _of_one_type(part[rows].astype(kind))
+    return found
+
+
+def _of_one_type(values: np.ndarray) -> np.ndarray:
     if values.ndim != 4 or values.shape[1] != 3:
         return digests_of(values)
     found = np.empty(len(values), dtype="<u8")
@@ -34,7 +59,7 @@ def picture_digest(picture: Picture) -> int:
     if isinstance(picture, np.ndarray):
         numbers = picture
     elif is_wide(picture):
-        numbers = np.asarray(picture)[None]
+        numbers = np.asarray(upright(picture))[None]
     else:
         numbers = numbers_of(picture, Reading(1 if picture.mode in GREY else 3))
     return int(image_digests(numbers[None])[0])

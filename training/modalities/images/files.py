@@ -29,7 +29,7 @@ def cell_of(value: Any) -> dict[str, Any] | None:
         value = PIL.Image.fromarray(value)
     if not isinstance(value, PIL.Image.Image):
         return None
-    if getattr(value, "filename", "") and getattr(value, "tile", None):
+    if getattr(value, "filename", "") and getattr(value, "tile", None) and value.tell() == 0:
         return {"bytes": None, "path": str(value.filename)}  # opened and not read yet, so not changed: the file itself
     if value.mode.startswith("I;16") and value.mode != "I;16":
         value = value.convert("I")

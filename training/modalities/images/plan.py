@@ -129,29 +129,44 @@ class Planner:
         return self.args.resize is not None or self.preprocessing.ragged
 
     @property
+    def known(self) -> Reading | None:
+        """How pictures are read, as far as an earlier split, the user or a model of ours has decided it."""
+        if self.reading is not None:
+            return self.reading
+        saved = self.saved.reading if self.saved is not None else None
+        if self.args.value_range is None:
+            return saved
+        return Reading(1, saved.bits if saved is not None else 8, tuple(self.args.value_range))
+
+    @property
     def resize_mode(self) -> str:
         """As the user says, else as the model was trained."""
         return self.args.resize or (self.saved.resize_mode if self.saved is not None else "crop")
 
-    def plan(self, survey: Survey, extent: Callable[[], Extent], name: str) -> tuple[Plan, list[str]]:
+    def plan(
+        self, survey: Survey, extent: Callable[[], Extent], name: str, own_range: tuple[int, int] | None = None
+    ) -> tuple[Plan, list[str]]:
         """How a split is decoded, and what to say of it.
 
         Args:
             survey: of its pictures.
             extent: computes the values of those of more than 8 bits, if these must be known.
             name: of the split.
+            own_range: what its 8-bit numbers go by, where their type says otherwise.
 
         Raises:
             InputError: more channels than a network can have.
         """
         told = []
         if self.reading is None:
-            self.reading, told = self._read_as(survey, extent, name)
+            self.reading, told = self._read_as(survey, extent, name, own_range)
             self.size = self._side(survey)
         plan = self._of_split(survey)
         return plan, [*self._told(survey, plan, name), *told]
 
-    def _read_as(self, survey: Survey, extent: Callable[[], Extent], name: str) -> tuple[Reading, list[str]]:
+    def _read_as(
+        self, survey: Survey, extent: Callable[[], Extent], name: str, own_range: tuple[int, int] | None
+    ) -> tuple[Reading, list[str]]:
         saved, told = self.saved, []
         alpha = self.args.alpha or (saved.alpha if saved is not None else "drop")
         _check_alpha(alpha)
@@ -163,7 +178,7 @@ class Planner:
         if channels > MOST_CHANNELS:
             raise InputError(f"{name} has images of {channels} channels, expected 1 to {MOST_CHANNELS}. Choose some.")
         wide = 2 * survey.wide >= len(survey)
-        value_range = self.args.value_range or (saved.value_range if saved is not None else None)
+        value_range = self.args.value_range or (saved.value_range if saved is not None else None) or own_range
         if wide and value_range is None:
             found = extent()
             value_range = found.value_range()
@@ -172,6 +187,8 @@ class Planner:
                 logger.warning(
                     "warning: the network takes 8 bits, to which these are brought; give `pipeline` images of 8 bits"
                 )
+        elif survey.wide and value_range is None:
+            _warn_of_few(extent(), survey.wide, name)
         bits = 16 if wide or (saved is not None and saved.stored_bits == 16) else 8
         return Reading(channels, bits, value_range and tuple(value_range), alpha), told
 
@@ -183,7 +200,7 @@ class Planner:
 
     def _of_split(self, survey: Survey) -> Plan:
         reading, (height, width) = self.reading, survey.usual_shape
-        whole = len(survey.shapes) == 1 and not survey.wide and reading.bits == 8 and reading.value_range is None
+        whole = len(survey.shapes) == 1 and not survey.wide and reading.as_they_are
         whole &= reading.alpha == "drop" or not survey.alpha
         most = max(survey.channels)
         if self.theirs:
@@ -203,6 +220,8 @@ class Planner:
                 lines.append(f"all {count} go through the model's own image processor, which makes {shape} of each")
             else:
                 lines += self._told_of_size(survey, plan)
+        if survey.usual_channels not in COLOURS:
+            lines.append(f"{name}: images of {survey.usual_channels} channels")
         if plan.reading.num_channels in COLOURS and plan.preprocessing is None:
             others = count - survey.channels[plan.reading.num_channels]
             if others:
@@ -240,6 +259,17 @@ class Planner:
                 f"no size is given, so a modest one is taken: {size} pixels (--config.image_size N for another)"
             )
         return lines
+
+
+def _warn_of_few(found: Extent, count: int, name: str) -> None:
+    """Warn of pictures of more than 8 bits that come out dark as 8 bits, since they use a part of theirs."""
+    low, high = found.value_range()
+    if (low, high) not in ((0, 65535), (0, 1)):
+        logger.warning(
+            "warning: %d images of %s hold values from %g to %g of more than 8 bits, and beside the others the whole "
+            "range of their type becomes 0 to 255, so they come out too dark: bring all to one range", count, name,
+            found.low, found.high,
+        )  # fmt: skip
 
 
 def _check_alpha(alpha: str) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....modeling.processors.pictures import full_scale
-from ...errors import InputError
 
 logger = logging.getLogger(__name__)
 LOOKED_AT = 1_000_000  # stored numbers, of pictures all over a split, that are looked at for what is amiss
@@ -20,7 +19,7 @@ class Extent:
     """The smallest and the largest value of many pictures.
 
     Args:
-        low, high: of the finite ones.
+        low, high: both ends.
         whole: there are integers alone.
     """
 
@@ -45,18 +44,10 @@ class Extent:
         return (self.low, self.high) if self.low < self.high else (self.low, self.low + 1)
 
 
-def extent_of(parts: Iterable[np.ndarray], name: str) -> Extent:
-    """Over arrays (N, ...) of any shape.
-
-    Raises:
-        InputError: one holds NaN or infinity.
-    """
+def extent_of(parts: Iterable[np.ndarray]) -> Extent:
+    """Over arrays (N, ...) of any shape, of finite numbers."""
     extent = Extent()
-    for number, values in enumerate(parts):
-        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
-            raise InputError(
-                f"image {number} of {name} holds NaN or infinity, expected finite numbers. Remove it, or replace them."
-            )
+    for values in parts:
         extent.add(values)
     return extent
 

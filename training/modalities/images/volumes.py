@@ -29,9 +29,10 @@ def dicom_to_tiff(source: str, target: Path) -> None:
     except InvalidDicomError as error:
         raise ValueError(str(error)) from None
     if int(data.get("SamplesPerPixel", 1)) == 1:
+        if data.get("PhotometricInterpretation") == "MONOCHROME1":  # white stands for the lowest value
+            top = -1 if data.get("PixelRepresentation") else 2 ** int(data.BitsStored) - 1
+            pixels = top - pixels.astype(np.int64)  # of the type, not of this file: all files keep one scale
         pixels = apply_rescale(pixels, data)
-        if data.get("PhotometricInterpretation") == "MONOCHROME1":
-            pixels = pixels.max() + pixels.min() - pixels  # white stands for the lowest value
     frames = int(data.get("NumberOfFrames", 1) or 1)
     save_pages(pixels if frames > 1 else pixels[None], target)
 
