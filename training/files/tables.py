@@ -130,11 +130,12 @@ def _of_rows(rows: Sequence[Any], path: str) -> Columns:
 
 
 def _of_json(value: Any, path: str) -> Columns:
-    """A list of objects, columns, {file: label}, {file: object}, or COCO."""
+    """A list of objects or of pairs [file, label], columns, {file: label}, {file: object}, or COCO."""
     if isinstance(value, dict) and isinstance(value.get("images"), list) and "annotations" in value:
         return _of_coco(value, path)
     if isinstance(value, list):
-        return _of_rows(value, path)
+        pairs = all(isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) for row in value)
+        return _of_rows([{"file_name": a, "label": b} for a, b in value] if pairs else value, path)
     if isinstance(value, dict) and value and all(isinstance(cell, dict) for cell in value.values()):
         return _of_rows([{"file_name": name, **cell} for name, cell in value.items()], path)
     if isinstance(value, dict) and value and not any(isinstance(cell, (dict, list)) for cell in value.values()):

@@ -1,5 +1,6 @@
 """The files below a folder, by what they may be to us: one quick walk that opens no file of samples."""
 
+import contextlib
 import functools
 import json
 import os
@@ -39,6 +40,8 @@ NO_FOLDERS = frozenset(
     ("__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "lost+found", "node_modules", "_background_noise_")
 )
 NO_FILES = frozenset(("Thumbs.db", "desktop.ini", "contact_sheet.png", "inspect.json"))
+MARKS = {".dcm": (128, b"DICM")}  # what stands where in files that often have no ending
+NO_SAMPLES = frozenset(("DICOMDIR",))  # a table of contents that begins as the files do
 POINTER, POINTER_SIZE = b"version https://git-lfs.github.com/spec/", 200
 
 
@@ -51,6 +54,7 @@ class File:
         name: its own.
         path: where it is on disk.
         size, changed: its bytes, and when they were changed (nanoseconds).
+        kind: its ending, where that is known by what stands in it.
     """
 
     folders: tuple[str, ...]
@@ -58,6 +62,7 @@ class File:
     path: str
     size: int
     changed: int
+    kind: str = ""
 
     @functools.cached_property
     def relative(self) -> str:
@@ -67,12 +72,12 @@ class File:
     @functools.cached_property
     def stem(self) -> str:
         """Its name without the ending."""
-        return self.name[: len(self.name) - len(self.ending)]
+        return self.name if self.kind else self.name[: len(self.name) - len(self.ending)]
 
     @functools.cached_property
     def ending(self) -> str:
         """In lower case, with the dot; of "x.nii.gz" both."""
-        return ending_of(self.name)
+        return self.kind or ending_of(self.name)
 
 
 def ending_of(name: str) -> str:
@@ -204,12 +209,26 @@ def _entries(
 def _sort_in(tree: Tree, entry: os.DirEntry, folders: tuple[str, ...], endings: frozenset[str]) -> None:
     tree.seen += 1
     ending = ending_of(entry.name)
-    files = _files_of_kind(tree, entry.name, ending, endings)
+    files, kind = _files_of_kind(tree, entry.name, ending, endings), ""
+    if files is None and not ending.strip(".0123456789") and entry.name not in NO_SAMPLES:
+        kind = _kind_by_mark(entry.path, endings)
+        files = tree.samples if kind else None
     if files is None:
         tree.others[ending] += 1
         return
     facts = entry.stat()
-    files.append(File(folders, entry.name, entry.path, facts.st_size, facts.st_mtime_ns))
+    files.append(File(folders, entry.name, entry.path, facts.st_size, facts.st_mtime_ns, kind))
+
+
+def _kind_by_mark(path: str, endings: frozenset[str]) -> str:
+    """The ending of samples that a file without one should have, or ""."""
+    for ending, (place, mark) in MARKS.items():
+        if ending in endings:
+            with contextlib.suppress(OSError), open(path, "rb") as file:
+                file.seek(place)
+                if file.read(len(mark)) == mark:
+                    return ending
+    return ""
 
 
 def _files_of_kind(tree: Tree, name: str, ending: str, endings: frozenset[str]) -> list[File] | None:

@@ -8,21 +8,20 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..command.arguments.data import DataArguments
 from ..errors import InputError, one_line
-from ..files.left_out import LeftOut, shortened
-from ..files.split_names import settle, split_in_name, words_of
+from ..files.layout import lay_out
+from ..files.left_out import LeftOut
 from ..files.tree import File
 from ..modalities.modality import Modality
 from .found import Found, RawSplit
+from .named_arrays import NamedArray, role_of, splits_of_arrays
 
-LABELS = frozenset("label labels y target targets class classes".split())
-SAMPLES = frozenset("x data sample samples input inputs".split())
 IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 UNREADABLE = (  # SyntaxError, TokenError: of a header that is cut off or flipped
@@ -37,93 +36,46 @@ def array_splits(files: Sequence[File], args: DataArguments, modality: Modality)
     Raises:
         InputError: a file cannot be read, or no array is called as samples are.
     """
-    found, arrays = Found(f"{len(files)} file{'s' * (len(files) > 1)} of arrays", {}), []
+    plain = {file.relative for file in files}
+    twins = [file for file in files if file.name.endswith(".gz") and file.relative.removesuffix(".gz") in plain]
+    files = [file for file in files if file not in twins]
+    what = f"{len(files)} file{'s' * (len(files) > 1)} of arrays"
+    if _one_sample_each(files, modality):
+        return Found(f"{what}, one a sample", *_stacked(files, args))
+    arrays = []
     for file in files:
-        for key, array in read_arrays(file.path, file.ending).items():
-            arrays.append((file, key, array))
-    splits: dict[str | None, dict[str, list]] = {}
-    unknown = []
-    for file, key, array in arrays:
-        stem = file.name.partition(".")[0]
-        inside = f"{stem} {key}" if key else stem
-        nameless = key == "arr_0" and sum(other is file for other, _, _ in arrays) == 1  # np.savez without a name
-        by_names = (_role(name, modality) for name in ((stem, key) if nameless else (key, stem)))
-        role = _named(key, args) or next(filter(None, by_names), None)
-        alone = len(arrays) == 1 and array.ndim > 1 and not key
-        role = "samples" if alone and role is None else role
-        split = (split_in_name(key) if key else None) or split_in_name(stem)
-        split = split or next((name for folder in file.folders if (name := split_in_name(folder))), None)
-        if role is None or array.ndim == 0:  # a single number is a note of somebody's
-            unknown.append(inside if key == "" else key)
-            continue
-        splits.setdefault(split, {}).setdefault(role, []).append((f"{file.relative} {key}".strip(), key, array))
-    if not any("samples" in parts for parts in splits.values()):
-        raise InputError(_no_samples(files, [key or file.name for file, key, _ in arrays], modality))
-    final = settle(splits)
-    names = splits.pop(None, None)
-    ordered = [
-        *([(args.train_split, names)] if names else []),
-        *((final[name], parts) for name, parts in splits.items()),
-    ]
-    for split, parts in sorted(ordered, key=lambda item: (item[0] not in (args.train_split, "train"), item[0])):
-        if "samples" not in parts:
-            found.left_out.append(LeftOut(shortened([name for name, _, _ in parts["labels"]]), "labels of no samples"))
-            continue
-        found.splits[split] = _split(parts, modality)
-    if unknown:
-        found.left_out.append(LeftOut(f"arrays {shortened(unknown)}", "neither samples nor labels by their names"))
-    return found
+        inside = read_arrays(file.path, file.ending)
+        told = file.name.partition(".")[0], file.relative, file.folders, len(inside) == 1
+        arrays += [NamedArray(key, array, *told) for key, array in inside.items()]
+    source = files[0].path if len(files) == 1 else files[0].path.removesuffix(f"/{files[0].name}")
+    splits, left_out, notes = splits_of_arrays(arrays, args, modality, source)
+    left_out += [LeftOut(file.relative, "it lies unpacked beside it") for file in twins]
+    return Found(what, splits, left_out, notes)
 
 
-def _named(key: str, args: DataArguments) -> str | None:
-    """The role of an array that the user named, or of one that is called as labels are beside it."""
-    if key and key == args.group_column:
-        return "groups"
-    if args.label_column is None or not key:
-        return None
-    return "labels" if key == args.label_column else "other labels" if set(words_of(key)) & LABELS else None
+def _one_sample_each(files: Sequence[File], modality: Modality) -> bool:
+    """Whether each of several .npy files is one sample: none is called as samples or labels of a whole split are."""
+    named = any(role_of(file.stem, modality) for file in files)
+    if named or len(files) < 2 or any(file.ending != ".npy" for file in files):
+        return False
+    return all(read_arrays(file.path, file.ending)[""].ndim in (2, 3) for file in (files[0], files[-1]))
 
 
-def _role(name: str, modality: Modality) -> str | None:
-    """ "samples" or "labels", by a word of an array's or a file's name."""
-    words = set(words_of(name)) | ({"labels"} if "idx1" in name.lower() else set())
-    if words & LABELS:
-        return "labels"
-    own = {modality.array_name, modality.words.one, modality.words.many, f"{modality.array_name}s", "imgs", "img"}
-    return "samples" if words & (SAMPLES | own) or name in ("arr_0",) else "labels" if name == "arr_1" else None
-
-
-def _split(parts: Mapping[str, list], modality: Modality) -> RawSplit:
-    chosen = {}
-    for role, found in parts.items():
-        if role == "other labels":
-            continue
-        if len(found) > 1:
-            found = [
-                one for one in found if one[1] in (modality.array_name, modality.words.many, "label", "labels")
-            ] or found
-        if len(found) > 1:
+def _stacked(files: Sequence[File], args: DataArguments) -> tuple[dict[str, RawSplit], list[LeftOut], list[str]]:
+    """(splits, what is left out, notes) of such files; their folders are splits and classes."""
+    layout, splits = lay_out(list(files), args.train_split), {}
+    for split, members in layout.splits.items():
+        arrays = [read_arrays(file.path, file.ending)[""] for file in members]
+        shapes = sorted({array.shape for array in arrays})
+        if len(shapes) > 1:
             raise InputError(
-                f"arrays {shortened([name for name, _, _ in found])} are all {role} of one split: expected one. Save "
-                f"them as one array, or name their splits (x_train, x_test)."
+                f"the {len(members)} .npy files of split {split} hold arrays of several shapes, {shapes[0]} and "
+                f"{shapes[1]}: expected one shape. Save them as pictures, or bring them to one."
             )
-        chosen[role] = found[0][2]
-    labels, values, groups = chosen.get("labels"), chosen["samples"], chosen.get("groups")
-    if labels is not None:
-        labels = np.asarray(labels)
-        if labels.ndim > 1 and labels.size == len(labels):
-            labels = labels.reshape(len(labels))
-        if len(labels) != len(values):
-            name = parts["samples"][0][0]
-            many = modality.words.many
-            raise InputError(f"{name} has {len(values)} {many} and {len(labels)} labels; expected as many.")
-    return RawSplit(values=values, labels=labels, groups=groups)
-
-
-def _no_samples(files: Sequence[File], names: list[str], modality: Modality) -> str:
-    many = f"{modality.array_name!r} (or x, {modality.words.many}, x_train, train_{modality.words.many} ...)"
-    where = files[0].path if len(files) == 1 else os.path.dirname(files[0].path)
-    return f"{where} holds the arrays {shortened(names, 8)}, expected {many} and optionally 'label'."
+        labels = None if layout.classes is None else np.asarray(layout.classes[split], dtype=object)
+        names = [file.relative for file in members]
+        splits[split] = RawSplit(values=np.stack(arrays), labels=labels, files=names)
+    return splits, layout.left_out, layout.notes
 
 
 def read_arrays(path: str, ending: str) -> dict[str, np.ndarray]:
@@ -217,7 +169,9 @@ def _hdf5(path: str) -> dict[str, np.ndarray]:
     found: dict[str, Any] = {}
 
     def add(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and item.shape and item.dtype.kind in "biuf":
+        if isinstance(item, h5py.Dataset) and item.ndim == 1 and h5py.check_string_dtype(item.dtype) is not None:
+            found[name] = item.asstr(errors="replace")[()].astype(str)
+        elif isinstance(item, h5py.Dataset) and item.shape and item.dtype.kind in "biuf":
             offset = item.id.get_offset() if item.chunks is None and not item.is_virtual else None
             with contextlib.suppress(TypeError):
                 plain = offset is not None and not item.external and item.dtype.isnative
@@ -225,6 +179,6 @@ def _hdf5(path: str) -> dict[str, np.ndarray]:
 
     with h5py.File(path, "r") as file:
         file.visititems(add)
-    if not found:
+    if all(array.dtype.kind == "U" for array in found.values()):
         raise ValueError("it holds no arrays of numbers")
     return found

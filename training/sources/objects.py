@@ -1,5 +1,6 @@
 """Datasets that are objects in Python: of `datasets`, arrays, torch's, lists of pictures, pandas frames."""
 
+import dataclasses
 import os
 import stat
 from collections.abc import Mapping, Sequence
@@ -9,13 +10,15 @@ import numpy as np
 
 from ..command.arguments.data import DataArguments, InMemory
 from ..errors import InputError
-from ..files.left_out import shortened
+from ..files.left_out import LeftOut, shortened
 from ..files.metadata import LABEL_COLUMNS
 from ..files.split_names import split_of_folder
 from ..files.tree import ending_of
 from ..modalities.modality import Modality
 from .found import Found, RawSplit
 from .in_cells import rows_of_columns, with_rows
+from .named_arrays import splits_of_arrays
+from .numbers_in_memory import arrays_of, as_numbers, nested_numbers
 
 EXPECTED = (
     "a datasets.Dataset or DatasetDict, an array, (array, labels), a torch Dataset, a list of samples, a pandas "
@@ -33,6 +36,12 @@ def object_splits(held: InMemory, args: DataArguments, modality: Modality) -> Fo
     value = held.value
     if isinstance(value, tuple) and len(value) == 2 and all(isinstance(p, tuple) and len(p) == 2 for p in value):
         value = {args.train_split: value[0], "test": value[1]}  # as Keras gives them: ((x, y), (x, y))
+    arrays = None if not isinstance(value, Mapping) or _is_table(value, modality) else arrays_of(value, modality)
+    if arrays is not None:
+        splits, left_out, notes = splits_of_arrays(arrays, args, modality, "dataset")
+        rest = [str(key) for key in value if key not in {one.key for one in arrays}]
+        left_out += [LeftOut(shortened(rest), "no arrays")] if rest else []
+        return Found("arrays in memory", splits, left_out, notes)
     parts = value if isinstance(value, Mapping) and not _are_columns(value, modality) else {args.train_split: value}
     if not 0 < len(parts) <= SPLITS:
         raise InputError(f"dataset is a mapping of {len(parts)} parts, expected {EXPECTED}.")
@@ -61,15 +70,6 @@ def _split(value: Any, name: str, modality: Modality) -> RawSplit:
     raise InputError(f"dataset [{name}] is of type {type(value).__name__}, expected {EXPECTED}.{_instead(value)}")
 
 
-def as_numbers(value: Any) -> np.ndarray | None:
-    """An array (N, ...), or a tensor as one; None for anything else."""
-    if isinstance(value, np.ndarray):
-        return value if value.dtype != object else None
-    if hasattr(value, "detach") and hasattr(value, "numpy"):
-        return value.detach().cpu().numpy()
-    return None
-
-
 def _listed(value: Any) -> Any:
     numbers = as_numbers(value)
     return list(value) if numbers is None else numbers
@@ -96,7 +96,7 @@ def _samples(values: list[Any], name: str, modality: Modality) -> RawSplit:
     """A list of arrays of one shape, of objects that the modality makes files of, or of files' names."""
     if not values:
         raise InputError(f"dataset [{name}] is an empty list: expected {modality.words.many}.")
-    numbers = [as_numbers(value) for value in values]
+    numbers = [nested_numbers(value) if isinstance(value, list) else as_numbers(value) for value in values]
     if all(array is not None for array in numbers):
         shapes = {array.shape for array in numbers}
         if len(shapes) == 1:
@@ -118,7 +118,11 @@ def _samples(values: list[Any], name: str, modality: Modality) -> RawSplit:
     cells = [_cell(value, modality) for value in values]
     bad = next((k for k, cell in enumerate(cells) if cell is None), None)
     if bad is not None:
-        kind = type(values[bad]).__name__
+        kind, one = type(values[bad]).__name__, modality.words.one
+        if isinstance(values[bad], (tuple, list)):
+            inside = ", ".join(type(part).__name__ for part in values[bad][:4])
+            kind = f"{kind} of {len(values[bad])} ({inside}), expected the {one} alone or ({one}, label), or"
+            raise InputError(f"item {bad} of dataset [{name}] is of type {kind} a picture as rows of numbers.")
         raise InputError(f"item {bad} of dataset [{name}] is of type {kind}, expected {modality.words.many}.")
     return _of_cells(cells, {}, modality)
 
@@ -185,6 +189,8 @@ def _columns(columns: Mapping[str, Sequence[Any]], name: str, modality: Modality
         return with_rows(values, _others(columns, numbers), modality)
     for column, values in columns.items():
         first = next((value for value in values if value is not None), None)
+        if nested_numbers(first) is not None:
+            return _of_lists(values, _others(columns, [column]), name, modality)
         is_file = isinstance(first, (str, os.PathLike)) and ending_of(os.fspath(first)) in modality.endings
         usual = column.lower() in (modality.array_name, modality.input_name, *modality.column_names)
         if as_numbers(first) is not None and as_numbers(first).ndim > 1 - usual:
@@ -199,9 +205,27 @@ def _columns(columns: Mapping[str, Sequence[Any]], name: str, modality: Modality
     )
 
 
+def _of_lists(values: Sequence[Any], others: dict[str, list[Any]], name: str, modality: Modality) -> RawSplit:
+    """Pictures as nested lists, and the columns beside them."""
+    arrays = [nested_numbers(value) for value in values]
+    bad = next((row for row, array in enumerate(arrays) if array is None), None)
+    if bad is not None:
+        raise InputError(f"row {bad} of dataset [{name}] holds no rows of numbers of one length, as others do.")
+    if len({array.shape for array in arrays}) == 1:
+        return with_rows(np.stack(arrays), others, modality)
+    inner = _samples(arrays, name, modality)
+    cells = inner.rows[:][inner.column]
+    return _of_cells(cells, others, modality)
+
+
 def _others(columns: Mapping[str, Sequence[Any]], taken: Sequence[str]) -> dict[str, list[Any]]:
     """All columns but some, as plain values."""
     return {key: [_in_python(cell) for cell in cells] for key, cells in columns.items() if key not in taken}
+
+
+def _is_table(value: Mapping[Any, Any], modality: Modality) -> bool:
+    """Whether a mapping is of columns of one length."""
+    return _are_columns(value, modality) and len({len(cells) for cells in value.values()}) == 1
 
 
 def _are_columns(value: Mapping[Any, Any], modality: Modality) -> bool:
@@ -237,7 +261,33 @@ def _items(value: Any, name: str, modality: Modality) -> RawSplit:
     known = [label for label in labels if label is not None]
     if not known:
         return inner
-    return _with_labels(inner, np.asarray([_in_python(label) for label in labels]), name, modality)
+    made = _with_labels(inner, np.asarray([_in_python(label) for label in labels]), name, modality)
+    return _with_names(made, _classes_of(value))
+
+
+def _classes_of(value: Any) -> list[str] | None:
+    """The names of classes that a dataset of torch, or the one that it is a part of, has as torchvision's do."""
+    for _ in range(4):
+        names = getattr(value, "classes", None)
+        if isinstance(names, (list, tuple)) and names and all(isinstance(name, str) for name in names):
+            return list(names)
+        value = getattr(value, "dataset", None)
+    return None
+
+
+def _with_names(split: RawSplit, names: list[str] | None) -> RawSplit:
+    """With names for its class numbers, if they are numbers of these."""
+    import datasets
+
+    labels = split.labels if split.values is not None else np.asarray(split.rows["label"][:])
+    if names is None or len(set(names)) < len(names) or labels.ndim != 1 or labels.dtype.kind not in "iu":
+        return split
+    if labels.min(initial=0) < -1 or labels.max(initial=0) >= len(names):
+        return split
+    if split.values is not None:
+        return dataclasses.replace(split, label_names=names)
+    kind = datasets.ClassLabel(names=names)
+    return dataclasses.replace(split, rows=split.rows.cast_column("label", kind))
 
 
 def _in_python(value: Any) -> Any:

@@ -150,7 +150,8 @@ def test_arrays_that_do_not_fit(tmp_path, arrays, message):
 # --- DICOM and NIfTI -------------------------------------------------------------------------------------------------
 
 
-def test_dicom_keeps_hounsfield_units(tmp_path):
+@pytest.mark.parametrize("kind", ["MONOCHROME2", "MONOCHROME1"])
+def test_dicom_keeps_hounsfield_units(tmp_path, kind):
     pydicom = pytest.importorskip("pydicom")
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
@@ -164,12 +165,13 @@ def test_dicom_keeps_hounsfield_units(tmp_path):
     data.Rows = data.Columns = 4
     data.BitsAllocated = data.BitsStored = 16
     data.HighBit, data.PixelRepresentation, data.SamplesPerPixel = 15, 0, 1
-    data.PhotometricInterpretation, data.RescaleSlope, data.RescaleIntercept = "MONOCHROME2", "1", "-1024"
+    data.PhotometricInterpretation, data.RescaleSlope, data.RescaleIntercept = kind, "1", "-1024"
     stored = np.arange(16, dtype=np.uint16).reshape(4, 4) * 200
     data.PixelData = stored.tobytes()
     data.save_as(tmp_path / "0.dcm", enforce_file_format=True)
     dicom_to_tiff(str(tmp_path / "0.dcm"), tmp_path / "0.tif")
-    assert np.array_equal(np.asarray(PIL.Image.open(tmp_path / "0.tif")), stored.astype(np.int32) - 1024)
+    shown = stored.astype(np.int32) if kind == "MONOCHROME2" else 65535 - stored.astype(np.int32)
+    assert np.array_equal(np.asarray(PIL.Image.open(tmp_path / "0.tif")), shown - 1024)
 
 
 def test_nifti_gives_a_page_for_each_slice(tmp_path):
