@@ -192,8 +192,9 @@ def _find_labels(found: Described) -> None:
         found.label_column = usual
     elif len(others) == 1:
         found.label_column = others[0]
-    elif len(others) > 1 and all(set(found.columns[name]) <= {0, 1, None} for name in others if _plain(found, name)):
-        if all(_plain(found, name) for name in others):
+    elif len(others) > 1 and all(_plain(found, name) for name in others):
+        cells = {cell for name in others for cell in found.columns[name]}
+        if cells <= {0, 1, None} or cells <= {-1, 1, None}:  # the latter of CelebA
             _join_classes(found, others)
 
 
@@ -202,10 +203,12 @@ def _plain(found: Described, name: str) -> bool:
 
 
 def _join_classes(found: Described, names: list[str]) -> None:
-    """A column of zeros and ones for each class -> one column `label`."""
+    """A column of zeros (or -1) and ones for each class -> one column `label`."""
     rows = list(zip(*(found.columns[name] for name in names), strict=True))
-    sets = [None if None in row else [name for name, cell in zip(names, row, strict=True) if cell] for row in rows]
+    sets = [
+        None if None in row else [name for name, cell in zip(names, row, strict=True) if cell == 1] for row in rows
+    ]
     alone = all(chosen is None or len(chosen) == 1 for chosen in sets)
     found.columns["label"] = [chosen and chosen[0] for chosen in sets] if alone else sets
     found.label_column = "label"
-    found.notes.append(f"columns {shortened(names)} of zeros and ones are taken together as label")
+    found.notes.append(f"columns {shortened(names)} of yes and no are taken together as label")

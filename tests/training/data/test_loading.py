@@ -194,7 +194,7 @@ def bad_datasets(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken.npz").write_bytes(b"no archive")
     np.save(tmp_path / "objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    np.savez(tmp_path / "names.npz", pictures=images)
+    np.savez(tmp_path / "names.npz", pictures=images, drawings=images)
     for name, array in {
         "nan": nan,
         "inf": infinite,
@@ -209,7 +209,7 @@ def bad_datasets(tmp_path):
         (tmp_path / "empty", "is an empty folder"),
         (tmp_path / "broken.npz", "cannot be read as arrays"),
         (tmp_path / "objects.npy", "pickled objects are refused"),
-        (tmp_path / "names.npz", "holds the arrays pictures, expected 'image'"),
+        (tmp_path / "names.npz", "holds the arrays pictures, drawings, expected 'image'"),
         (tmp_path / "nan.npy", "image 3 of .* holds NaN or infinity"),
         (tmp_path / "inf.npy", "image 4 of .* holds NaN or infinity"),
         (tmp_path / "none.npy", "is empty"),

@@ -136,7 +136,7 @@ def test_npy_and_stored_npz_are_mapped_not_read(tmp_path):
 @pytest.mark.parametrize(
     "arrays, message",
     [
-        ({"pictures": IMAGES}, "holds the arrays pictures, expected 'image'"),
+        ({"pictures": IMAGES, "more": IMAGES}, "holds the arrays pictures, more, expected 'image'"),
         ({"x_train": IMAGES, "y_train": LABELS[:3]}, "12 images and 3 labels"),
         ({"x": IMAGES, "data": IMAGES}, "x, .*data are all samples of one split"),
     ],

@@ -130,7 +130,7 @@ def test_groups_stand_beside_arrays():
         ((row for row in PIXELS), "of type generator.*Pass list"),
         (torch.utils.data.DataLoader(Items(list(PIXELS))), "Pass the loader's .dataset"),
         (datasets.Dataset.from_dict({"image": PIXELS.tolist()}).to_iterable_dataset(), "without streaming=True"),
-        ({"image": PIXELS, "label": LABELS[:5]}, "columns of several lengths, image 30, label 5"),
+        ({"image": PIXELS, "label": LABELS[:5]}, "image has 30 images and 5 labels; expected as many"),
         (datasets.Dataset.from_dict({"image": [PIXELS[0].tolist(), PIXELS[0, :3].tolist()]}), "several shapes"),
         (PIXELS.reshape(30, 16), r"values.reshape\(-1, 4, 4\)"),
     ],
