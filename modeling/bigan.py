@@ -12,7 +12,7 @@ from transformers import initialization as init
 
 from ..configuration.bigan import BiGANConfig
 from .shared.answering import answers_in_full
-from .shared.chance import drawn_by
+from .shared.chance import Chance, Fixed, normal, uniform
 from .shared.classification import ClassifiesImages, classifier_config
 from .shared.evaluating import wants_loss
 from .shared.inputs import check_pixel_values, require_decoder
@@ -21,7 +21,6 @@ from .shared.loading import CompleteLoading
 from .shared.outputs import PretrainingOutput
 from .shared.pretrainable import Pretrainable
 
-EVAL_SEED = 0  # of the codes that a loss in eval mode is computed with
 WON, ALIKE = 0.1, 0.1  # discriminator's loss and diversity of the generated images, below which the game is lost
 
 
@@ -110,6 +109,8 @@ class Discriminator(nn.Module):
 
 def frozen(module: nn.Module, *inputs: torch.Tensor) -> torch.Tensor:
     """Call `module` on (B, ...) inputs, parameters detached, buffers thrown away: gradients reach the inputs only."""
+    if not module.training and not torch.is_grad_enabled():
+        return module(*inputs)  # nothing changes; and parameters that accelerate keeps on a disk stay what they are
     state = {name: value.detach() for name, value in module.named_parameters()}
     state |= {name: value.clone() for name, value in module.named_buffers()}
     return torch.func.functional_call(module, state, inputs)
@@ -135,14 +136,20 @@ def play(
     pairs = images.detach(), codes.detach()
     if r1_weight:
         pairs = pairs[0].requires_grad_(), pairs[1].requires_grad_()
-    real, made = discriminator(*pairs).chunk(2)  # (B,) each; first, since it updates what the frozen call reads
+    real, made = _judged(discriminator(*pairs))  # (B,) each; first, since it updates what the frozen call reads
     discriminator_loss = (F.softplus(-real) + F.softplus(made)).mean()
     penalty = real.new_zeros(())
     if r1_weight:
         gradients = torch.autograd.grad(real.sum(), pairs, create_graph=True)  # 0 in the generated half
-        penalty = r1_weight / 2 * sum(gradient.square().sum() for gradient in gradients) / len(real)
-    real, made = frozen(discriminator, images, codes).chunk(2)
+        penalty = r1_weight / 2 * sum(gradient.square().sum() for gradient in gradients) / real.shape[0]
+    real, made = _judged(frozen(discriminator, images, codes))
     return discriminator_loss, (F.softplus(real) + F.softplus(-made)).mean(), penalty
+
+
+def _judged(logits: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """(2B,) logits -> (B,) of the real pairs and (B,) of the others, in float32 at least: the small differences that
+    the game is about are lost in the half of its bits that autocast leaves."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32)).chunk(2)
 
 
 def relative_spread(made: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
@@ -236,9 +243,8 @@ class BiGANModel(Pretrainable, BiGANPreTrainedModel):
         if not wants_loss(return_loss):
             return BiGANOutput(latents=latents, reconstruction=reconstruction)
         if noise is None:
-            if generator is None and not self.training:
-                generator = torch.Generator().manual_seed(EVAL_SEED)
-            noise = self.draw_codes(len(pixel_values), generator).to(pixel_values)
+            by = Fixed() if generator is None and not self.training else generator
+            noise = self.draw_codes(pixel_values.shape[0], by).to(pixel_values)
         elif noise.shape != latents.shape:
             raise ValueError(f"noise has shape {tuple(noise.shape)}, expected (batch, codes) {tuple(latents.shape)}.")
         made = self.decoder(noise)  # (B, C, H, W)
@@ -260,14 +266,15 @@ class BiGANModel(Pretrainable, BiGANPreTrainedModel):
             diversity=diversity,
         )
 
-    def draw_codes(self, num_codes: int, generator: torch.Generator | None = None) -> torch.FloatTensor:
+    def draw_codes(self, num_codes: int, generator: Chance = None) -> torch.FloatTensor:
         """(N, D) codes from the prior, on the model's device; `generator` may be on another one."""
-        shape, where = (num_codes, self.config.latent_size), self.device if generator is None else generator.device
+        own = torch.device("cpu") if self.device.type == "meta" else self.device  # of weights that accelerate keeps
+        shape, where = (num_codes, self.config.latent_size), getattr(generator, "device", own)
         if self.config.prior == "normal":
-            codes = torch.randn(shape, device=where, **drawn_by(generator))
+            codes = normal(shape, where, generator)
         else:
-            codes = 2 * torch.rand(shape, device=where, **drawn_by(generator)) - 1
-        return codes.to(self.device, self.dtype)
+            codes = 2 * uniform(shape, where, generator) - 1
+        return codes.to(own, self.dtype)
 
     def encode(self, pixel_values: torch.FloatTensor) -> torch.FloatTensor:
         """(B, C, H, W) pixels in [0, 1] -> (B, D) code."""

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from ..configuration.backbones import build_backbone
 from ..configuration.joint_embedding import JointEmbeddingConfig
 from .shared.answering import AroundBackbone, answers_in_full
-from .shared.chance import drawn_by
+from .shared.chance import Chance, uniform
 from .shared.classification import ClassifiesImages, classifier_config
 from .shared.images.conv_encoder import ConvEncoder, init_convolutions
 from .shared.images.over_backbone import OverBackbone
@@ -76,10 +76,10 @@ class JointEmbeddingModel(OverBackbone, JointEmbedding, JointEmbeddingPreTrained
         check_pixel_values(pixel_values, self.config)
         return self.join(pixel_values, functools.partial(self.encode, pixel_values), return_loss, generator)
 
-    def views(self, pixel_values: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+    def views(self, pixel_values: torch.Tensor, generator: Chance) -> torch.Tensor:
         """(B, C, H, W) pixels in [0, 1] -> (V * B, C, view_size, view_size), the first view of each image first."""
-        size, device = (len(pixel_values), self.config.num_views, CHANCES), pixel_values.device
-        chances = torch.rand(size, device=device, **drawn_by(generator))
+        size, device = (pixel_values.shape[0], self.config.num_views, CHANCES), pixel_values.device
+        chances = uniform(size, device, generator)
         return torch.cat([view(pixel_values, self.config, chances[:, v]) for v in range(self.config.num_views)])
 
     def embed(self, pixel_values: torch.Tensor) -> torch.Tensor:

@@ -45,8 +45,12 @@ class MaskedDecoder(nn.Module):
         self.to_pixels = nn.Conv2d(config.latent_size, config.num_channels * self.scale**2, 1)
         self.mask_value = nn.Parameter(torch.zeros(1, config.num_channels, 1, 1))  # seen in place of hidden pixels
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """(B, D, h, w) -> (B, C, H, W)."""
+    def forward(self, features: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """(B, D, h, w) -> (B, C, H, W). With a mask (B, 1, H, W): (B, C, H, W) normalised pixels -> what is seen of
+        them, its own value where it is True. By a call, since accelerate brings a weight that it keeps elsewhere
+        only to a call of its module."""
+        if mask is not None:
+            return torch.where(mask, self.mask_value.to(features.dtype), features)
         return F.pixel_shuffle(self.to_pixels(features), self.scale)[..., : self.image_size, : self.image_size]
 
 
@@ -124,7 +128,7 @@ class MaskedImageModel(OverBackbone, Pretrainable, MaskedImageModelPreTrainedMod
         if self.decoder is None:
             return MaskedImageModelOutput(latents=self.encode(pixel_values))
         mask = self.mask(pixel_values, noise, generator)  # (B, 1, H, W)
-        seen = torch.where(mask, self.decoder.mask_value.to(pixel_values.dtype), self.normalise(pixel_values))
+        seen = self.decoder(self.normalise(pixel_values), mask)
         features = self.backbone(seen)  # (B, D, h, w)
         predicted = self.decoder(features)  # (B, C, H, W)
         latents = self.pool(features) if self.training else self.encode(pixel_values)
@@ -142,13 +146,13 @@ class MaskedImageModel(OverBackbone, Pretrainable, MaskedImageModelPreTrainedMod
         """(B, 1, H, W), True where pixels are hidden."""
         side = self.config.image_size // self.config.mask_patch_size
         if noise is None and self.training:
-            noise = torch.rand(len(pixel_values), side**2, device=pixel_values.device, **drawn_by(generator))
+            noise = torch.rand(pixel_values.shape[0], side**2, device=pixel_values.device, **drawn_by(generator))
         elif noise is None:
             noise = self._fixed_noise(pixel_values)
         return patches_to_pixels(hide_patches(noise, self.config.mask_ratio), side, self.config.mask_patch_size)
 
     def _fixed_noise(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        return torch.tensor([self.fixed_noise], device=pixel_values.device).expand(len(pixel_values), -1)
+        return torch.tensor([self.fixed_noise], device=pixel_values.device).expand(pixel_values.shape[0], -1)
 
     def encode(self, pixel_values: torch.FloatTensor) -> torch.FloatTensor:
         """(B, C, H, W) pixels in [0, 1] -> (B, D) code, nothing hidden."""
@@ -172,7 +176,7 @@ class MaskedImageModel(OverBackbone, Pretrainable, MaskedImageModelPreTrainedMod
         """(B, C, H, W) pixels in [0, 1] -> the same with the squares of the fixed pattern filled in as predicted."""
         require_decoder(self)
         mask = self.mask(pixel_values, self._fixed_noise(pixel_values), None)
-        seen = torch.where(mask, self.decoder.mask_value.to(pixel_values.dtype), self.normalise(pixel_values))
+        seen = self.decoder(self.normalise(pixel_values), mask)
         return torch.where(mask, self.decode(self.backbone(seen)), pixel_values)
 
     @torch.no_grad()

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .chance import drawn_by
+from .chance import Chance, Fixed, normal
 from .evaluating import wants_loss
 from .layers import RowNorm
 from .outputs import RowsAndScalars
@@ -93,13 +93,13 @@ class JointEmbedding(Pretrainable):
         if self.projector is None or not wants_loss(return_loss):
             return JointEmbeddingOutput(latents=whole())
         if not self.training:
-            generator = torch.Generator(inputs.device).manual_seed(0)
+            generator = Fixed()
         embeddings = self.embed(self.views(inputs, generator))  # (V * B, D)
-        projections = self.projector(embeddings).unflatten(0, (self.config.num_views, len(inputs)))  # (V, B, P)
+        projections = self.projector(embeddings).unflatten(0, (self.config.num_views, inputs.shape[0]))  # (V, B, P)
         with torch.autocast(projections.device.type, enabled=False):  # variances of few bits are none
             distance, apart = objective(projections.float(), self.config, generator)
             spread = projections.detach().float().std(1, correction=0).mean()
-        latents = embeddings[: len(inputs)] if self.training else whole()
+        latents = embeddings[: inputs.shape[0]] if self.training else whole()
         return JointEmbeddingOutput(latents, distance + apart, distance.detach(), apart.detach(), spread)
 
     def warnings(self, output: JointEmbeddingOutput) -> list[str]:
@@ -126,16 +126,12 @@ def effective_rank(embeddings: torch.Tensor) -> float:
     return float(torch.special.entr(shares).sum().exp())
 
 
-def objective(
-    projections: torch.Tensor, config: Any, generator: torch.Generator | None
-) -> tuple[torch.Tensor, torch.Tensor]:
+def objective(projections: torch.Tensor, config: Any, generator: Chance) -> tuple[torch.Tensor, torch.Tensor]:
     """(V, B, P) projections -> two scalars, what draws views together and what keeps samples apart; see `config`."""
     if config.objective == "simclr":
         return simclr(projections, config.temperature)
     if config.objective == "sigreg":
-        along = torch.randn(
-            projections.shape[2], config.sigreg_directions, device=projections.device, **drawn_by(generator)
-        )
+        along = normal((projections.shape[2], config.sigreg_directions), projections.device, generator)
         from_mean = (projections - projections.mean(0)).square().mean()
         return (1 - config.sigreg_weight) * from_mean, config.sigreg_weight * sigreg(projections, along)
     apart = config.variance_weight * variance_lack(projections) + config.covariance_weight * covariance(projections)
@@ -170,10 +166,10 @@ def simclr(projections: torch.Tensor, temperature: float) -> tuple[torch.Tensor,
     views, samples, _ = projections.shape
     z = F.normalize(projections, dim=2).flatten(0, 1)  # (V * B, P)
     likeness = z @ z.T / temperature
-    likeness = likeness.masked_fill(torch.eye(len(z), dtype=torch.bool, device=z.device), float("-inf"))
+    likeness = likeness.masked_fill(torch.eye(z.shape[0], dtype=torch.bool, device=z.device), float("-inf"))
     of = torch.arange(samples, device=z.device).repeat(views)
     partners = (of[:, None] == of[None, :]).fill_diagonal_(False)
-    alike = likeness.masked_fill(~partners, 0.0).sum() / (len(z) * (views - 1))
+    alike = likeness.masked_fill(~partners, 0.0).sum() / (z.shape[0] * (views - 1))
     return -alike, likeness.logsumexp(1).mean()
 
 

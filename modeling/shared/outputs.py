@@ -32,10 +32,19 @@ class RowsAndScalars(ModelOutput):
         rows = found.get("latents")
         if not isinstance(rows, torch.Tensor) or any(_learns(value) for value in found.values()):
             return found.items()
-        return {name: value.expand(len(rows)) if _is_scalar(value) else value for name, value in found.items()}.items()
+        return {
+            name: value.expand(rows.shape[0]) if _is_scalar(value) else value for name, value in found.items()
+        }.items()
 
     def __getitem__(self, key: Any) -> Any:
-        return dict(super().items())[key] if isinstance(key, str) else super().__getitem__(key)
+        found = dict(super().items())
+        return found[key] if isinstance(key, str) else tuple(found.values())[key]
+
+    def to_tuple(self) -> tuple[Any, ...]:
+        """The loss first, if there is one, as in every tuple of transformers: `Trainer` takes the first for it. Then
+        the others, as `items()` has them."""
+        others = tuple(value for name, value in self.items() if name != "loss")
+        return others if self.loss is None else (self.loss, *others)
 
 
 def _is_scalar(value: Any) -> bool:

@@ -60,7 +60,7 @@ def contractive(encode: Callable, pixels: torch.Tensor, projection: torch.Tensor
         for row in rows:
             (gradient,) = torch.autograd.grad(row.sum(), pixels, create_graph=create_graph, retain_graph=True)
             total = total + gradient.square().sum()
-    return total / len(pixels)
+    return total / pixels.shape[0]
 
 
 def sample_normal(

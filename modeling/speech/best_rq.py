@@ -9,7 +9,7 @@ from transformers import initialization as init
 
 from ...configuration.speech.best_rq import BestRqConfig
 from ..shared.answering import answers_in_full
-from ..shared.chance import drawn_by
+from ..shared.chance import Chance, Fixed, normal, uniform
 from ..shared.classification import classifier_config
 from ..shared.evaluating import wants_loss
 from ..shared.outputs import RowsAndScalars
@@ -142,10 +142,10 @@ class BestRqModel(OnClips, Pretrainable, BestRqPreTrainedModel):
         if self.predictor is None or not wants_loss(return_loss):
             return BestRqOutput(latents=self.encode(input_features, attention_mask))
         if not self.training:
-            generator = torch.Generator(input_features.device).manual_seed(0)
+            generator = Fixed()
         tokens = self.tokens(input_features[:, : self.config.num_frames])
         hidden = hidden_spans(*tokens.shape[:2], self.config, tokens.device, generator)  # (B, N)
-        noise = torch.randn(tokens.shape, device=tokens.device, **drawn_by(generator)).to(tokens.dtype)
+        noise = normal(tokens.shape, tokens.device, generator).to(tokens.dtype)
         seen = torch.where(hidden[..., None], 0.1 * noise, tokens)
         encoded = self.encoder(seen)
         logits, codes = self.predictor(encoded)[hidden], self.predictor.codes(tokens)[hidden]  # (H, K, C), (H, K)
@@ -166,16 +166,16 @@ class BestRqModel(OnClips, Pretrainable, BestRqPreTrainedModel):
 
 
 def hidden_spans(
-    count: int, tokens: int, config: BestRqConfig, device: torch.device, generator: torch.Generator | None
+    count: int, tokens: int, config: BestRqConfig, device: torch.device, generator: Chance
 ) -> torch.Tensor:
     """(B, N) bool for B = `count` clips of N = `tokens`: True for what is hidden, spans of `mask_span`, at least one
     in each clip, and never all of it."""
     span = min(config.mask_span, tokens - 1)
-    starts = torch.rand(count, tokens - span + 1, device=device, **drawn_by(generator))
+    starts = uniform((count, tokens - span + 1), device, generator)
     chosen = starts < config.mask_ratio / span
     chosen |= starts == starts.amin(1, keepdim=True)
     hidden = F.max_pool1d(F.pad(chosen.float(), (span - 1, span - 1))[:, None], span, 1)[:, 0] > 0
-    kept = torch.rand(count, tokens, device=device, **drawn_by(generator))
+    kept = uniform((count, tokens), device, generator)
     return hidden & ~((kept == kept.amax(1, keepdim=True)) & hidden.all(1, keepdim=True))
 
 

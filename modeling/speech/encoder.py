@@ -92,7 +92,7 @@ class StandardisedLinear(nn.Linear):
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         """(B, D) -> (B, L)."""
-        alone = self.training and len(embeddings) == 1  # one sample has no spread
+        alone = self.training and embeddings.shape[0] == 1  # one sample has no spread
         return super().forward(embeddings if alone else self.norm(embeddings))
 
 

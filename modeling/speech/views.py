@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from ..shared.chance import drawn_by
+from ..shared.chance import Chance, uniform
 
 NUMBERS = 21  # random numbers that a view is made of, beside its noise
 
@@ -52,7 +52,7 @@ def views(
     count: int,
     length: int,
     strength: Strength,
-    generator: torch.Generator | None,
+    generator: Chance,
     still: bool = False,
 ) -> torch.Tensor:
     """Random views of each clip: (B, T, M) -> (count * B, length, M), the first view of each clip first.
@@ -62,9 +62,9 @@ def views(
         generator: of one table of numbers, a row for each clip; None for the default one.
         still: silence before and after the clip stays silence, without noise.
     """
-    size, device = len(frames), frames.device
-    u = torch.rand((size, count, NUMBERS), device=device, **drawn_by(generator))
-    noise = torch.rand((size, count, length, frames.shape[2]), device=device, **drawn_by(generator))
+    size, device = frames.shape[0], frames.device
+    u = uniform((size, count, NUMBERS), device, generator)
+    noise = uniform((size, count, length, frames.shape[2]), device, generator)
     return torch.cat([view(frames, strength, u[:, k], noise[:, k], still) for k in range(count)])
 
 

@@ -54,8 +54,8 @@ def over_windows(
             owner.append(row)
     parts = [encode(torch.stack(windows[k : k + AT_ONCE])) for k in range(0, len(windows), AT_ONCE)]
     found, of = torch.cat(parts), torch.tensor(owner, device=input_features.device)
-    sums = found.new_zeros(len(input_features), found.shape[1]).index_add(0, of, found)
-    return sums / of.bincount(minlength=len(input_features))[:, None].to(sums.dtype)
+    sums = found.new_zeros(input_features.shape[0], found.shape[1]).index_add(0, of, found)
+    return sums / of.bincount(minlength=input_features.shape[0])[:, None].to(sums.dtype)
 
 
 def _levelled(window: torch.Tensor) -> torch.Tensor:

@@ -84,7 +84,10 @@ class TextEncoding(Pretrainable):
 
     def word_vectors(self) -> torch.Tensor:
         """(V, E), what the encoder makes of each token first; the decoder uses them too."""
-        return self.encoder.get_input_embeddings().weight
+        layer = self.encoder.get_input_embeddings()
+        if layer.weight.is_meta:  # kept elsewhere by accelerate, which brings it for a call alone
+            return layer(torch.arange(layer.num_embeddings))
+        return layer.weight
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]] | None:
         """The encoder at the learning rate, all that is new at `decoder_rate` times it."""

@@ -40,7 +40,7 @@ class BagEncoder(nn.Module):
 
     def counts(self, input_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """(B, L) ids and mask -> (B, V) float: how often each token that counts is in each text."""
-        counts = torch.zeros(len(input_ids), len(self.idf), device=input_ids.device)
+        counts = torch.zeros(input_ids.shape[0], self.idf.shape[0], device=input_ids.device)
         return counts.scatter_add_(1, input_ids, mask.to(counts.dtype)) * (self.idf > 0)
 
     def forward(self, counts: torch.Tensor) -> torch.Tensor:

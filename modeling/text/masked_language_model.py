@@ -8,12 +8,12 @@ from torch.nn import functional as F
 
 from ...configuration.text.masked_language_model import MaskedLanguageModelConfig
 from ..shared.answering import answers_in_full
-from ..shared.chance import drawn_by
+from ..shared.chance import Fixed, uniform
 from ..shared.classification import classifier_config
 from ..shared.evaluating import wants_loss
 from ..shared.outputs import PretrainingOutput
 from .backbone import TextEncoding, TextPreTrainedModel, build_text_backbone
-from .tokens import ClassifiesTexts, mean_of_tokens, whole
+from .tokens import ClassifiesTexts, mean_error, mean_of_tokens, whole
 
 
 class MaskedTokenHead(nn.Module):
@@ -94,20 +94,17 @@ class MaskedLanguageModel(TextEncoding, MaskedLanguageModelPreTrainedModel):
         seen, wanted = self.hide(ids, mask, generator)
         hidden = self.hidden(seen, mask)
         latents = mean_of_tokens(hidden if self.training else self.hidden(ids, mask), mask)
-        if not wanted.any():
-            return PretrainingOutput(latents=latents, loss=hidden.sum() * 0)
         logits = self.decoder(hidden[wanted], self.word_vectors()).float()
-        return PretrainingOutput(latents=latents, loss=F.cross_entropy(logits, ids[wanted]))
+        return PretrainingOutput(latents=latents, loss=mean_error(logits, ids[wanted]))
 
     def hide(
         self, ids: torch.Tensor, mask: torch.Tensor, generator: torch.Generator | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, L) ids and mask -> (what the encoder sees, which tokens are predicted); never the first and the last."""
         if self.training:
-            drawn = torch.rand(3, *ids.shape, device=ids.device, **drawn_by(generator))
+            drawn = uniform((3, *ids.shape), ids.device, generator)
         else:
-            drawn = torch.rand(3, 1, ids.shape[1], generator=torch.Generator().manual_seed(0)).to(ids.device)
-            drawn = drawn.expand(3, *ids.shape)
+            drawn = Fixed().uniform((3, 1, ids.shape[1]), ids.device).expand(3, *ids.shape)
         inner = mask.clone()
         inner[:, 0] = 0
         inner[:, :-1] *= mask[:, 1:]  # the last token of each text has none behind it

@@ -8,12 +8,12 @@ from torch.nn import functional as F
 
 from ...configuration.text.text_autoencoder import TextAutoencoderConfig
 from ..shared.answering import answers_in_full
-from ..shared.chance import drawn_by
+from ..shared.chance import Fixed, uniform
 from ..shared.classification import classifier_config
 from ..shared.evaluating import wants_loss
 from ..shared.outputs import PretrainingOutput
 from .backbone import TextEncoding, TextPreTrainedModel, build_text_backbone
-from .tokens import ClassifiesTexts, mean_of_tokens, whole
+from .tokens import ClassifiesTexts, mean_error, mean_of_tokens, whole
 
 
 class TextDecoder(nn.Module):
@@ -93,35 +93,40 @@ class TextAutoencoderModel(TextEncoding, TextAutoencoderPreTrainedModel):
             ValueError: ids of another shape.
         """
         ids, mask = whole(input_ids, attention_mask, self.config)
-        if self.decoder is None or not wants_loss(return_loss):
+        if self.decoder is None or not wants_loss(return_loss) or self._decoder_is_elsewhere():
             return PretrainingOutput(latents=mean_of_tokens(self.hidden(ids, mask), mask))
         left, left_mask = self.delete(ids, mask, generator)
         seen = mean_of_tokens(self.hidden(left, left_mask), left_mask)
         latents = seen if self.training else mean_of_tokens(self.hidden(ids, mask), mask)
         return PretrainingOutput(latents=latents, loss=self.loss_of(seen, ids, mask))
 
+    def _decoder_is_elsewhere(self) -> bool:
+        """Kept on the CPU or a disk by accelerate, which brings weights where a module is called, and an attention of
+        torch's own reads them past that. The embedding does without."""
+        return self.decoder.word_bias.is_meta and not self.training
+
     def loss_of(self, latents: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Mean cross-entropy of each token of (B, L) texts, from (B, D) embeddings and the tokens before it."""
         words, wanted = self.word_vectors(), mask[:, 1:] > 0
-        if not wanted.any():
+        if ids.shape[1] < 2:
             return latents.sum() * 0
         predicted = self.decoder(latents, ids[:, :-1], words)[wanted]  # (N, E)
         logits = F.linear(predicted, words, self.decoder.word_bias)
-        return F.cross_entropy(logits.float(), ids[:, 1:][wanted])
+        return mean_error(logits.float(), ids[:, 1:][wanted])
 
     def delete(
         self, ids: torch.Tensor, mask: torch.Tensor, generator: torch.Generator | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, L) ids and mask -> those of the tokens that are left, moved together; the first one always is."""
         if self.training:
-            drawn = torch.rand(ids.shape, device=ids.device, **drawn_by(generator))
+            drawn = uniform(ids.shape, ids.device, generator)
         else:
-            drawn = torch.rand(1, ids.shape[1], generator=torch.Generator().manual_seed(0)).to(ids.device)
-            drawn = drawn.expand(len(ids), -1)
+            drawn = Fixed().uniform((1, ids.shape[1]), ids.device).expand(ids.shape[0], -1)
         kept = (mask > 0) & (drawn >= self.config.delete_ratio)
         kept[:, 0] = mask[:, 0] > 0
         order = (~kept).to(torch.uint8).argsort(dim=1, stable=True)
-        longest = max(1, int(kept.sum(1).max()))
+        compiled = torch.compiler.is_compiling()  # a length that is read from the values would cut the network in two
+        longest = ids.shape[1] if compiled else max(1, int(kept.sum(1).max()))
         left, left_mask = ids.gather(1, order)[:, :longest], kept.gather(1, order)[:, :longest]
         return torch.where(left_mask, left, self.config.pad_token_id or 0), left_mask.long()
 

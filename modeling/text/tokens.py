@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ..shared.answering import answers_in_full
@@ -44,6 +45,12 @@ def mean_of_tokens(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """(B, L, D) vectors of tokens and (B, L) mask -> (B, D), the mean over the tokens of each text."""
     weights = mask[..., None].to(hidden.dtype)
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def mean_error(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy of (N, V) logits for (N,) ids, a scalar; 0 of none, without asking whether there are any,
+    which no compiled network can."""
+    return F.cross_entropy(logits, ids, reduction="sum") / max(1, ids.shape[0])
 
 
 class ClassifiesTexts:

@@ -131,6 +131,14 @@ def test_r1_is_half_the_squared_gradient_at_the_real_pairs(architecture, spectra
         assert model.train()(pixels, noise=noise).penalty == 0
 
 
+def test_the_game_is_judged_in_full_numbers_under_autocast():
+    model = tiny().train()
+    with torch.autocast("cpu", torch.bfloat16):
+        output = model(pixels_for(model))
+    found = (output.loss, output.discriminator_loss, output.generator_loss, output.penalty)
+    assert {value.dtype for value in found} == {torch.float32}
+
+
 def test_frozen_leaves_no_trace():
     model = tiny()
     before = copy.deepcopy(model.state_dict())

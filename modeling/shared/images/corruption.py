@@ -48,7 +48,7 @@ def corrupt(pixel_values: torch.Tensor, config: Any, generator: torch.Generator 
 def quarter_turns(x: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
     """Turn each of the square images (B, C, H, H) by its number (B,) of quarter turns, counter-clockwise, exactly."""
     turned = torch.stack([x.rot90(k, (2, 3)) for k in range(4)])  # (4, B, C, H, H)
-    return turned[turns, torch.arange(len(x), device=x.device)]
+    return turned[turns, torch.arange(x.shape[0], device=x.device)]
 
 
 def hide_patches(noise: torch.Tensor, ratio: float) -> torch.Tensor:
@@ -60,7 +60,7 @@ def hide_patches(noise: torch.Tensor, ratio: float) -> torch.Tensor:
 
 def patches_to_pixels(mask: torch.Tensor, rows: int, patch_size: int) -> torch.Tensor:
     """(B, rows * columns) patches -> (B, 1, H, W) pixels."""
-    return mask.view(len(mask), 1, rows, -1).repeat_interleave(patch_size, 2).repeat_interleave(patch_size, 3)
+    return mask.view(mask.shape[0], 1, rows, -1).repeat_interleave(patch_size, 2).repeat_interleave(patch_size, 3)
 
 
 def salt_and_pepper(x: torch.Tensor, ratio: float, noise: torch.Tensor) -> torch.Tensor:

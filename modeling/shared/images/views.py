@@ -56,7 +56,7 @@ def moved(x: torch.Tensor, config: Any, u: Any, size: int) -> torch.Tensor:
     ]
     if size * 2 <= x.shape[-1]:  # bilinear sampling skips pixels where a view is much smaller
         x = F.interpolate(x, size=(x.shape[-2] // (x.shape[-1] // size), size), mode="area")
-    grid = F.affine_grid(torch.stack(rows, 1), [len(x), x.shape[1], size, size], align_corners=False)
+    grid = F.affine_grid(torch.stack(rows, 1), [x.shape[0], x.shape[1], size, size], align_corners=False)
     return F.grid_sample(x, grid.to(x.dtype), padding_mode="border", align_corners=False)
 
 
@@ -74,7 +74,7 @@ def coloured(x: torch.Tensor, config: Any, u: Any) -> torch.Tensor:
     brightness, contrast = share(u[1], config.brightness), share(u[2], config.contrast)
     channels = x.shape[1]
     options = {"device": x.device, "dtype": x.dtype}
-    matrix = torch.eye(channels, **options).expand(len(x), -1, -1)
+    matrix = torch.eye(channels, **options).expand(x.shape[0], -1, -1)
     luma = torch.full((channels,), 1 / channels, **options)
     if channels == 3:
         luma = torch.tensor(LUMA, **options)

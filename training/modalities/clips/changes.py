@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
+from ....modeling.shared.images.augmentation import mixed_share
 from ....modeling.speech.views import STRONG, WEAK, Strength, views
 from ..modality import Inputs
 from .preprocessing import THEIRS
@@ -45,7 +46,7 @@ def strengthen(inputs: Inputs, kinds: Sequence[str]) -> Inputs:
 
 def mixup(inputs: Inputs, targets: torch.Tensor, alpha: float) -> tuple[Inputs, torch.Tensor]:
     """Blend every clip and its target (B, L) with another one's, by a share drawn from Beta(alpha, alpha)."""
-    share = torch.distributions.Beta(alpha, alpha).sample().to(targets.device)
+    share = mixed_share(alpha)
     order = torch.randperm(len(targets), device=targets.device)
     mixed = {name: share * value + (1 - share) * value[order] for name, value in inputs.items()}
     return mixed, share * targets + (1 - share) * targets[order]
