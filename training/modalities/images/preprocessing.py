@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL.Image
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import PreTrainedConfig
 from transformers.models.auto.image_processing_auto import AutoImageProcessor
+from transformers.utils import cached_file
 
 from ....configuration.backbones import channels_of
 from ....modeling.families import family_of
@@ -19,6 +22,7 @@ from ...errors import InputError, one_line
 from .plan import WAYS, Plan
 from .sizes import at_size
 
+PROCESSOR = "preprocessor_config.json"
 PROBE = 64  # pixels a side of pictures by which an image processor is measured
 MISSING = (OSError, ValueError, ImportError, KeyError, RuntimeError)
 
@@ -150,17 +154,25 @@ class ImagePreprocessing:
 
 
 def _saved(name: str | None, revision: str | None) -> dict[str, Any]:
-    """Settings of the processor that was saved with one of our models; none where there is none."""
+    """Settings of the processor that was saved with one of our models; none where none was saved.
+
+    Raises:
+        InputError: there is one that cannot be read: without it, images would be read in another way in silence.
+    """
     if name is None:
         return {}
+    options = {"revision": revision or "main"}
     try:
-        saved = AutoImageProcessor.from_pretrained(
-            name, revision=revision or "main", backend="pil", trust_remote_code=False
-        )
-    except MISSING:
-        return {}
-    if not isinstance(saved, AutoencoderImageProcessor):
-        return {}
+        path = cached_file(str(name), PROCESSOR, **options, _raise_exceptions_for_missing_entries=False)
+        saved = {} if path is None else json.loads(Path(path).read_bytes())
+        if saved.get("image_processor_type") != AutoencoderImageProcessor.__name__:
+            return {}
+        saved = AutoencoderImageProcessor.from_pretrained(name, **options)
+    except (*MISSING, TypeError, AttributeError, RecursionError, StrictDataclassError) as error:
+        raise InputError(
+            f"{PROCESSOR} of model {name} cannot be read: {one_line(error)} It says how images are brought to the "
+            f"network: restore it, or remove it to have them read as for a new network."
+        ) from None
     return {key: getattr(saved, key) for key in ("resize_mode", "value_range", "stored_bits", "alpha")}
 
 
