@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from pretune.training.command.arguments.card import CardArguments
+from pretune.training.command.paths import written_to
 from pretune.training.command.running import run_command
 from pretune.training.runs.card_file import write_card
 from pretune.training.runs.folder import finished_record
@@ -21,7 +22,8 @@ def run(args: CardArguments) -> None:
         InputError: no finished run, or a card that was edited by hand.
     """
     folder = Path(args.run_dir)
-    write_card(folder, finished_record(folder), args.overwrite)
+    with written_to(folder, "run_dir"):
+        write_card(folder, finished_record(folder), args.overwrite)
     logger.info("wrote %s", folder / "README.md")
 
 

@@ -22,7 +22,7 @@ import torch
 from tqdm import tqdm
 
 from pretune.training.command.arguments.embed import EmbedArguments
-from pretune.training.command.paths import require_folders
+from pretune.training.command.paths import require_folders, written_to
 from pretune.training.command.running import redrawn_every, run_command
 from pretune.training.data.batches import spread
 from pretune.training.data.captions import as_drawn, captions
@@ -67,6 +67,11 @@ def embed(model: str, **arguments: Any) -> EmbedResult:
 
 def run(args: EmbedArguments) -> EmbedResult:
     """`embed` with arguments that are read already."""
+    with written_to(args.output_file, "output_file"):
+        return _embed(args)
+
+
+def _embed(args: EmbedArguments) -> EmbedResult:
     path = Path(args.output_file)
     require_folders(path.parent, "output_file")
     if path.is_dir():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pretune.training.command.arguments.inspect import InspectArguments
-from pretune.training.command.paths import require_folders
+from pretune.training.command.paths import require_folders, written_to
 from pretune.training.command.running import run_command
 from pretune.training.data.captions import as_drawn, captions
 from pretune.training.data.kinds import kind_and_found
@@ -87,9 +87,10 @@ def look(args: InspectArguments) -> InspectionResult:
     head = block(found, str(args.dataset), splits.values(), facts)
     text = "\n".join([head, "", told(record, modality.words), "", told_advice(advice)])
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        _draw(folder / SHEET, train)
-        (folder / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        with written_to(folder, "output_dir"):
+            folder.mkdir(parents=True, exist_ok=True)
+            _draw(folder / SHEET, train)
+            (folder / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return InspectionResult(text, record, advice.command, folder)
 
 

@@ -25,7 +25,7 @@ from pretune.training.command.arguments.compare import CompareArguments
 from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.command.arguments.try_routes import TryArguments
 from pretune.training.command.parsing import build_arguments
-from pretune.training.command.paths import require_folders
+from pretune.training.command.paths import require_folders, written_to
 from pretune.training.command.recipes import words_of
 from pretune.training.command.running import like_ctrl_c, redrawn_every, run_command
 from pretune.training.comparing.continued import data_words, run_verb
@@ -81,6 +81,11 @@ def try_routes(dataset: Any, **arguments: Any) -> TryResult:
 
 def run(args: TryArguments) -> TryResult:
     """`try` with arguments that are read already."""
+    with written_to(args.output_dir, "output_dir"):
+        return _run(args)
+
+
+def _run(args: TryArguments) -> TryResult:
     began, folder = time.monotonic(), Path(args.output_dir)
     require_folders(folder, "output_dir")
     modality, found = kind_and_found(args)

@@ -288,6 +288,7 @@ def test_lora_trains_little_and_leaves_a_plain_checkpoint(quick, resnet, tmp_pat
         ),
         ({"lora_rank": 2}, "lora_rank adds to a pretrained encoder"),
         ({"ema_decay": 1.0}, "ema_decay must lie between"),
+        ({"reconstruction_weight": -1e-300}, "reconstruction_weight must lie between 0"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options, words):

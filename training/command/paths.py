@@ -1,14 +1,84 @@
 """Paths that users name: where scripts may write, and what is meant to be here and is not."""
 
+import contextlib
 import difflib
+import errno
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, one_line
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LOST = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+
+
+@contextlib.contextmanager
+def written_to(place: str | Path, argument: str, repair: Callable[[bool], str] | None = None) -> Iterator[None]:
+    """A full or read-only disk, or a folder that is gone, becomes one line meanwhile.
+
+    Args:
+        place: what is written to, a file or folder.
+        argument: that names it.
+        repair: says what to do, of a full disk or of another trouble; None: room, or another place.
+
+    Raises:
+        InputError: `place` cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not _is_about(error, Path(place)):
+            raise
+        raise InputError(not_written(place, argument, error, error.errno in FULL, repair)) from None
+
+
+def not_written(
+    place: str | Path, argument: str, error: Exception, full: bool, repair: Callable[[bool], str] | None = None
+) -> str:
+    """The line that says so; arguments as of `written_to`, `full` for a full disk."""
+    first = "make room" if full else "mend that"
+    todo = f"{first}, or choose another --{argument}" if repair is None else repair(full)
+    return f"{argument} {place} cannot be written: {one_line(error)}; {todo}."
+
+
+def _is_about(error: OSError, place: Path) -> bool:
+    """Whether it is the disk of this place that did not take something."""
+    if error.errno in FULL:
+        return True
+    names = [name for name in (error.filename, error.filename2) if isinstance(name, (str, bytes, Path))]
+    whole = place.absolute()
+    homes = (str(whole), str(whole.with_name(f".{whole.name}")))  # the second of a file that is not whole yet
+    paths = [Path(_text(name)).absolute() for name in names]
+    inside = any(str(path).startswith(homes) or path in whole.parents for path in paths)
+    return error.errno in LOST and (inside or (not names and error.errno in (errno.EROFS, errno.EIO)))
+
+
+def _text(name: str | bytes | Path) -> str:
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+
+
+def named_path(name: str | Path, argument: str) -> Path:
+    """Where a name that a user gave would be here, whether or not anything is.
+
+    Raises:
+        InputError: no disk takes such a name (too long, of a home that there is none of), or it may not be looked at.
+    """
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except (OSError, ValueError, RuntimeError) as error:
+        start = one_line(ValueError(name))
+        cause = error.strerror if isinstance(error, OSError) else one_line(error)
+        raise InputError(
+            f"{argument} {start[:60]}{'...' * (len(start) > 60)} cannot be looked for: {cause}. Pass another name."
+        ) from None
+    return path
 
 
 def require_folders(folder: Path, argument: str) -> None:
     """Raise InputError if `folder`, or one above it, is a file."""
+    named_path(folder, argument)
     for part in (folder, *folder.parents):
         if part.exists() and not part.is_dir():
             raise InputError(f"{argument} {folder}: {part} is a file, expected a folder. Choose another --{argument}.")
@@ -24,7 +94,7 @@ def missing_here(name: str, argument: str) -> str | None:
 
     A name that is absolute, begins with `.` or `~`, has several slashes, or whose parent folder is here means a path.
     """
-    path = Path(name).expanduser()
+    path = named_path(name, argument)
     if path.exists():
         return None
     parent = path.parent

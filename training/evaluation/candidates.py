@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..command.paths import named_path
 from ..data.samples import Samples
 from ..errors import InputError, one_line
 from ..networks.encoders import Encoder
@@ -130,7 +131,7 @@ def parse_names(models: Sequence[str], tables: Mapping[str, object]) -> tuple[li
     """
     alone, pairs = [], []
     for name in models:
-        if PLUS not in name or Path(name).exists():
+        if PLUS not in name or named_path(name, "model").exists():
             alone.append(name)
             continue
         parts = [part.strip() for part in name.split(PLUS)]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ..command.arguments.evaluate import EvaluateArguments
-from ..command.paths import require_folders
+from ..command.paths import named_path, require_folders, written_to
 from ..command.recipes import command_of
 from ..command.running import like_ctrl_c
 from ..errors import InputError, Interrupted, one_line
@@ -60,8 +60,13 @@ def run_evaluation(args: EvaluateArguments, verb: str = "evaluate", before: Befo
         InputError: something given does not fit; the message names the repair.
         Interrupted: Ctrl-C; what was computed is kept, and reported.
     """
-    began = time.perf_counter()
     folder = _folder(args)
+    with written_to(folder, "output_dir"):
+        return _run(args, verb, before, folder)
+
+
+def _run(args: EvaluateArguments, verb: str, before: Before | None, folder: Path) -> EvaluationResult:
+    began = time.perf_counter()
     if args.update_card:
         for name in args.model:
             check_card(Path(name))
@@ -202,7 +207,7 @@ def _folder(args: EvaluateArguments) -> Path:
     if args.output_dir:
         require_folders(Path(args.output_dir), "output_dir")
         return Path(args.output_dir)
-    if not Path(args.model[0]).is_dir():
+    if not named_path(args.model[0], "model").is_dir():
         raise InputError(
             f"output_dir is missing, and {args.model[0]} is no local folder to put it in: pass --output_dir."
         )

@@ -30,6 +30,12 @@ def require_free(folder: Path, resumes: bool, overwrites: bool) -> None:
         overwrites: it may remove what an earlier run wrote.
     """
     require_folders(folder, "output_dir")
+    in_the_way = [name for name in (*RUN_FILES, "README.md") if (folder / name).is_dir()]
+    if in_the_way:
+        raise InputError(
+            f"output_dir {folder}: {in_the_way[0]} is a folder, and a run writes a file of that name. Move it away, "
+            f"or choose another --output_dir."
+        )
     holds = [path.name for path in folder.glob("*") if path.name != ".lock"]
     if not holds or resumes:
         return

@@ -1,18 +1,16 @@
 """What is said when a run cannot go on for no fault of its own: disk, memory, another of its processes."""
 
 import contextlib
-import errno
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from safetensors import SafetensorError
 
+from ..command.paths import FULL, LOST, not_written, written_to
 from ..errors import InputError, memory_told, one_line
 from .checkpoints import list_checkpoints
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-LOST = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 NUMBER = re.compile(r"os error (\d+)")  # as safetensors writes it
 # As gloo, NCCL and the store of torch say it
 GONE = re.compile(
@@ -56,36 +54,18 @@ def disk_told(folder: Path) -> Iterator[None]:
     Raises:
         InputError: `folder` cannot be written; it names the checkpoint to go on from.
     """
+
+    def repair(full: bool) -> str:
+        return kept_checkpoint(folder, "make room" if full else "mend that")
+
     try:
-        yield
-    except OSError as error:
-        if not _is_about(error, folder):
-            raise
-        raise InputError(_message(folder, error, error.errno in FULL)) from None
+        with written_to(folder, "output_dir", repair):
+            yield
     except SafetensorError as error:
         found = NUMBER.search(str(error))
         if found is None or int(found[1]) not in (*FULL, *LOST):
             raise
-        raise InputError(_message(folder, error, int(found[1]) in FULL)) from None
-
-
-def _is_about(error: OSError, folder: Path) -> bool:
-    """Whether it is the disk of the run's folder that did not take something."""
-    if error.errno in FULL:
-        return True
-    names = [name for name in (error.filename, error.filename2) if isinstance(name, (str, bytes, Path))]
-    home = str(folder.absolute())
-    inside = any(str(Path(_text(name)).absolute()).startswith(home) for name in names)
-    return error.errno in LOST and (inside or (not names and error.errno in (errno.EROFS, errno.EIO)))
-
-
-def _text(name: str | bytes | Path) -> str:
-    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
-
-
-def _message(folder: Path, error: Exception, full: bool) -> str:
-    repair = "make room" if full else "mend that"
-    return f"output_dir {folder} cannot be written: {one_line(error)}; {kept_checkpoint(folder, repair)}."
+        raise InputError(not_written(folder, "output_dir", error, int(found[1]) in FULL, repair)) from None
 
 
 def kept_checkpoint(folder: Path, repair: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..command.arguments.data import DataArguments, InMemory
-from ..command.paths import missing_here
+from ..command.paths import missing_here, named_path
 from ..errors import InputError
 from ..files.tree import TABLES, UNREAD, File, ending_of, is_archive, is_array_file, is_pointer
 from ..modalities.modality import Modality
@@ -30,7 +30,7 @@ def raw_splits(args: DataArguments, modality: Modality) -> Found:
     """
     if isinstance(args.dataset, InMemory):
         return object_splits(args.dataset, args, modality)
-    source = Path(args.dataset).expanduser()
+    source = named_path(args.dataset, "dataset")
     if args.dataset == BUILT_IN:
         if source.is_dir() and any(source.iterdir()):
             raise InputError(
@@ -54,7 +54,7 @@ def source_of(dataset: str) -> str:
         return "memory"
     if dataset == BUILT_IN:
         return "builtin"
-    return "local" if Path(dataset).expanduser().exists() else "hub"
+    return "local" if named_path(dataset, "dataset").exists() else "hub"
 
 
 def _read_file(source: Path, args: DataArguments, modality: Modality) -> Found:

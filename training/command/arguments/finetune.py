@@ -120,6 +120,8 @@ class FinetuneArguments(TrainingArguments):
             self, label_smoothing=(0, 0.999), ema_decay=(0, 0.99999), confidence_threshold=(0, 1),
             validation_share=(0.01, 0.9), mixup_alpha=(0, 100), consistency_weight=(0, 1e9),
         )  # fmt: skip
+        if self.reconstruction_weight is not None:
+            check_between(self, reconstruction_weight=(0, 1e9))
         for name in ("freeze_encoder", "freeze_batch_norm"):
             if getattr(self, name) and self.from_scratch:
                 raise InputError(
