@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import transformers
-from huggingface_hub.errors import StrictDataclassError
+from huggingface_hub.errors import HTTPError, StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
 from transformers.utils import cached_file
@@ -27,7 +27,7 @@ register_families()  # `AutoConfig` and the others are to know ours
 # TypeError and the like: of a config.json whose values are of other types than the code of transformers takes
 LOADING_ERRORS = (
     OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, ArithmeticError, AssertionError,
-    MemoryError, StrictDataclassError, SafetensorError,
+    MemoryError, StrictDataclassError, SafetensorError, HTTPError,
 )  # fmt: skip
 MODEL_HINT = "Expected a run folder or a Hub id."
 

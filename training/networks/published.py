@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.errors import HTTPError
 from transformers import PreTrainedConfig
 from transformers.models.auto.image_processing_auto import AutoImageProcessor
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
@@ -107,7 +108,7 @@ def published_normalisation(name: str, revision: str | None, channels: int) -> d
     try:
         options = {"revision": revision or "main", "backend": "pil", "trust_remote_code": False}
         processor = AutoImageProcessor.from_pretrained(name, **options)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, HTTPError) as error:
         return one_line(error)
     # what it multiplies 8-bit pixels by, as a share of what makes them [0, 1]
     scale = round(255 * processor.rescale_factor, 6) if getattr(processor, "do_rescale", False) else 255

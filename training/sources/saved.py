@@ -115,12 +115,13 @@ def _errors(source: str, args: DataArguments) -> Iterator[None]:
     """Without progress bars; what `datasets` raises as one line."""
     import datasets
     import pyarrow
+    from huggingface_hub.errors import HTTPError
 
     bars = datasets.utils.logging.is_progress_bar_enabled()
     datasets.utils.logging.disable_progress_bar()
     try:
         yield
-    except (OSError, ValueError, RuntimeError, ImportError, pyarrow.ArrowException) as error:
+    except (OSError, ValueError, RuntimeError, ImportError, HTTPError, pyarrow.ArrowException) as error:
         raise InputError(_explained(source, args, error)) from None
     except datasets.exceptions.DatasetsError as error:
         raise InputError(_explained(source, args, error)) from None

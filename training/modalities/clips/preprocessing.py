@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub.errors import HTTPError
 from torch import nn
 from transformers import AutoFeatureExtractor, PreTrainedConfig
 
@@ -15,7 +16,7 @@ from ....modeling.processors.speech import AT_ONCE, TOP, frames_of
 from ...errors import InputError, one_line
 from ..cache import cache_folder
 
-MISSING = (OSError, ValueError, ImportError, KeyError, RuntimeError, TypeError)
+MISSING = (OSError, ValueError, ImportError, KeyError, RuntimeError, TypeError, HTTPError)
 IN_MEMORY = 2 << 30  # bytes of rows, above which they lie in a file
 THEIRS = "input_values"  # what rows of a network that is not ours are called until its own name for them is known
 

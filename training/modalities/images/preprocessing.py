@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import torch
-from huggingface_hub.errors import StrictDataclassError
+from huggingface_hub.errors import HTTPError, StrictDataclassError
 from torch import nn
 from transformers import PreTrainedConfig
 from transformers.models.auto.image_processing_auto import AutoImageProcessor
@@ -24,7 +24,7 @@ from .sizes import at_size
 
 PROCESSOR = "preprocessor_config.json"
 PROBE = 64  # pixels a side of pictures by which an image processor is measured
-MISSING = (OSError, ValueError, ImportError, KeyError, RuntimeError)
+MISSING = (OSError, ValueError, ImportError, KeyError, RuntimeError, HTTPError)
 
 
 class Scaled(nn.Module):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from huggingface_hub.errors import HTTPError
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
@@ -14,7 +15,7 @@ from ...errors import InputError, one_line
 KINDS = ("bpe", "words")  # both give the same tokenizer for the same texts, which training WordPiece does not
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]  # ids 0 to 4
 FEWEST = 2  # times that a token must occur in the training texts
-LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError)
+LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError, HTTPError)
 
 
 def trained_tokenizer(texts: Iterable[str], kind: str, size: int) -> PreTrainedTokenizerFast:

@@ -1,0 +1,53 @@
+"""A Hub that hangs up in the middle of an answer is one line, whatever was asked of it."""
+
+import pytest
+from huggingface_hub.errors import HTTPError
+
+from pretune import AutoencoderConfig
+from pretune.training.errors import InputError
+from pretune.training.modalities.clips.preprocessing import _extractor_of
+from pretune.training.modalities.images.preprocessing import _processor_of, _saved
+from pretune.training.modalities.texts.tokenizing import published_tokenizer
+from pretune.training.networks.loading import load_config, load_pretrainable
+from pretune.training.networks.published import published_config, published_normalisation
+from pretune.training.sources.saved import hub_splits
+
+SAID = "Server disconnected without sending a response."
+NAME = "me/hangs-up"
+
+
+class Dataset:
+    dataset, dataset_config = NAME, None
+
+
+ASKED = {
+    "config": lambda: load_config(NAME, None),
+    "weights": lambda: load_pretrainable(NAME, None, AutoencoderConfig(image_size=8, hidden_sizes=[8])),
+    "backbone": lambda: published_config(NAME, None),
+    "image processor": lambda: _processor_of(NAME, None),
+    "image processor of ours": lambda: _saved(NAME, None),
+    "feature extractor": lambda: _extractor_of(NAME, None),
+    "tokenizer": lambda: published_tokenizer(NAME, None),
+    "dataset": lambda: hub_splits(Dataset()),
+}
+
+
+@pytest.fixture(autouse=True)
+def hub_that_hangs_up(monkeypatch):
+    def hang_up(*args, **kwargs):
+        raise HTTPError(SAID)
+
+    monkeypatch.setattr("transformers.utils.hub.hf_hub_download", hang_up)
+    monkeypatch.setattr("transformers.utils.hub.snapshot_download", hang_up)
+    monkeypatch.setattr("datasets.load_dataset", hang_up)
+
+
+@pytest.mark.parametrize("what", list(ASKED))
+def test_it_is_one_line(what):
+    with pytest.raises(InputError, match=f"{SAID}|Can't load .* '{NAME}'") as caught:
+        ASKED[what]()
+    assert "\n" not in str(caught.value) and NAME in str(caught.value)
+
+
+def test_what_a_backbone_was_normalised_by_is_not_known():
+    assert NAME in published_normalisation(NAME, None, 3)
