@@ -10,7 +10,7 @@ from typing import Any
 from ..command.arguments.data import DataArguments, InMemory
 from ..errors import InputError
 from ..files.metadata import LABEL_COLUMNS
-from ..files.path_cells import InFolder
+from ..files.path_cells import AS_TEXT, InFolder, is_encoded
 from ..modalities.modality import Modality
 from ..sources.found import RawSplit
 from ..sources.numbers import array_of_lists, lists_of_numbers
@@ -135,6 +135,8 @@ def _checked(rows: Any, column: str, args: DataArguments, modality: Modality, na
     local = InFolder(str(roots[0])) if Path(args.dataset).expanduser().exists() else None
     opened = [path and _opened(path, local, roots) for path in paths]
     outside = [path for path, found in zip(paths, opened, strict=True) if path and not found]
+    if any(map(is_encoded, outside)):
+        raise InputError(f"column {column!r} of {name} {AS_TEXT}")
     if outside:
         where = (
             f"{roots[0]} has no such plain file" if local else "what comes from the Hub may not name files elsewhere"

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import InputError
 from .left_out import LeftOut, shortened
-from .path_cells import InFolder, Names, clean, path_column
+from .path_cells import AS_TEXT, InFolder, Names, clean, is_encoded, path_column
 from .split_names import split_in_name, split_of_folder, words_of
 from .tables import Columns, is_submission, merged_rows, read_table, typed
 from .tree import File, ending_of
@@ -166,6 +166,9 @@ def _names_nothing(
         if isinstance(cell, str) and ending_of(cell) in endings
     ]
     root = table.path.rpartition("/")[0] or "."
+    text = next((name for name, cells in columns.items() if any(map(is_encoded, cells[:20]))), None)
+    if text is not None:
+        return InputError(f"column {text!r} of {table.path} {AS_TEXT}")
     if not looks or str(looks[0][1]).startswith(WEB):
         web = next((n for n, cells in columns.items() if any(str(cell).startswith(WEB) for cell in cells[:20])), None)
         if web is not None:

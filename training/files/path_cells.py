@@ -14,6 +14,8 @@ USUAL = tuple(
     "file_name filename file filepath file_path path image_path img_path image_name image img image_file image_id "
     "id_code img_id id name audio audio_path".split()
 )
+ENCODED = ("data:image/", "iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR")  # how base64 text of pictures begins
+AS_TEXT = "holds pictures as base64 text: save their bytes (base64.b64decode) as files, or as a column of bytes."
 PROBE = 200  # cells looked at to tell whether a column names files
 
 
@@ -120,6 +122,11 @@ def clean(cell: Any) -> str | None:
     while text.startswith("./"):
         text = text[2:]
     return text or None
+
+
+def is_encoded(cell: Any) -> bool:
+    """Whether a cell is a picture as base64 text."""
+    return isinstance(cell, str) and len(cell) > 60 and cell.startswith(ENCODED)
 
 
 def normal(path: str) -> str | None:

@@ -12,6 +12,7 @@ from ..command.arguments.data import DataArguments, InMemory
 from ..errors import InputError
 from ..files.left_out import LeftOut, shortened
 from ..files.metadata import LABEL_COLUMNS
+from ..files.path_cells import AS_TEXT, is_encoded
 from ..files.split_names import split_of_folder
 from ..files.tree import ending_of
 from ..modalities.modality import Modality
@@ -131,6 +132,8 @@ def _cell(value: Any, modality: Modality) -> dict[str, Any] | None:
     """A sample as a file's cell, or as it is; names of files are the caller's own, so they may lie anywhere."""
     if modality.in_cells:
         return modality.cell(value)
+    if is_encoded(value):
+        raise InputError(f"a column or list of the dataset {AS_TEXT}")
     if isinstance(value, (str, os.PathLike)):
         path = os.fspath(value)
         if os.path.isdir(path):

@@ -1,5 +1,6 @@
 """Tables beside samples, and alone: which file a row is about, what becomes of the rest; by content."""
 
+import base64
 import io
 import json
 import os
@@ -237,6 +238,20 @@ def test_a_table_that_is_no_dataset_says_why(tmp_path, text, message):
     write(tmp_path, {"0.png": 0, "t.csv": text})
     with pytest.raises(InputError, match=message):
         found(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "list"])
+def test_pictures_as_text_are_called_so(tmp_path, form):
+    cells = [base64.b64encode(png(k)).decode() for k in range(4)]
+    dataset = cells
+    if form != "list":
+        dataset = tmp_path / f"t.{form}"
+        dataset.write_text("\n".join(json.dumps({"image": cell, "label": 1}) for cell in cells))
+    if form == "parquet":
+        pq.write_table(pa.table({"image": cells, "label": [0, 1, 0, 1]}), dataset)
+    with pytest.raises(InputError, match="holds pictures as base64 text: save their bytes") as caught:
+        load_split(DataArguments(dataset=dataset), "train", IMAGE)
+    assert cells[0] not in str(caught.value)
 
 
 def test_a_line_that_is_no_json_is_named(tmp_path):
