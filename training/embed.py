@@ -22,7 +22,7 @@ import torch
 from tqdm import tqdm
 
 from pretune.training.command.arguments.embed import EmbedArguments
-from pretune.training.command.paths import require_folders, written_to
+from pretune.training.command.paths import require_folders, require_outside, written_to
 from pretune.training.command.running import redrawn_every, run_command
 from pretune.training.data.batches import spread
 from pretune.training.data.captions import as_drawn, captions
@@ -81,6 +81,7 @@ def _embed(args: EmbedArguments) -> EmbedResult:
     drawn = None if args.neighbours is None else Path(args.neighbours)
     if drawn is not None:
         require_folders(drawn.parent, "neighbours")
+        require_outside(drawn, str(args.dataset), "neighbours")
         if drawn.exists() and (drawn.is_dir() or not args.overwrite):
             raise InputError(f"neighbours {drawn} exists. Choose another, or pass --overwrite.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

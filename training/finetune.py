@@ -36,6 +36,7 @@ from pretune.training.learning.optimizer import make_optimizer
 from pretune.training.learning.parameter_groups import parameter_groups
 from pretune.training.modalities.listing import MODALITIES, modality_of
 from pretune.training.modalities.modality import PLAIN, Modality, Preprocessing
+from pretune.training.networks.before_data import require_classifier, require_here, require_new
 from pretune.training.networks.building import (
     build_classifier,
     classifier_config,
@@ -49,6 +50,7 @@ from pretune.training.networks.memory import batch_that_fits
 from pretune.training.networks.targets import Scale, put_back, scale_of, take_out
 from pretune.training.protocol import PROTOCOL
 from pretune.training.publishing.commit import mirror_of, push_finished
+from pretune.training.runs.folder import require_free
 from pretune.training.runs.pictures import draw_losses, drawing
 from pretune.training.runs.run import Run, RunResult, start_run
 from pretune.training.sources.found import Found
@@ -94,7 +96,12 @@ class _Job:
 
 def run(args: FinetuneArguments) -> RunResult:
     """`finetune` with arguments that are read already."""
-    args, found = with_family_of_data(args) if args.model is None else (args, None)
+    found = None
+    require_free(Path(args.output_dir), args.resume_from_checkpoint is not None, args.overwrite_output_dir)
+    require_here(dataset=args.dataset, model=args.model, unlabelled_dataset=args.unlabelled_dataset)
+    if args.model is None:
+        require_new(args.model_type, args.config)
+        args, found = with_family_of_data(args)
     with start_run("finetune", args, mirror_of(args)) as this:
         if args.model is not None and Path(args.model).resolve() == this.folder.resolve():
             raise InputError(f"output_dir is the folder of --model, {args.model}. Choose another --output_dir.")
@@ -138,6 +145,8 @@ def run(args: FinetuneArguments) -> RunResult:
 def _prepare(args: FinetuneArguments, this: Run, found: Found | None) -> _Job:
     """Read the samples and build the classifier that suits them."""
     base = load_config(args.model, args.revision, of_transformers=True) if args.model is not None else None
+    if base is not None:
+        require_classifier(args.model, base, args.config, args.reconstruction_weight)
     modality = MODALITIES[named_family(args.model_type).modality] if base is None else modality_of(base)
     modality.require_changes(args.augmentation)
     fit = modality.preprocessing(args.model, args.revision, base, {}) if base is not None else None
@@ -145,7 +154,8 @@ def _prepare(args: FinetuneArguments, this: Run, found: Found | None) -> _Job:
     if base is None:
         train_data = train_data.learnt(*tokenizer_of(args))
     config = base or new_config(args.model_type, args.config, train_data)
-    config = classifier_config(config, train_data, args.config, args.reconstruction_weight, args.model)
+    changes = {} if base is None else args.config
+    config = classifier_config(config, train_data, changes, args.reconstruction_weight)
     if base is None:
         modality.advise(config)
     fit = modality.preprocessing(args.model, args.revision, config, train_data.settings)
@@ -226,6 +236,11 @@ def _labelled_ones(args: FinetuneArguments, data: Samples | None, offer: bool = 
     if data is None or data.labelled.all():
         return data
     found, many = data.only_labelled(), data.modality.words.many
+    if not len(found):
+        logger.warning(
+            "warning: nothing is evaluated: none of the %d %s of %s is labelled", len(data), many, data.name
+        )
+        return None
     logger.info("%d of %d %s of %s are labelled, and these are used", len(found), len(data), many, data.name)
     if offer and args.unlabelled_dataset is None and data.problem_type == SINGLE:
         logger.info(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pretune.training.command.arguments.inspect import InspectArguments
-from pretune.training.command.paths import require_folders, written_to
+from pretune.training.command.paths import require_folders, require_outside, written_to
 from pretune.training.command.running import run_command
 from pretune.training.data.captions import as_drawn, captions
 from pretune.training.data.kinds import kind_and_found
@@ -107,12 +107,7 @@ def _check_folder(folder: Path, dataset: str) -> None:
     require_folders(folder, "output_dir")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output_dir {folder} is a file, expected a folder. Choose another --output_dir.")
-    source = Path(dataset).expanduser()
-    if source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
-        raise InputError(
-            f"output_dir {folder} lies inside the dataset, where its picture would be one more sample. Choose another "
-            f"--output_dir."
-        )
+    require_outside(folder, dataset, "output_dir")
 
 
 def _draw(path: Path, data: Samples) -> None:

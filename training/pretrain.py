@@ -33,13 +33,15 @@ from pretune.training.learning.parameter_groups import train_last_blocks
 from pretune.training.learning.pretraining_watch import PretrainingWatch
 from pretune.training.modalities.listing import MODALITIES
 from pretune.training.modalities.modality import PLAIN, Inputs
-from pretune.training.networks.building import build_new, load_to_go_on, named_family, new_config, tokenizer_of
-from pretune.training.networks.loading import load_config, load_finished, model_source
+from pretune.training.networks.before_data import require_goes_on, require_here, require_new
+from pretune.training.networks.building import build_new, named_family, new_config, tokenizer_of
+from pretune.training.networks.loading import load_config, load_finished, load_pretrainable, model_source
 from pretune.training.networks.memory import batch_that_fits
 from pretune.training.networks.published import published_fields, published_shape
 from pretune.training.protocol import PROTOCOL
 from pretune.training.publishing.commit import mirror_of, push_finished
 from pretune.training.randomness import generator
+from pretune.training.runs.folder import require_free
 from pretune.training.runs.run import Run, RunResult, start_run
 
 logger = logging.getLogger("pretune.training.pretrain")
@@ -62,9 +64,16 @@ def pretrain(recipe: str | Path | None = None, **arguments: Any) -> RunResult:
 
 def run(args: PretrainArguments) -> RunResult:
     """`pretrain` with arguments that are read already."""
-    args, found = with_family_of_data(args) if args.init_from is None else (args, None)
+    found = None
+    require_free(Path(args.output_dir), args.resume_from_checkpoint is not None, args.overwrite_output_dir)
+    require_here(dataset=args.dataset, init_from=args.init_from, backbone=args.backbone)
+    if args.init_from is None:
+        require_new(args.model_type, args.config, around=args.backbone is not None)
+        args, found = with_family_of_data(args)
     with start_run("pretrain", args, mirror_of(args)) as this:
         base = load_config(args.init_from, args.revision) if args.init_from is not None else None
+        if base is not None:
+            require_goes_on(args.init_from, base, args.config)
         family = named_family(args.model_type if base is None else base.model_type)
         modality = MODALITIES[family.modality]
         wanted, fit = args.config, None
@@ -124,7 +133,7 @@ def run(args: PretrainArguments) -> RunResult:
 def _network(args: PretrainArguments, base: PreTrainedConfig | None, data: Samples) -> PreTrainedModel:
     """The network to pretrain: from the checkpoint `init_from`, or new, perhaps around published weights."""
     if base is not None:
-        return load_to_go_on(args.init_from, args.revision, base, args.config)
+        return load_pretrainable(args.init_from, args.revision, base)
     values = args.config
     if args.backbone is not None:
         given = {**data.shape, **args.config}

@@ -112,7 +112,9 @@ def test_a_folder_inside_the_dataset_is_refused(tmp_path, where):
 
 def test_objects_and_errors(tmp_path, blobs):
     found = pretune.inspect(blobs)
-    assert found.record["splits"]["train"]["samples"] == 60 and found.command.startswith("pretune pretrain ")
+    assert found.record["splits"]["train"]["samples"] == 60 and found.command.startswith(
+        "pretune.pretrain(dataset=data, "
+    )
     with pytest.raises(InputError, match="no such"):
         pretune.inspect(str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="is a file"):

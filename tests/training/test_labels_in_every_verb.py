@@ -14,7 +14,10 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 
 import pretune
 from pretune import AutoencoderConfig, AutoencoderModel, InputError
+from pretune.training.command.arguments.data import DataArguments
+from pretune.training.data.loading import load_data
 from pretune.training.data.seen import FILE, seen_by
+from pretune.training.modalities.image import IMAGE
 
 TINY = {"hidden_sizes": [16, 8], "latent_size": 4}
 QUICK = {"disable_tqdm": True, "per_device_train_batch_size": 8}
@@ -80,6 +83,27 @@ def test_partly_labelled_data_go_through_every_verb(partly, tmp_path, lines):
     ).report
     assert report["dataset"]["train"]["samples"] == labelled
     assert any("are labelled, and these are used" in warning for warning in report["warnings"])
+
+
+@pytest.mark.parametrize("known", ["train", "held out"])
+def test_labels_on_one_side_alone_of_what_is_held_out(known, blobs, encoder, tmp_path, lines):
+    images, labels = blobs
+    train, held = load_data(DataArguments(dataset=save(tmp_path / "all.npz", images, labels)), IMAGE)
+    rows = (train if known == "train" else held).rows[:9]
+    some = np.full(60, -1)
+    some[rows] = np.arange(9) % 3
+    few = save(tmp_path / "few.npz", images, some)
+    asked = {"model": encoder, "dataset": few, "labels_per_class": ["1"], "output_dir": str(tmp_path / "report")}
+    with pytest.raises(InputError, match="none of the .* labelled|are in the part held out"):
+        pretune.evaluate(**asked, methods=["linear"], disable_tqdm=True)
+    given = {"dataset": few, "output_dir": tmp_path / "run", "max_steps": 2, **SCRATCH}
+    if known == "held out":
+        with pytest.raises(InputError, match="all 9 labelled images of .* are in the part held out"):
+            pretune.finetune(**given)
+        return
+    run = pretune.finetune(**given)
+    assert run.record["dataset"]["train"]["samples"] == 9 and "eval_accuracy" not in run.metrics
+    assert f"nothing is evaluated: none of the {len(held)} images" in lines.text
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "npz"])

@@ -37,5 +37,9 @@ def test_a_picture_beside_the_table(encoder, npz, tmp_path):
             encoder, **{**given, "output_file": str(tmp_path / "y.npz")}, neighbours=str(tmp_path / "seen/n.png")
         )
     assert not (tmp_path / "y.npz").exists()
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(InputError, match="neighbours .*n.png lies inside the dataset"):
+        given = {**given, "dataset": str(tmp_path / "photos"), "output_file": str(tmp_path / "y.npz")}
+        pretune.embed(encoder, **given, neighbours=str(tmp_path / "photos/n.png"))
     with pytest.raises(InputError, match="must end in .png"):
         pretune.embed(encoder, **given, neighbours="n.jpg")

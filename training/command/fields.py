@@ -5,7 +5,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -29,6 +29,12 @@ GROUPS = (
 )
 LARGEST = 2**63  # an integer that no array or counter holds
 SLIP = 0.9  # likeness of a name with a slip of the finger to what it was to be
+ELSEWHERE = {
+    "lr": "learning_rate",
+    "wd": "weight_decay",
+    "optimizer": "optim",
+    "data_dir": "dataset",
+}  # other tools' words
 
 
 def argument(
@@ -129,6 +135,19 @@ def check_between(arguments: Any, **limits: tuple[float, float]) -> None:
             raise InputError(f"{name} must lie between {low} and {high:g}, got {getattr(arguments, name):g}.")
 
 
+def nearest(name: str, arguments: Sequence[str], others: Sequence[str] = ()) -> str:
+    """The argument that an unknown name most likely means: one that it is a slip of, what other tools call so, the
+    first with the same words among its own ("batch_size", "epochs"), else the most alike of these and `others`."""
+    name = name.lower().replace("-", "_")
+    slip = difflib.get_close_matches(name, arguments, n=1, cutoff=SLIP)
+    if slip:
+        return slip[0]
+    if ELSEWHERE.get(name) in arguments:
+        return ELSEWHERE[name]
+    within = [own for own in arguments if f"_{name}_" in f"_{own}_"]
+    return within[0] if within else difflib.get_close_matches(name, [*arguments, *others], n=1, cutoff=0)[0]
+
+
 def check_names(
     names: Iterable[Any],
     cls: type,
@@ -153,7 +172,7 @@ def check_names(
         unknown, in_config = f"unknown {what.format(repr(name))}", []
         if "config" in arguments and not difflib.get_close_matches(str(name), arguments, n=1, cutoff=SLIP):
             in_config = own_fields(model_type or arguments["model_type"].default)
-        (near,) = difflib.get_close_matches(str(name), [*arguments, *in_config], n=1, cutoff=0)
+        near = name if name in in_config else nearest(str(name), list(arguments), in_config)
         if near in arguments:
             raise InputError(f"{unknown}. Did you mean {near!r}?")
         if near == name:

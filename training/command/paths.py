@@ -84,6 +84,16 @@ def require_folders(folder: Path, argument: str) -> None:
             raise InputError(f"{argument} {folder}: {part} is a file, expected a folder. Choose another --{argument}.")
 
 
+def require_outside(path: Path, dataset: str, argument: str) -> None:
+    """Raise InputError if a picture that is written to `path`, or below it, would be one more sample of `dataset`."""
+    source = Path(dataset).expanduser()
+    if source.is_dir() and path.resolve().is_relative_to(source.resolve()):
+        raise InputError(
+            f"{argument} {path} lies inside the dataset, where its picture would be one more sample. Choose another "
+            f"--{argument}."
+        )
+
+
 def folder_name(text: str, otherwise: str) -> str:
     """`text` as the name of a folder: what is no letter, digit, dot or dash becomes "_"; `otherwise` of nothing."""
     return re.sub(r"[^\w.-]+", "_", text).strip("._") or otherwise
@@ -103,9 +113,20 @@ def missing_here(name: str, argument: str) -> str | None:
         return None
     above = next((folder for folder in (parent, *parent.parents) if folder.exists()), None)
     text = f"{argument} {name} was not found: there is no such file or folder"
-    if above is None or not above.is_dir() or str(above) in ("", "."):
+    if above is None or not above.is_dir():
         return f"{text}."
-    near = difflib.get_close_matches(path.name, [inner.name for inner in above.iterdir()], n=1, cutoff=0.6)
+    if str(parent) == ".":
+        return f"{text}.{near_here(path)}"
     if above != parent:
         return f"{text} ({above} is there)."
-    return f"{text} in {above}." + (f" Did you mean {above / near[0]}?" if near else "")
+    return f"{text} in {above}.{near_here(path)}"
+
+
+def near_here(path: Path) -> str:
+    """ " Did you mean ...?" with what is called nearly like a missing file or folder; nothing where there is none."""
+    try:
+        names = [inner.name for inner in path.parent.iterdir() if not inner.name.startswith(".")]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
+    return f" Did you mean {path.parent / near[0]}?" if near else ""

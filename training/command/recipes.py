@@ -86,17 +86,39 @@ def recipe_changes(recipe: str | Path, cls: type) -> Iterator[tuple[str, Any, An
 
 def command_of(verb: str, arguments: Any) -> str:
     """The command line that starts the same run: what differs from the recipe and the defaults. Never a token."""
+    recipe, (given, config) = getattr(arguments, "recipe", None), _differences(arguments)
+    words = ["pretune", verb, *([recipe] if recipe else [])]
+    for name, value in given.items():
+        words += [f"--{name}", *map(_word, value if isinstance(value, list) else [value])]
+    for name, value in config.items():
+        words += [f"--config.{name}", *map(str, value if isinstance(value, list) else [value])]
+    return " ".join(map(shlex.quote, words))
+
+
+def call_of(verb: str, arguments: Any) -> str:
+    """The same in Python, for a dataset that is an object there, called `data`."""
+    recipe, (given, config) = getattr(arguments, "recipe", None), _differences(arguments)
+    return python_call(verb, recipe, {**given, **({"config": config} if config else {})})
+
+
+def python_call(verb: str, recipe: str | None, given: Mapping[str, Any]) -> str:
+    """`pretune.VERB(...)` with these arguments; the dataset is an object called `data`."""
+    words = [repr(recipe)] if recipe else []
+    words += [f"{name}={'data' if name == 'dataset' else repr(value)}" for name, value in given.items()]
+    return f"pretune.{verb}({', '.join(words)})"
+
+
+def _differences(arguments: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(arguments, fields of the config) that differ from the recipe and the defaults."""
     base = {f.name: default_of(f) for f in dataclasses.fields(arguments)}
     recipe, config = getattr(arguments, "recipe", None), getattr(arguments, "config", {})
     in_recipe = {name: value for name, value, _ in recipe_changes(recipe, type(arguments))} if recipe else {}
-    words = ["pretune", verb, *([recipe] if recipe else [])]
-    for name, value in dataclasses.asdict(arguments).items():
-        if name not in NOT_REPEATED and value != in_recipe.get(name, base[name]):
-            words += [f"--{name}", *map(_word, value if isinstance(value, list) else [value])]
-    for name, value in config.items():
-        if value != in_recipe.get(f"config.{name}"):
-            words += [f"--config.{name}", *map(str, value if isinstance(value, list) else [value])]
-    return " ".join(map(shlex.quote, words))
+    given = {
+        name: value
+        for name, value in dataclasses.asdict(arguments).items()
+        if name not in NOT_REPEATED and value != in_recipe.get(name, base[name])
+    }
+    return given, {name: value for name, value in config.items() if value != in_recipe.get(f"config.{name}")}
 
 
 def words_of(verb: str, given: Mapping[str, Any]) -> list[str]:

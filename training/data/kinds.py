@@ -30,9 +30,7 @@ def with_family_of_data(args: Arguments) -> tuple[Arguments, Found | None]:
     Raises:
         InputError: there is no such dataset.
     """
-    name = args.model_type.removeprefix(PREFIX)
-    named = {kind: row.twins.get(name, f"{kind}_{name}") for kind, row in MODALITIES.items()}
-    twins = {kind: twin for kind, twin in named.items() if twin in FAMILIES}
+    name, twins = args.model_type.removeprefix(PREFIX), _twins(args.model_type)
     if not twins:
         return args, None
     own = _found_for(args, MODALITIES[FAMILIES[name].modality]) if name in FAMILIES else None
@@ -44,6 +42,19 @@ def with_family_of_data(args: Arguments) -> tuple[Arguments, Found | None]:
             logger.info("the dataset holds %s: taking model_type %s", MODALITIES[kind].words.many, twin)
             return dataclasses.replace(args, model_type=twin), found
     return args, None
+
+
+def families_meant(model_type: str) -> list[str]:
+    """The family of that name, if there is one, and those that it may mean where the data are of another kind."""
+    return list(
+        dict.fromkeys(n for n in (model_type.removeprefix(PREFIX), *_twins(model_type).values()) if n in FAMILIES)
+    )
+
+
+def _twins(model_type: str) -> dict[str, str]:
+    name = model_type.removeprefix(PREFIX)
+    named = {kind: row.twins.get(name, f"{kind}_{name}") for kind, row in MODALITIES.items()}
+    return {kind: twin for kind, twin in named.items() if twin in FAMILIES}
 
 
 def _found_for(args: TrainingArguments, modality: Modality) -> Found | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 
-NO_LABEL = frozenset(("", "nan", "<na>", "nat", "null"))
+NO_LABEL = frozenset(("", "nan", "<na>", "nat", "null", "unlabelled", "unlabeled"))
 EXACT = 2**53  # whole numbers up to here are themselves as floats
 LARGEST = 2.0**62  # a number further from 0 is no class and no target that a loss could be made of
 MOST_CELLS = 2**31  # of a table of zeros and ones, 8 GB: more labels than samples have

@@ -90,6 +90,12 @@ def load_data(
         "%s has no test split%s: %d of its %d samples are held out for evaluation, by their content",
         train.name, " with labels" * bool(judging), len(held), len(train),
     )  # fmt: skip
+    if need_labels and not kept.labelled.any():
+        known = int(train.labelled.sum())
+        raise InputError(
+            f"all {known} labelled {modality.words.many} of {train.name} are in the part held out for evaluation, so "
+            f"none is left to learn from: label more, or pass --eval_split none."
+        )
     return kept, held
 
 

@@ -1,5 +1,6 @@
 """Which column of a raw split holds the samples, and that all its files may be opened."""
 
+import itertools
 import os
 import stat
 from collections.abc import Sequence
@@ -187,12 +188,19 @@ def _with_paths(rows: Any, column: str, paths: list[str | None], modality: Modal
 
 
 def _names(rows: Any, column: str) -> list[str | None] | None:
-    """The files' names, where the cells have them."""
+    """The files' names, where the cells have them; with folders that tell them apart, where some are called alike."""
     import pyarrow.compute as pc
 
     cells = rows.select_columns([column]).with_format("arrow")
     found = [name for batch in cells.iter(AT_ONCE) for name in pc.struct_field(batch[column], "path").to_pylist()]
-    return [name and os.path.basename(name) for name in found] if any(found) else None
+    whole = {name for name in found if name}
+    if not whole:
+        return None
+    if len({os.path.basename(name) for name in whole}) == len(whole):
+        return [name and os.path.basename(name) for name in found]
+    parts = [name.split("/")[:-1] for name in (min(whole), max(whole))]
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(*parts, strict=False)))
+    return [name and "/".join(name.split("/")[same:]) for name in found]
 
 
 def _no_samples(raw: RawSplit, column: str | None, modality: Modality, name: str) -> InputError:

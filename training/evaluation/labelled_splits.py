@@ -120,6 +120,11 @@ def load_splits(args: EvaluateArguments, modality: Modality) -> LabelledSplits:
             f"the labels of {train.name} are real numbers, and evaluation is of classes: measure them by pretune "
             f"finetune, or pass another --label_column."
         )
+    if not test.labelled.any():
+        raise InputError(
+            f"none of the {len(test)} {modality.words.many} of {test.name} is labelled, so there is nothing to "
+            f"measure on: label more, or name a split with --eval_split."
+        )
     train, test, notes = _labelled(train, test)
     train = subset(train, args.max_train_samples, None, PROTOCOL.seed)
     test = subset(test, args.max_eval_samples, None, PROTOCOL.seed)

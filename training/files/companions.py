@@ -7,10 +7,17 @@ from .left_out import LeftOut, counted
 from .tree import File
 
 MASK_FOLDERS = frozenset(
-    "mask masks label labels annotation annotations groundtruth ground_truth gt segmentation segmentations "
-    "segmentationclass segmentationobject trimaps".split()
+    "mask masks label labels annotation annotations groundtruth ground_truth gt gtfine gtcoarse segmentation "
+    "segmentations segmentationclass segmentationobject trimaps".split()
 )
-PHOTO_FOLDERS = frozenset("image images imgs img photo photos picture pictures jpegimages input inputs".split())
+# Of these, whatever is called as photographs beside them, the words say it without the names of their files.
+SURELY_MASKS = frozenset(
+    "mask masks groundtruth ground_truth gtfine gtcoarse segmentation segmentations segmentationclass "
+    "segmentationobject trimaps".split()
+)
+PHOTO_FOLDERS = frozenset(
+    "image images imgs img photo photos picture pictures jpegimages leftimg8bit input inputs".split()
+)
 MARKED = re.compile(r"(.+?)[ _-](?:masks?|seg|segmentation|gt|labels?)(?:[_-]?\d+)?")
 # Of a file in two formats the first one of these is the sample.
 FIRST = (".jpg", ".jpeg", ".heic", ".heif", ".tif", ".tiff", ".webp", ".png", ".bmp", ".gif", ".flac", ".wav", ".mp3")
@@ -36,19 +43,21 @@ def without_companions(files: list[File]) -> tuple[list[File], list[LeftOut]]:
 
 
 def _in_mask_folders(files: list[File]) -> list[File]:
-    """Files in a folder `masks` (or so) with a folder `images` (or so) beside it that has files of the same names."""
+    """Files below a folder `masks` (or so) with a folder `images` (or so) beside it that has files of these names."""
     photos: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    masks: dict[tuple[str, ...], list[File]] = defaultdict(list)
+    masks: dict[tuple[tuple[str, ...], str], list[File]] = defaultdict(list)
     for file in files:
         for depth, folder in enumerate(file.folders):
-            key = (*file.folders[:depth], "*", *file.folders[depth + 1 :])
             if folder.lower() in PHOTO_FOLDERS:
-                photos[key].add(file.stem.lower())
+                photos[file.folders[:depth]].add(file.stem.lower())
             elif folder.lower() in MASK_FOLDERS:
-                masks[key].append(file)
+                masks[file.folders[:depth], folder].append(file)
     gone = []
-    for key, candidates in masks.items():
-        known = photos.get(key, set())
+    for (above, folder), candidates in masks.items():
+        known = photos.get(above, set())
+        if known and folder.lower() in SURELY_MASKS:
+            gone += candidates
+            continue
         paired = sum(_unmarked(file.stem.lower()) in known or file.stem.lower() in known for file in candidates)
         if paired * 2 > len(candidates):
             gone += candidates

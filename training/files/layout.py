@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from .companions import PHOTO_FOLDERS
 from .left_out import LeftOut, shortened
-from .split_names import SECOND, SPLIT_OF, settle, split_in_name, split_of_folder, words_of
+from .split_names import SECOND, SPLIT_OF, TRAIN, settle, split_in_name, split_of_folder, words_of
 from .tree import File
 
 Folders = tuple[str, ...]
@@ -35,22 +36,19 @@ class Layout:
         return sorted({name for names in (self.classes or {}).values() for name in names if name is not None})
 
 
-def lay_out(files: list[File], train: str) -> Layout:
+def lay_out(files: list[File]) -> Layout:
     """Splits and classes of `files`.
 
     The top-level folders are splits if all are called so, or if they hold a training and another split (the rest is
     then left out), or if what is in one of them repeats the folders beside it. Every other folder with files in it is
     a class, called by its path.
-
-    Args:
-        train: the name of a split that nothing else names.
     """
     depth = _common(file.folders for file in files)
     kept = len(next(iter(files)).folders[:depth]) if files else 0
     if depth and split_of_folder(files[0].folders[depth - 1]):
         kept = depth - 1  # all files in one folder `test`: a split all the same
     inner = {id(file): file.folders[kept:] for file in files}
-    layout = _split(files, inner, train)
+    layout = _split(files, inner)
     for split, members in layout.splits.items():
         layout.inner[split] = [inner[id(file)] for file in members]
     _strip_carriers(layout)
@@ -70,7 +68,7 @@ def _common(folders: Collection[Folders]) -> int:
     return same
 
 
-def _split(files: list[File], inner: dict[int, Folders], train: str) -> Layout:
+def _split(files: list[File], inner: dict[int, Folders]) -> Layout:
     below: dict[str, set[str]] = defaultdict(set)
     for file in files:
         folders = inner[id(file)]
@@ -85,11 +83,11 @@ def _split(files: list[File], inner: dict[int, Folders], train: str) -> Layout:
         below = {name: set() for name in named}
         notes = [f"folders {shortened(sorted(named))} lie inside all others: they are splits, and the others classes"]
     if not named:
-        return Layout({train: files} if files else {}, notes=notes)
+        return Layout({TRAIN: files} if files else {}, notes=notes)
     final = settle(named.values())
     splits: dict[str, list[File]] = defaultdict(list)
     strays: dict[str, int] = defaultdict(int)
-    rest_is_train = "train" not in named.values() and any(name not in named for name in below)
+    rest_is_train = TRAIN not in named.values() and any(name not in named for name in below)
     for file in files:
         folders = inner[id(file)]
         top = folders[0] if folders else None
@@ -97,10 +95,10 @@ def _split(files: list[File], inner: dict[int, Folders], train: str) -> Layout:
             inner[id(file)] = folders[1:]
             splits[final[named[top]]].append(file)
         elif rest_is_train:
-            splits[train].append(file)
+            splits[TRAIN].append(file)
         else:
             strays[top or ""] += 1
-    layout = Layout(dict(sorted(splits.items(), key=lambda item: (item[0] != "train", item[0]))), notes=notes)
+    layout = Layout(dict(sorted(splits.items(), key=lambda item: (item[0] != TRAIN, item[0]))), notes=notes)
     for name, count in sorted(strays.items()):
         what = f"{count} files in folder {name}" if name else f"{count} files beside the folders of splits"
         layout.left_out.append(LeftOut(what, f"{', '.join(sorted(named))} are splits, and this is none"))
@@ -170,11 +168,13 @@ def _strip_carriers(layout: Layout) -> None:
             if split not in (split_of_folder(members[0][0]), split_in_name(members[0][0])):
                 break
             members = layout.inner[split] = [folders[1:] for folders in members]
-    depth = _common({folders for members in layout.inner.values() for folders in members})
+    depth = _common({folders for members in layout.inner.values() for folders in members if not _unlabelled(folders)})
     for split, members in layout.inner.items():
-        layout.inner[split] = [folders[depth:] for folders in members]
+        layout.inner[split] = [folders if _unlabelled(folders) else folders[depth:] for folders in members]
     distinct = {folders for members in layout.inner.values() for folders in members}
-    while len(distinct) > 1 and min(map(len, distinct)) > 1 and len({folders[-1] for folders in distinct}) == 1:
+    while len(distinct) > 1 and min(map(len, distinct)) > 0 and len({folders[-1] for folders in distinct}) == 1:
+        if min(map(len, distinct)) == 1 and next(iter(distinct))[-1].lower() not in PHOTO_FOLDERS:
+            break  # a class, and one of that name inside another
         distinct = {folders[:-1] for folders in distinct}
         for split, members in layout.inner.items():
             layout.inner[split] = [folders[:-1] for folders in members]
@@ -214,4 +214,4 @@ def _name_classes(layout: Layout) -> None:
 
 def _unlabelled(folders: Folders) -> bool:
     """Whether files in a folder have no class: it is called so."""
-    return split_of_folder(folders[0]) == "unlabelled"
+    return bool(folders) and split_of_folder(folders[0]) == "unlabelled"

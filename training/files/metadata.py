@@ -19,6 +19,8 @@ LABEL_COLUMNS = tuple(
 )
 LABEL_WORDS = frozenset("label labels class classes category categories target".split())
 WEB = ("http://", "https://", "s3://", "gs://")
+MANY_WORDS = 10  # files from which on words that never come again are no classes
+CODES = {0: "train", 1: "validation", 2: "test"}  # splits that are written as numbers, where all three occur
 PEEK = 2000  # rows that show whether a table is about our files
 
 
@@ -135,7 +137,8 @@ def _read(
     files = [file for file, _ in rows_of.values()]
     split_column = column_of_splits(merged)
     if split_column is not None:
-        return column, files, merged, [value and split_of_folder(str(value)) for value in merged[split_column]]
+        return column, files, merged, [_split_of(value) for value in merged[split_column]]
+    own = None if any(name.lower() in SPLIT_COLUMNS for name in merged) else own  # "list_eval_partition" is of all
     return column, files, merged, [own] * len(files)
 
 
@@ -149,8 +152,14 @@ def column_of_splits(columns: Columns) -> str | None:
 
 
 def _are_splits(values: Sequence[Any]) -> bool:
-    distinct = {value if isinstance(value, (str, type(None))) else 0 for value in values}
+    distinct = {value if isinstance(value, (str, int, type(None))) else -1 for value in values}
+    if distinct - {None} == set(CODES):
+        return True
     return distinct != {None} and all(isinstance(v, str) and split_of_folder(v) for v in distinct if v is not None)
+
+
+def _split_of(value: Any) -> str | None:
+    return value and split_of_folder(value) if isinstance(value, (str, type(None))) else CODES[value]
 
 
 def _names_nothing(
@@ -193,12 +202,22 @@ def _find_labels(found: Described) -> None:
     others = [name for name in found.columns if name.lower() not in SPLIT_COLUMNS and any(found.columns[name])]
     if usual is not None:
         found.label_column = usual
-    elif len(others) == 1:
+    elif len(others) == 1 and _repeat(found.columns[others[0]]):
         found.label_column = others[0]
+    elif len(others) == 1:
+        found.notes.append(
+            f"column {others[0]} has other words for nearly each file, so it is taken as no label (--label_column)"
+        )
     elif len(others) > 1 and all(_plain(found, name) for name in others):
         cells = {cell for name in others for cell in found.columns[name]}
         if cells <= {0, 1, None} or cells <= {-1, 1, None}:  # the latter of CelebA
             _join_classes(found, others)
+
+
+def _repeat(values: Sequence[Any]) -> bool:
+    """Whether they can be labels: not words that are other ones for nearly each file, as captions and masks are."""
+    words = [value for value in values if isinstance(value, str)]
+    return len(words) < MANY_WORDS or 2 * len(set(words)) <= len(words)
 
 
 def _plain(found: Described, name: str) -> bool:

@@ -22,6 +22,7 @@ WORDS = {
         "nolabels",
     ),
 }
+TRAIN = "train"  # also the split of whatever names none
 SPLIT_OF = {word: split for split, words in WORDS.items() for word in words}
 SECOND = ("holdout", "heldout", "eval", "evaluation")  # a test split, unless another one is called so
 # Words beside the one that counts: train_set, seg_train, images_val, test-images.

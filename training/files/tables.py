@@ -13,7 +13,8 @@ from .tree import ending_of
 
 Columns = dict[str, list[Any]]
 DELIMITERS = ",;\t|"
-EMPTY = frozenset(("", "nan", "NaN", "NA", "N/A", "n/a", "null", "NULL", "None", "none", "<NA>"))
+# What programs write for no value; "none" is what people call a class (no defect, no tumour).
+EMPTY = frozenset(("", "nan", "NaN", "NA", "N/A", "n/a", "null", "NULL", "None", "<NA>"))
 MAX_CELL = 2**31 - 1  # a cell may hold a whole mask or text
 
 
@@ -130,7 +131,7 @@ def _of_rows(rows: Sequence[Any], path: str) -> Columns:
 
 
 def _of_json(value: Any, path: str) -> Columns:
-    """A list of objects or of pairs [file, label], columns, {file: label}, {file: object}, or COCO."""
+    """A list of objects or of pairs [file, label], columns, {file: label}, {file: object}, {class: files}, or COCO."""
     if isinstance(value, dict) and isinstance(value.get("images"), list) and "annotations" in value:
         return _of_coco(value, path)
     if isinstance(value, list):
@@ -141,9 +142,17 @@ def _of_json(value: Any, path: str) -> Columns:
     if isinstance(value, dict) and value and not any(isinstance(cell, (dict, list)) for cell in value.values()):
         return {"file_name": list(value), "label": list(value.values())}
     if isinstance(value, dict) and value and all(isinstance(cell, list) for cell in value.values()):
+        if all(_looks_like_a_file(cell) for cells in value.values() for cell in cells):  # {class: its files}
+            pairs = [(file, label) for label, files in value.items() for file in files]
+            return {"file_name": [file for file, _ in pairs], "label": [label for _, label in pairs]}
         if len({len(cell) for cell in value.values()}) == 1:
             return {str(name): cell for name, cell in value.items()}
     return {}
+
+
+def _looks_like_a_file(cell: Any) -> bool:
+    """Whether it reads like a file's name: with a folder or an ending, and without blanks."""
+    return isinstance(cell, str) and ("/" in cell or ending_of(cell) not in ("", cell)) and not cell.count(" ") > 2
 
 
 def _of_coco(value: dict[str, Any], path: str) -> Columns:

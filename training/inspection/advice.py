@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ...modeling.families import FAMILIES
-from ..command.arguments.data import DataArguments
+from ..command.arguments.data import DataArguments, InMemory
 from ..command.arguments.pretrain import PretrainArguments
 from ..command.parsing import build_arguments
 from ..command.paths import folder_name
-from ..command.recipes import command_of, recipe_names
+from ..command.recipes import call_of, command_of, python_call, recipe_names, words_of
 from ..data.labels import REAL
 from ..data.samples import Samples
 from ..errors import InputError, one_line
@@ -63,7 +63,11 @@ def advice_for(args: DataArguments, data: Samples, damaged: bool) -> Advice:
         trial = dataclasses.replace(trial, total_steps=min(possible, whole.total_steps))
         notes.append(f"cut to what is bearable: all {whole.total_steps:,} steps take {duration(whole.seconds)}")
         wanted = dataclasses.replace(wanted, max_steps=trial.total_steps)
-    return Advice(command_of("pretrain", wanted), trial, notes, _following(args, data, wanted.output_dir, recipe))
+    in_memory = isinstance(args.dataset, InMemory)
+    if in_memory:
+        notes.append("`data` is the dataset, an object in memory")
+    command = (call_of if in_memory else command_of)("pretrain", wanted)
+    return Advice(command, trial, notes, _following(args, data, wanted.output_dir, recipe))
 
 
 def _first_run(data: Samples) -> dict[str, Any]:
@@ -86,13 +90,17 @@ def _following(args: DataArguments, data: Samples, folder: str, recipe: str | No
         return []
     base = DataArguments(dataset=args.dataset)
     given = {name: getattr(args, name) for name in OF_LABELS if getattr(args, name) != getattr(base, name)}
-    pairs = {"dataset": str(args.dataset), **given}.items()
-    rest = shlex.join([word for name, value in pairs for word in (f"--{name}", value)])
-    own = f" {recipe}_finetune" if f"{recipe}_finetune" in recipe_names("finetune") else ""
-    found = [f"pretune finetune{own} --model {folder} {rest} --output_dir {folder}_classifier"]
-    if data.problem_type == REAL:
-        return found
-    return [f"pretune evaluate --model {folder} {rest} --methods {' '.join(_quick(data))}", *found]
+    given = {"model": folder, "dataset": args.dataset, **given}
+    own = f"{recipe}_finetune" if f"{recipe}_finetune" in recipe_names("finetune") else None
+    runs = [("finetune", own, {**given, "output_dir": f"{folder}_classifier"})]
+    if data.problem_type != REAL:
+        runs.insert(0, ("evaluate", None, {**given, "methods": _quick(data)}))
+    if isinstance(args.dataset, InMemory):
+        return [python_call(*run) for run in runs]
+    return [
+        shlex.join(["pretune", verb, *([named] if named else []), *words_of(verb, values)[1:]])
+        for verb, named, values in runs
+    ]
 
 
 def _quick(data: Samples) -> list[str]:

@@ -152,6 +152,7 @@ IMAGE = Modality(
     array_name="image",
     shape_fields=("image_size", "num_channels"),
     shape_of=shape_of,
+    likely_shapes=({"image_size": 64, "num_channels": 1}, {"image_size": 96, "num_channels": 3}),
     fits=is_image,
     may_hold=may_hold_images,
     reader=ImageReader,

@@ -167,6 +167,8 @@ class Modality:
         array_name: the array of a .npz file that holds the samples.
         shape_fields: fields of a config that say what a model takes.
         shape_of: stored rows -> those fields of a new network's config.
+        likely_shapes: what the data may say of a new network, unlike ones, by which a config is tried before any are
+            read; what all of them refuse alike is wrong for any data.
         fits: is this `datasets` feature a column of ours?
         may_hold: can it be one, if the user says so?
         reader: (shape fields wanted of a new network, options, the model's preprocessing if there is one) -> a
@@ -258,6 +260,7 @@ class Modality:
     smaller: Callable[[tuple[int, ...], Mapping[str, Any]], dict[str, Any] | None] = lambda shape, config: None
     first_run: Callable[[tuple[int, ...], int], Mapping[str, Any]] | None = None
     input_sizes: Callable[[int, tuple[int, ...], Mapping[str, Mapping[str, int]]], list[int]] | None = None
+    likely_shapes: tuple[Mapping[str, Any], ...] = ()
     other_inputs: tuple[str, ...] = ()
     beside: str | None = None
     in_cells: bool = False

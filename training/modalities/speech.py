@@ -79,6 +79,7 @@ SPEECH = Modality(
     array_name="audio",
     shape_fields=("sampling_rate", "window_seconds"),
     shape_of=lambda values: {},
+    likely_shapes=({"sampling_rate": 8000, "window_seconds": 1.0}, {"sampling_rate": 16000, "window_seconds": 3.0}),
     fits=is_clip,
     may_hold=may_hold_clips,
     reader=ClipReader,

@@ -119,6 +119,7 @@ TEXT = Modality(
     array_name="text",
     shape_fields=(),
     shape_of=lambda values: {},
+    likely_shapes=({"vocab_size": 2000}, {"vocab_size": 9000}),
     fits=is_text,
     may_hold=may_hold_texts,
     reader=TextReader,

@@ -5,7 +5,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
@@ -14,6 +14,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from ...modeling.families import FAMILIES, PREFIX, Family
 from ...modeling.shared.loading import LoadReport
 from ..command.arguments.training import TrainingArguments
+from ..command.config_fields import config_fields
 from ..data.labels import REAL
 from ..data.samples import Samples
 from ..errors import InputError, one_line
@@ -22,10 +23,8 @@ from .heads import renew_head
 from .loading import (
     LOADING_ERRORS,
     auto_classifier,
-    is_ours,
     load_classifier,
     load_config,
-    load_pretrainable,
 )
 
 
@@ -59,12 +58,9 @@ def make_config(config_class: type, values: dict[str, Any]) -> PreTrainedConfig:
     Raises:
         InputError: an unknown field (names the nearest), or a value that does not fit.
     """
+    require_fields(config_class, values)
     own = {f.name: f.type for f in dataclasses.fields(config_class)}
     for name, value in values.items():
-        if name not in own:
-            public = [n for n in config_class.__annotations__ if not n.startswith("_")]
-            near = difflib.get_close_matches(name, public, n=1, cutoff=0)[0]
-            raise InputError(f"unknown field of {config_class.__name__}: {name!r}. Did you mean {near!r}?")
         of_union = isinstance(own[name], types.UnionType)
         kinds = [typing.get_origin(k) or k for k in (typing.get_args(own[name]) if of_union else (own[name],))]
         if list in kinds and value is not None and type(value) not in kinds:  # one value from the command line
@@ -73,6 +69,16 @@ def make_config(config_class: type, values: dict[str, Any]) -> PreTrainedConfig:
         return config_class(**values)
     except (StrictDataclassError, ValueError, TypeError, AttributeError) as error:  # of transformers' own fields
         raise InputError(f"config of {config_class.__name__}: {one_line(error)}") from None
+
+
+def require_fields(config_class: type, names: Iterable[str]) -> None:
+    """Raise InputError for a name that is no field of the config; names the nearest."""
+    own = {f.name for f in dataclasses.fields(config_class)}
+    unknown = next((name for name in names if name not in own), None)
+    if unknown is not None:
+        public = [f.name for _, fields in config_fields(config_class) for f in fields]
+        near = difflib.get_close_matches(unknown, public, n=1, cutoff=0)[0]
+        raise InputError(f"unknown field of {config_class.__name__}: {unknown!r}. Did you mean {near!r}?")
 
 
 def build_new(config: PreTrainedConfig, backbone: str | None, revision: str | None) -> PreTrainedModel:
@@ -91,40 +97,20 @@ def build_new(config: PreTrainedConfig, backbone: str | None, revision: str | No
     return model
 
 
-def load_to_go_on(
-    name: str, revision: str | None, config: PreTrainedConfig, changes: Mapping[str, Any]
-) -> PreTrainedModel:
-    """The network of checkpoint `name`, to be pretrained further.
-
-    Args:
-        changes: of its config, of which there can be none.
-
-    Raises:
-        InputError: there are some, or it cannot be loaded, or has nothing left to pretrain.
-    """
-    if changes:
-        raise InputError(f"config.{next(iter(changes))} cannot be changed on the network of --init_from.")
-    if not config.has_decoder:
-        raise InputError(f"model {name} has no decoder to train: name the one it was fine-tuned from.")
-    return load_pretrainable(name, revision, config)
-
-
 def classifier_config(
     config: PreTrainedConfig,
     data: Samples,
     changes: Mapping[str, Any],
     reconstruction_weight: float | None,
-    of_checkpoint: str | None,
 ) -> PreTrainedConfig:
     """`config` with the labels of `data`.
 
     Args:
-        changes: what `--config` says; on the network of a checkpoint little can be changed.
+        changes: what `--config` says of the network of a checkpoint, as far as that can be changed.
         reconstruction_weight: of the pretraining loss that is kept beside; None leaves the config's.
-        of_checkpoint: its name, if the network is one's.
 
     Raises:
-        InputError: a change that cannot be made, or a value that does not fit.
+        InputError: a value that does not fit.
     """
     config = copy.deepcopy(config)
     config.id2label = dict(enumerate(data.label_names))
@@ -132,19 +118,13 @@ def classifier_config(
     if hasattr(config, "label_names"):  # where a network of timm keeps them
         config.label_names = list(data.label_names)
     config.problem_type = data.problem_type
-    allowed = ("reconstruction_weight",) if is_ours(config) else ()
-    for name, value in changes.items() if of_checkpoint is not None else ():
-        if name not in allowed:
-            only = ", ".join(allowed) or "nothing"
-            raise InputError(f"config.{name} cannot be changed on the network of --model; only {only} can.")
+    for name, value in changes.items():
         try:
             setattr(config, name, value)
             config.validate()
         except StrictDataclassError as error:
             raise InputError(f"config.{name}: {one_line(error)}") from None
     if reconstruction_weight is not None:
-        if not is_ours(config):
-            raise InputError(f"reconstruction_weight needs a model with a decoder, and {of_checkpoint} has none.")
         config.reconstruction_weight = reconstruction_weight
     return config
 

@@ -90,6 +90,7 @@ def draw_losses(path: Path, lines: list[dict[str, Any]], floor: tuple[float, str
     axes = figure.add_subplot()
     for key, style in (("loss", "-"), ("eval_loss", "o--")):
         points = [(line["epoch"], line[key]) for line in lines if key in line]
+        style = style if len(points) > 1 else "o"  # a line of one point is none
         if points:
             axes.plot(
                 *zip(*points, strict=True), style, markersize=4, label={"loss": "training"}.get(key, "evaluation")

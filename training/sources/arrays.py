@@ -41,7 +41,7 @@ def array_splits(files: Sequence[File], args: DataArguments, modality: Modality)
     files = [file for file in files if file not in twins]
     what = f"{len(files)} file{'s' * (len(files) > 1)} of arrays"
     if _one_sample_each(files, modality):
-        return Found(f"{what}, one a sample", *_stacked(files, args))
+        return Found(f"{what}, one a sample", *_stacked(files))
     arrays = []
     for file in files:
         inside = read_arrays(file.path, file.ending)
@@ -61,9 +61,9 @@ def _one_sample_each(files: Sequence[File], modality: Modality) -> bool:
     return all(read_arrays(file.path, file.ending)[""].ndim in (2, 3) for file in (files[0], files[-1]))
 
 
-def _stacked(files: Sequence[File], args: DataArguments) -> tuple[dict[str, RawSplit], list[LeftOut], list[str]]:
+def _stacked(files: Sequence[File]) -> tuple[dict[str, RawSplit], list[LeftOut], list[str]]:
     """(splits, what is left out, notes) of such files; their folders are splits and classes."""
-    layout, splits = lay_out(list(files), args.train_split), {}
+    layout, splits = lay_out(list(files)), {}
     for split, members in layout.splits.items():
         arrays = [read_arrays(file.path, file.ending)[""] for file in members]
         shapes = sorted({array.shape for array in arrays})

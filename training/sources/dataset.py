@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..command.arguments.data import DataArguments, InMemory
-from ..command.paths import missing_here, named_path
+from ..command.paths import missing_here, named_path, near_here
 from ..errors import InputError
 from ..files.tree import TABLES, UNREAD, File, ending_of, is_archive, is_array_file, is_pointer
 from ..modalities.modality import Modality
@@ -93,7 +93,7 @@ def _must_be_on_the_hub(dataset: str, source: Path) -> None:
     if missing is not None:
         raise InputError(missing)
     if not HUB_ID.fullmatch(dataset) or source.suffix in (".npz", ".npy", ".parquet", *TABLES):
-        raise InputError(f"dataset {dataset} was not found: there is no such file or folder.")
+        raise InputError(f"dataset {dataset} was not found: there is no such file or folder.{near_here(source)}")
 
 
 def _digits() -> dict[str, RawSplit]:

@@ -1,7 +1,7 @@
 """A folder as people have it -> raw splits: files in folders, tables beside them, archives, arrays, saved datasets."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ..files.layout import Layout, lay_out
 from ..files.left_out import LeftOut, counted, shortened
 from ..files.metadata import Described, describe
 from ..files.path_cells import InFolder, Names
-from ..files.split_names import settle, split_in_name, split_of_folder
+from ..files.split_names import TRAIN, settle, split_in_name, split_of_folder
 from ..files.tree import File, Tree, ending_of, is_ours, walk, without_pointers
 from ..modalities.modality import Modality
 from .arrays import array_splits
@@ -23,6 +23,8 @@ from .found import Found, RawSplit
 from .in_cells import cell_splits, files_of_cells
 from .numbers import lists_of_numbers, number_splits, tables_of_numbers
 from .saved import embedded_splits, hub_layout, is_saved, saved_splits
+
+ARRAYS = "files of arrays"
 
 
 def read_folder(root: Path, args: DataArguments, modality: Modality) -> Found:
@@ -45,27 +47,30 @@ def read_folder(root: Path, args: DataArguments, modality: Modality) -> Found:
         return embedded_splits(root, [], args)
     if embedded:
         found = embedded_splits(root, without_pointers(embedded, tree), args)
-        if tree.samples:
-            what = f"{len(tree.samples):,} single files"
-            found.left_out.append(LeftOut(what, f"the {modality.words.many} in .parquet files are the dataset"))
-        found.left_out += [LeftOut(file.relative, "a table without samples") for file in tree.parquet] + tree.left_out
+        found.left_out += [LeftOut(file.relative, "a table without samples") for file in tree.parquet]
+        others = {"single files": tree.samples, "tables": tree.tables, ARRAYS: tree.arrays, "archives": tree.archives}
+        found.left_out += _beside(others, f"the {modality.words.many} in .parquet files are the dataset")
+        found.left_out += tree.left_out + tree.unread()
         return found
     tree.samples, tree.tables = without_pointers(tree.samples, tree), without_pointers(tree.tables, tree, needed=False)
     opened = _open_archives(tree, endings)
     inside = files_of_cells(tree, args, modality) if modality.in_cells else []
+    numbers = [] if inside or tree.samples else tables_of_numbers(tree.tables, modality)
     if inside:
         found = cell_splits(inside, args, modality)
     elif tree.samples:
         found = _files(tree, args, modality)
-    elif numbers := tables_of_numbers(tree.tables, modality):
+    elif numbers:
         found = number_splits(numbers, args, modality)
         others = [table for table in tree.tables if table not in numbers]
         found.left_out += [LeftOut(file.relative, "it is beside tables of samples") for file in others]
     elif tree.arrays:
         found = array_splits(without_pointers(tree.arrays, tree), args, modality)
-        found.left_out += [LeftOut(f"{len(tree.tables)} tables", "arrays are the dataset")] if tree.tables else []
+        found.left_out += _beside({"tables": tree.tables}, "arrays are the dataset")
     else:
         raise _nothing(tree, modality)
+    if inside or tree.samples or numbers:
+        found.left_out += _beside({ARRAYS: tree.arrays}, f"the {modality.words.many} beside them are the dataset")
     found.notes += opened + tree.notes
     found.left_out += tree.left_out + tree.unread()
     return found
@@ -86,7 +91,7 @@ def read_table_file(path: Path, args: DataArguments, modality: Modality) -> Foun
         files = [file for file in walk(path.parent, endings).samples if inside.holds(file.path)]
         found = describe([table], Names(files), endings, args.input_column, strict=True)
     final = settle(found.splits) if len({split for split in found.splits if split}) > 1 else {}
-    splits = [final.get(split, args.train_split) for split in found.splits]
+    splits = [final.get(split, TRAIN) for split in found.splits]
     names = list(dict.fromkeys(splits))
     members = {name: [k for k, split in enumerate(splits) if split == name] for name in names}
     made = {
@@ -193,10 +198,10 @@ def _inside(
 def _files(tree: Tree, args: DataArguments, modality: Modality) -> Found:
     """Single files, with classes from their folders and whatever tables say of them."""
     files, left_out = without_companions(tree.samples)
-    layout = lay_out(files, args.train_split)
+    layout = lay_out(files)
     endings = sample_endings(modality)
     described = describe([*tree.tables, *tree.parquet], Names(files), endings, args.input_column)
-    splits = _joined(layout, described, args.train_split)
+    splits = _joined(layout, described)
     column = described.path_column or modality.array_name
     class_names = layout.class_names if layout.classes is not None and not described.label_column else None
     label_column = described.label_column or ("label" if class_names else None)
@@ -214,16 +219,21 @@ def _files(tree: Tree, args: DataArguments, modality: Modality) -> Found:
     return Found(what, made, [*left_out, *layout.left_out, *described.left_out], notes)
 
 
+def _beside(others: Mapping[str, Sequence[File]], why: str) -> list[LeftOut]:
+    """What is not used, {what they are: files}, since something else beside it is the dataset."""
+    names = {kind: shortened([file.relative for file in files], 2) for kind, files in others.items() if files}
+    return [LeftOut(f"{len(others[kind]):,} {kind} ({names[kind]})", why) for kind in names]
+
+
 def _endings(files: Sequence[File]) -> str:
     """ "12 .jpg, 3 .png" """
     return counted(Counter(file.ending for file in files))
 
 
-def _joined(layout: Layout, described: Described, train: str) -> dict[str, tuple[list[File], dict[str, list[Any]]]]:
+def _joined(layout: Layout, described: Described) -> dict[str, tuple[list[File], dict[str, list[Any]]]]:
     """{split: (files, columns)}: where tables say nothing of a file, folders do."""
     row_of = {file.path: k for k, file in enumerate(described.files)}
     final = settle([*described.splits, *layout.splits])
-    final = {split: train if split == "train" else name for split, name in final.items()}
     explicit = any(described.splits) and len(layout.splits) == 1 and len(row_of) > 0
     depth = max((len(f) for members in layout.inner.values() for f in members), default=0)
     with_folders = depth > 1 or (depth == 1 and described.used)
@@ -246,7 +256,7 @@ def _joined(layout: Layout, described: Described, train: str) -> dict[str, tuple
             inner = layout.inner[split][k]
             for level in range(depth if with_folders else 0):
                 columns[f"folder_{level + 1}"].append(inner[level] if level < len(inner) else None)
-    return dict(sorted(found.items(), key=lambda item: (item[0] != train, item[0])))
+    return dict(sorted(found.items(), key=lambda item: (item[0] != TRAIN, item[0])))
 
 
 def _split(

@@ -10,7 +10,7 @@ from ..command.arguments.data import DataArguments
 from ..errors import InputError
 from ..files.left_out import LeftOut
 from ..files.metadata import SPLIT_COLUMNS
-from ..files.split_names import settle, split_in_name, split_of_folder
+from ..files.split_names import TRAIN, settle, split_in_name, split_of_folder
 from ..files.tables import Columns, read_table, typed
 from ..files.tree import TABLES, File, Tree
 from ..modalities.modality import Modality
@@ -54,21 +54,18 @@ def cell_splits(files: Sequence[File], args: DataArguments, modality: Modality) 
 
     made = {
         name: RawSplit(rows=rows_of_columns(columns, modality))
-        for name, columns in columns_of_splits(files, read, args).items()
+        for name, columns in columns_of_splits(files, read).items()
     }
     kinds = f"{len(files)} files" if len(files) > 1 else f"{files[0].ending} file"
     return Found(f"{kinds} of {modality.words.many}", made)
 
 
-def columns_of_splits(
-    files: Sequence[File], read: Callable[[File], Columns], args: DataArguments
-) -> dict[str, Columns]:
+def columns_of_splits(files: Sequence[File], read: Callable[[File], Columns]) -> dict[str, Columns]:
     """{split: columns} of tables, by a column of splits, else by folders' and tables' names; the training split first.
 
     Args:
         files: the tables.
         read: gives one's columns.
-        args: the user's options.
     """
     parts: dict[str | None, list[Columns]] = {}
     for file in files:
@@ -76,12 +73,11 @@ def columns_of_splits(
         own = None if len(files) == 1 and not file.folders else own
         for split, part in _by_split(read(file), own).items():
             parts.setdefault(split, []).append(part)
-    final = settle(parts)
-    order = sorted(parts, key=lambda split: (split not in (None, "train"), split or ""))
-    made: dict[str, Columns] = {}
-    for split in order:
-        made[args.train_split if split in (None, "train") else final[split]] = _together(parts[split])
-    return made
+    final = {**settle(parts), None: TRAIN}
+    together: dict[str, list[Columns]] = {}
+    for split in sorted(parts, key=lambda split: (split not in (None, TRAIN), split or "")):
+        together.setdefault(final[split], []).extend(parts[split])
+    return {split: _together(own) for split, own in together.items()}
 
 
 def rows_of_columns(columns: Mapping[str, Sequence[Any]], modality: Modality) -> Any:

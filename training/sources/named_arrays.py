@@ -10,7 +10,7 @@ import numpy as np
 from ..command.arguments.data import DataArguments
 from ..errors import InputError
 from ..files.left_out import LeftOut, shortened
-from ..files.split_names import settle, split_in_name, words_of
+from ..files.split_names import TRAIN, settle, split_in_name, words_of
 from ..modalities.modality import Modality
 from .found import RawSplit
 
@@ -83,9 +83,18 @@ def splits_of_arrays(
     if not any("samples" in own.roles for own in parts.values()):
         raise InputError(_no_samples(source, [one.key or os.path.basename(one.where) for one in arrays], modality))
     final = settle(split for split, own in parts.items() if own.roles)
-    found = [(args.train_split if split is None else final.get(split, split), own) for split, own in parts.items()]
+    nameless = parts.pop(None, None)
+    if nameless is not None:
+        own = parts.setdefault(TRAIN, _Parts())
+        own.unknown += nameless.unknown
+        for role, named in nameless.roles.items():
+            if role in own.roles:  # x beside x_train and x_test is of none of these
+                own.unknown += named
+            else:
+                own.roles[role] = named
+    found = [(final.get(split, split), own) for split, own in parts.items()]
     splits: dict[str, RawSplit] = {}
-    for split, own in sorted(found, key=lambda item: (item[0] not in (args.train_split, "train"), item[0])):
+    for split, own in sorted(found, key=lambda item: (item[0] != TRAIN, item[0])):
         if "samples" in own.roles:
             splits[split] = _split(own.roles, modality, left_out)
         elif "labels" in own.roles:

@@ -42,7 +42,7 @@ def number_splits(tables: Sequence[File], args: DataArguments, modality: Modalit
         arrays.append(values)
         return {**columns, PLACE: list(range(first, first + len(values)))}
 
-    found, made = columns_of_splits(tables, read, args), {}
+    found, made = columns_of_splits(tables, read), {}
     every = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
     for name, columns in found.items():
         made[name] = with_rows(every[np.asarray(columns.pop(PLACE))], columns, modality)

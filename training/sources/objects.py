@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..files.left_out import LeftOut, shortened
 from ..files.metadata import LABEL_COLUMNS
 from ..files.path_cells import AS_TEXT, is_encoded
-from ..files.split_names import split_of_folder
+from ..files.split_names import TRAIN, split_of_folder
 from ..files.tree import ending_of
 from ..modalities.modality import Modality
 from .found import Found, RawSplit
@@ -36,14 +36,14 @@ def object_splits(held: InMemory, args: DataArguments, modality: Modality) -> Fo
     """
     value = held.value
     if isinstance(value, tuple) and len(value) == 2 and all(isinstance(p, tuple) and len(p) == 2 for p in value):
-        value = {args.train_split: value[0], "test": value[1]}  # as Keras gives them: ((x, y), (x, y))
+        value = {TRAIN: value[0], "test": value[1]}  # as Keras gives them: ((x, y), (x, y))
     arrays = None if not isinstance(value, Mapping) or _is_table(value, modality) else arrays_of(value, modality)
     if arrays is not None:
         splits, left_out, notes = splits_of_arrays(arrays, args, modality, "dataset")
         rest = [str(key) for key in value if key not in {one.key for one in arrays}]
         left_out += [LeftOut(shortened(rest), "no arrays")] if rest else []
         return Found("arrays in memory", splits, left_out, notes)
-    parts = value if isinstance(value, Mapping) and not _are_columns(value, modality) else {args.train_split: value}
+    parts = value if isinstance(value, Mapping) and not _are_columns(value, modality) else {TRAIN: value}
     if not 0 < len(parts) <= SPLITS:
         raise InputError(f"dataset is a mapping of {len(parts)} parts, expected {EXPECTED}.")
     return Found("in memory", {str(name): _split(part, str(name), modality) for name, part in parts.items()})

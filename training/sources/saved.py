@@ -1,7 +1,6 @@
 """What `datasets` reads itself: Hub ids, folders in Hub layout, parquet with samples in it, `save_to_disk` folders."""
 
 import contextlib
-import difflib
 import glob
 import itertools
 import os
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..command.arguments.data import DataArguments
+from ..command.paths import near_here
 from ..errors import InputError, one_line
-from ..files.split_names import settle, split_in_name, split_of_folder
+from ..files.split_names import TRAIN, settle, split_in_name, split_of_folder
 from ..files.tree import File
 from .found import Found, RawSplit
 
@@ -39,7 +39,7 @@ def saved_splits(root: Path, args: DataArguments) -> Found:
 
     with _errors(str(root), args):
         loaded = datasets.load_from_disk(str(root))
-    splits = loaded if isinstance(loaded, datasets.DatasetDict) else {args.train_split: loaded}
+    splits = loaded if isinstance(loaded, datasets.DatasetDict) else {TRAIN: loaded}
     return Found("folder of save_to_disk", {name: RawSplit(rows=rows) for name, rows in splits.items()})
 
 
@@ -60,11 +60,11 @@ def embedded_splits(root: Path, files: Sequence[File], args: DataArguments, alon
     final = settle(named)
     data_files: dict[str, list[str]] = {}
     for file, split in zip(files, named, strict=True):
-        data_files.setdefault(final.get(split, args.train_split), []).append(os.path.abspath(file.path))
+        data_files.setdefault(final.get(split, TRAIN), []).append(os.path.abspath(file.path))
     with _errors(str(root), args):
         loaded = _loaded(data_files)
     what = f"{len(files)} .parquet file{'s' * (len(files) > 1)}"
-    order = sorted(data_files, key=lambda name: (name not in (args.train_split, "train"), name))
+    order = sorted(data_files, key=lambda name: (name != TRAIN, name))
     return Found(what, {name: RawSplit(rows=loaded[name]) for name in order})
 
 
@@ -135,9 +135,7 @@ def _explained(source: str, args: DataArguments, error: BaseException) -> str:
     text = one_line(error) if one_line(error) == one_line(cause) else f"{one_line(error)} ({one_line(cause)})"
     if os.path.exists(source):
         return f"dataset {source} cannot be loaded: {text}"
-    here = [name for name in os.listdir(".") if not name.startswith(".")]
-    near = "".join(f"; did you mean {name}?" for name in difflib.get_close_matches(args.dataset, here, n=1))
     return (
         f"dataset {args.dataset} cannot be loaded: {text} Expected a Hub id, a file or folder that is here (there is "
-        f"none of that name{near}), or 'digits'."
+        f"none of that name), or 'digits'.{near_here(Path(args.dataset))}"
     )

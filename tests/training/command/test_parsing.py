@@ -72,6 +72,11 @@ def test_flags_take_a_value_or_none():
         (["digits", "mnist"], "'mnist' stands where no value was expected; give one recipe and --name value pairs"),
         (["--optim"], "argument --optim: expected one argument (see --help)"),
         (["--learning", "1"], "unknown argument 'learning'"),  # no abbreviations
+        # As other tools call it, or a part of the name.
+        (["--lr", "1"], "unknown argument 'lr'. Did you mean 'learning_rate'?"),
+        (["--batch_size", "1"], "unknown argument 'batch_size'. Did you mean 'per_device_train_batch_size'?"),
+        (["--epochs", "1"], "Did you mean 'num_train_epochs'?"),
+        (["--max-steps", "1"], "Did you mean 'max_steps'?"),
         # A field of the config, by the family that was asked for or that the recipe asks for.
         (
             ["--image_size", "32"],

@@ -35,6 +35,7 @@ ONE_LABEL = {
     "array of words": (np.array(["dog", "cat"]), [1, 0], ["cat", "dog"]),
     "bytes": (np.array([b"dog", b"cat"]), [1, 0], ["cat", "dog"]),
     "blank words": (["", "cat", "  ", None, "dog"], [-1, 0, -1, -1, 1], ["cat", "dog"]),
+    "words for none, and a class called so": (["Unlabeled", "none", "cat", "<NA>"], [-1, 1, 0, -1], ["cat", "none"]),
     "words with spaces around": ([" cat", "cat "], [0, 0], ["cat"]),
     "of STL-10": (np.array([-1, -1, 0, 2]), [-1, -1, 0, 1], ["0", "2"]),
     "ignored ones": ([-100, 0, 1, -1], [-1, 0, 1, -1], ["0", "1"]),

@@ -81,7 +81,8 @@ def test_their_split_is_the_training_split_or_the_one_named(quick, npz, blobs, s
     )
     options = {**quick, "unlabelled_dataset": tmp_path / "hub", "overwrite_output_dir": True}
     same = {**options, "dataset": tmp_path / "hub"}
-    for given in (same, {**same, "unlabelled_split": "extra"}, {**options, "train_split": "all"}):
+    of_another = {"dataset": tmp_path / "hub", "train_split": "extra", "unlabelled_dataset": npz}
+    for given in (same, {**same, "unlabelled_split": "extra"}, {**options, **of_another}):
         pretune.finetune(**given)
     assert [len(data) for data, _ in seen[:2]] == [30, 20]
     assert seen[2][0].name.endswith("[train]")  # of another dataset, whatever the labelled split is called

@@ -1,21 +1,31 @@
 """Folders as people have them: which files are samples, in which split, of which class; by content."""
 
 import dataclasses
+import io
 import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pretune.training.command.arguments.data import DataArguments
+from pretune.training.data.loading import load_data
 from pretune.training.data.telling import block
 from pretune.training.errors import InputError
 from pretune.training.modalities.image import IMAGE
 from pretune.training.sources.dataset import raw_splits
 
 PLAIN = dataclasses.replace(IMAGE, endings=IMAGE.endings - {".heic", ".heif"})  # whatever is installed here
+
+
+def png(image: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    PIL.Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
 
 
 def picture(path: Path, value: int = 0) -> None:
@@ -119,6 +129,20 @@ LAYOUTS = {
     "masks in a folder": (["images/{3}.jpg", "masks/{3}.png"], {"train": {"-": 3}}),
     "masks in a folder of splits": (["train/images/{3}.jpg", "train/masks/{3}.png", "test/images/{2}.jpg",
                                      "test/masks/{2}.png"], {"train": {"-": 3}, "test": {"-": 2}}),
+    "masks below annotations": (["images/{3}.jpg", "annotations/trimaps/{3}.png", "annotations/xmls/{3}.xml"],
+                                {"train": {"-": 3}}),
+    "labelled beside unlabelled": (["labeled/a/{2}.png", "labeled/b/{2}.png", "unlabeled/{5}.png"],
+                                   {"train": {**AB, "-": 5}}),
+    "masks in folders of their own": (
+        [f"stage1_train/{k}/{f}" for k in range(12) for f in (f"images/{k}.png", "masks/x.png")],
+        {"train": {"-": 12}},
+    ),
+    "label maps of two names": (["leftImg8bit/train/x/{2}_l.png", "leftImg8bit/val/x/{1}_l.png",
+                                 "gtFine/train/x/{4}_g.png", "gtFine/val/x/{2}_g.png"],
+                                {"train": {"-": 2}, "validation": {"-": 1}}),
+    "photographs below classes and below splits": (["train/a/images/{2}.png", "train/b/images/{2}.png",
+                                                    "val/images/{3}.png"], {"train": AB, "validation": {"-": 3}}),
+    "a class inside another of its name": (["cat/{2}.png", "big/cat/{2}.png"], {"train": {"cat": 2, "big/cat": 2}}),
     "masks by name": (["a/{2}.png", "a/0_mask.png", "a/0_mask_1.png", "a/1_mask.png", "b/{2}.png"], {"train": AB}),
     "masks beside": (["a/Imgs/{2}.jpg", "a/Imgs/{2}.png", "b/Imgs/{2}.jpg", "b/Imgs/{2}.png"], {"train": AB}),
     "a class called mask": (["mask/{2}.png", "no_mask/{2}.png"], {"train": {"mask": 2, "no_mask": 2}}),
@@ -132,6 +156,47 @@ LAYOUTS = {
 def test_layout(tmp_path, name):
     files, expected = LAYOUTS[name]
     assert content(make(tmp_path / "d", *files)) == expected
+
+
+@pytest.mark.parametrize("source", ["folders", "table", "table alone", "parquet", "arrays", "in memory"])
+def test_any_split_can_be_trained_on_by_any_of_its_names(tmp_path, source):
+    """A split that nothing named was once given the name asked for: `--train_split test` took both."""
+    sizes, values, rows = {"train": 3, "valid": 2, "test": 1}, np.arange(6, dtype=np.uint8)[:, None, None], {}
+    for split, count in sizes.items():
+        first = sum(map(len, rows.values()))
+        rows[split] = values[first : first + count].repeat(4, 1).repeat(4, 2)
+    root = tmp_path / "d"
+    root.mkdir()
+    if source == "in memory":
+        root = {"train": rows["train"], "validation": rows["valid"], "test": rows["test"]}
+    elif source == "arrays":
+        np.savez(root / "x.npz", **{f"x_{split}": images for split, images in rows.items()})
+    elif source == "parquet":
+        for split, images in rows.items():
+            table = {"image": [{"bytes": png(image), "path": None} for image in images]}
+            pq.write_table(pa.table(table), root / f"{split}-0.parquet")
+    else:
+        folder = "{}/a" if source == "folders" else "images"
+        names = [(f"{folder.format(s)}/{s}{k}.png", s, image) for s in rows for k, image in enumerate(rows[s])]
+        for name, _, image in names:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(png(image))
+        if source != "folders":
+            lines = "".join(f"{name},{split}\n" for name, split, _ in names)
+            (root / "all.csv").write_text(f"file,split\n{lines}")
+            root = root / "all.csv" if source == "table alone" else root
+    for asked, split in (
+        ("train", "train"),
+        ("Training", "train"),
+        ("valid", "valid"),
+        ("dev", "valid"),
+        ("test", "test"),
+    ):
+        args = DataArguments(dataset=root, train_split=asked, eval_split="none")
+        taken, _ = load_data(args, PLAIN)
+        assert sorted(taken.values[:, 0, 0, 0]) == rows[split][:, 0, 0].tolist(), asked
+    with pytest.raises(InputError, match="has no split 'other': it has train, "):
+        load_data(DataArguments(dataset=root, train_split="other"), PLAIN)
 
 
 def test_a_folder_called_with_brackets_and_a_linked_one(tmp_path):
@@ -173,6 +238,7 @@ def test_linked_folders_are_followed_once_and_told(tmp_path):
         (["a/train/0.png", "a/test/1.png", "b/train/0.png", "b/test/0.png"], "they are splits, and the others cla"),
         (["a/train/0.png", "a/x/1.png", "b/train/0.png", "b/y/0.png"], "give one of the outer folders"),
         ([".git/x", ".DS_Store"], "2 hidden files and folders"),
+        (["a/0.png", "b/0.png", "codes.npz"], "1 files of arrays (codes.npz): the images beside them are the dataset"),
     ],
 )  # fmt: skip
 def test_what_is_left_out_or_decided_is_told(tmp_path, files, words):
@@ -288,7 +354,7 @@ def test_fifty_thousand_names_are_laid_out_without_opening_a_file(monkeypatch):
 
     monkeypatch.setattr("builtins.open", lambda *a, **k: pytest.fail("opened a file"))
     files = [File((f"c{k % 100}",), f"{k}.jpg", f"/x/{k}.jpg", 1, 1) for k in range(50_000)]
-    layout = lay_out(files, "train")
+    layout = lay_out(files)
     assert len(layout.splits["train"]) == 50_000 and len(layout.class_names) == 100
 
 

@@ -123,6 +123,24 @@ TABLES = {
     ),
     "windows": ({**pictures("a/0.png", "a/1.png"), "l.csv": 'file,label\r\na\\0.png,"x"\r\n.\\a\\1.png,y\r\n'},
                 {"train": {"a/0.png": "x", "a/1.png": "y"}}),
+    "classes with their files": (
+        {**pictures("images/pie/1.png", "images/pie/2.png", "images/cake/3.png", "images/cake/4.png"),
+         "meta/train.json": {"pie": ["pie/1"], "cake": ["cake/3"]},
+         "meta/test.json": {"pie": ["pie/2"], "cake": ["cake/4"]}},
+        {"train": {"images/pie/1.png": "pie", "images/cake/3.png": "cake"},
+         "test": {"images/pie/2.png": "pie", "images/cake/4.png": "cake"}},
+    ),
+    "splits as numbers, and -1 and 1 for classes": (
+        {**FOUR, "list_eval_partition.csv": "image_id,partition\n0.png,0\n1.png,0\n2.png,1\n3.png,2\n",
+         "list_attr.csv": "image_id,young,old\n0.png,1,-1\n1.png,-1,-1\n2.png,1,-1\n3.png,1,1\n"},
+        {"train": {"0.png": ["young"], "1.png": []}, "validation": {"2.png": ["young"]},
+         "test": {"3.png": ["young", "old"]}},
+    ),
+    "captions": (
+        {**pictures(*(f"{k}.png" for k in range(12))),
+         "metadata.csv": "file_name,text\n" + "".join(f"{k}.png,picture of {k}\n" for k in range(12))},
+        {"train": {f"{k}.png": None for k in range(12)}},
+    ),
     "one-hot": ({**pictures("0.png", "1.png"), "l.csv": "image,MEL,NV,BCC\n0,1.0,0.0,0.0\n1,0.0,0.0,1.0\n"},
                 {"train": {"0.png": "MEL", "1.png": "BCC"}}),
     "several of them": ({**pictures("0.png", "1.png"), "l.csv": "image,rust,scab\n0,1,1\n1,0,0\n"},
@@ -292,7 +310,15 @@ def test_folder_of_parquet(tmp_path, names, expected):
     write(tmp_path / "d[1]", {"README.md": "# A dataset", "figure.png": 0})
     splits = found(tmp_path / "d[1]").splits
     assert {name: len(split) for name, split in splits.items()} == expected
-    assert "1 single files: the images in .parquet files are the dataset" in told(tmp_path / "d[1]")
+    assert "1 single files (figure.png): the images in .parquet files are the dataset" in told(tmp_path / "d[1]")
+
+
+def test_names_of_files_keep_the_folders_that_tell_them_apart(tmp_path):
+    names = [f"set/{folder}/{k}.png" for folder in ("a", "b") for k in range(3)]
+    cells = [{"bytes": png(k), "path": name} for k, name in enumerate(names)]
+    pq.write_table(pa.table({"image": cells}), tmp_path / "x.parquet")
+    data = load_split(DataArguments(dataset=str(tmp_path / "x.parquet")), "train", IMAGE)
+    assert list(data.files) == [name.removeprefix("set/") for name in names]
 
 
 @pytest.mark.parametrize("split", [False, True])
@@ -525,7 +551,7 @@ def test_embed_writes_the_files_names(tmp_path, tiny):
 
 def test_what_the_hub_does_not_have_may_be_nearly_here(tmp_path, monkeypatch):
     monkeypatch.chdir(write(tmp_path, {"photos/0.png": 0}))
-    with pytest.raises(InputError, match=r"dataset phtoos cannot be loaded: .*did you mean photos\?"):
+    with pytest.raises(InputError, match=r"dataset phtoos cannot be loaded: .*Did you mean photos\?"):
         found("phtoos")
 
 

@@ -157,11 +157,15 @@ class Planner:
         Raises:
             InputError: more channels than a network can have.
         """
-        told = []
-        if self.reading is None:
+        told, first = [], self.reading is None
+        if first:
             self.reading, told = self._read_as(survey, extent, name, own_range)
             self.size = self._side(survey)
         plan = self._of_split(survey)
+        given = self.preprocessing is not None or self.wanted.get("image_size")
+        if first and not given and min(survey.usual_shape) > plan.height:
+            size = f"{plan.height}x{plan.width} pixels (--config.image_size of a new network)"
+            told.insert(0, f"no size is given, so a modest one is taken: {size}")
         return plan, [*self._told(survey, plan, name), *told]
 
     def _read_as(
@@ -254,10 +258,6 @@ class Planner:
         if changed:
             how = f"; {WAYS[plan.resize_mode]} (--resize)" if any(h != w for h, w in survey.shapes) else ""
             lines.append(f"{changed} of {len(survey)} images are brought to {size} pixels{how}")
-        if self.saved is None and not self.wanted.get("image_size") and min(survey.usual_shape) > plan.height:
-            lines.append(
-                f"no size is given, so a modest one is taken: {size} pixels (--config.image_size N for another)"
-            )
         return lines
 
 
