@@ -3,7 +3,9 @@
 import contextlib
 import difflib
 import errno
+import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -77,17 +79,28 @@ def named_path(name: str | Path, argument: str) -> Path:
 
 
 def require_folders(folder: Path, argument: str) -> None:
-    """Raise InputError if `folder`, or one above it, is a file."""
+    """Raise InputError if `folder` cannot be written, or be made: it, or one above it, is a file, or forbids it."""
     named_path(folder, argument)
-    for part in (folder, *folder.parents):
-        if part.exists() and not part.is_dir():
-            raise InputError(f"{argument} {folder}: {part} is a file, expected a folder. Choose another --{argument}.")
+    repair = f"Choose another --{argument}."
+    try:
+        for part in (folder, *folder.parents):
+            if part.exists() and not part.is_dir():
+                raise InputError(f"{argument} {folder}: {part} is a file, expected a folder. {repair}")
+            if part.is_symlink() and not part.exists():
+                raise InputError(f"{argument} {folder}: {part} is a link to nothing. {repair}")
+        above = next(part for part in (folder, *folder.parents) if part.is_dir())
+        if above != folder:  # what says that it can be made is making one
+            os.rmdir(tempfile.mkdtemp(prefix=".", dir=above))
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            raise InputError(f"{argument} {folder} cannot be written: its permissions forbid it. {repair}")
+    except OSError as error:
+        raise InputError(f"{argument} {folder} cannot be made: {error.strerror}. {repair}") from None
 
 
 def require_outside(path: Path, dataset: str, argument: str) -> None:
     """Raise InputError if a picture that is written to `path`, or below it, would be one more sample of `dataset`."""
-    source = Path(dataset).expanduser()
-    if source.is_dir() and path.resolve().is_relative_to(source.resolve()):
+    source = os.path.expanduser(dataset)
+    if os.path.isdir(source) and path.resolve().is_relative_to(os.path.realpath(source)):
         raise InputError(
             f"{argument} {path} lies inside the dataset, where its picture would be one more sample. Choose another "
             f"--{argument}."

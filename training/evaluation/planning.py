@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..command.arguments.evaluate import EvaluateArguments
-from ..command.paths import near_here
+from ..command.paths import named_path, near_here
 from ..data.samples import Samples
 from ..data.seen import seen_by
 from ..errors import InputError, one_line
@@ -146,7 +146,7 @@ def _table_files(given: list[str] | None) -> dict[str, list[str]]:
         name, equals, files = text.partition("=")
         if not equals or not name or not files:
             raise InputError(f"--embeddings {text!r}: expected NAME=TABLE, or NAME=TRAIN_TABLE NAME=TEST_TABLE.")
-        if not Path(files).is_file():
+        if not named_path(files, "embeddings").is_file():
             raise InputError(f"--embeddings {text!r}: there is no file {files}.{near_here(Path(files))}")
         found.setdefault(name, []).append(files)
     return found

@@ -211,4 +211,6 @@ def _folder(args: EvaluateArguments) -> Path:
         raise InputError(
             f"output_dir is missing, and {args.model[0]} is no local folder to put it in: pass --output_dir."
         )
-    return Path(args.model[0]) / "evaluation"
+    folder = Path(args.model[0]) / "evaluation"
+    require_folders(folder, "output_dir")
+    return folder

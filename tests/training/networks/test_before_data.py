@@ -20,6 +20,7 @@ def unread(monkeypatch, tmp_path):
         monkeypatch.setattr(module, "raw_splits", fail)
     (tmp_path / "photos").mkdir()
     (tmp_path / "afile").write_text("x")
+    (tmp_path / "link").symlink_to("/nowhere/at/all")
     monkeypatch.chdir(tmp_path)
     return {"dataset": "photos", "output_dir": "run", "max_steps": 1}
 
@@ -35,7 +36,9 @@ def unread(monkeypatch, tmp_path):
         ({"config": {"latent_size": "many"}}, "expected int, got str"),
         ({"model_type": "conv_autoencoder", "config": {"corruption": "smudge"}}, "corruption 'smudge' is unknown"),
         ({"output_dir": "afile/run"}, "afile is a file"),
-        ({"output_dir": "."}, "holds 2 files or folders"),
+        ({"output_dir": "."}, "holds 3 files or folders"),
+        ({"output_dir": "x" * 300}, "cannot be looked for: File name too long"),
+        ({"output_dir": "link/run"}, "link is a link to nothing"),
         ({"dataset": "photos/gone"}, "no such file or folder in photos"),
         ({"dataset": "./phots"}, "Did you mean photos"),
     ],
