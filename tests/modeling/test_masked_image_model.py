@@ -433,7 +433,7 @@ def test_what_cannot_be_a_backbone_is_said_in_one_line(npz, tmp_path):
     BertConfig().save_pretrained(tmp_path / "bert")
     for backbone, words in (
         (tmp_path / "bert", "is of type 'bert', expected one of resnet"),
-        (tmp_path / "none", "is neither a folder nor a Hub id"),
+        (tmp_path / "none", "there is no such file or folder"),
     ):
         with pytest.raises(pretune.InputError, match=words):
             pretune.pretrain(

@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 
 import pretune
 from pretune import AutoencoderConfig, AutoencoderForImageClassification, AutoencoderModel, InputError
+from pretune.training.data import holding_out
 from pretune.training.evaluation import tuned_networks
 from pretune.training.evaluation import work as work_module
 from pretune.training.evaluation.embedders import methods_for
@@ -442,7 +443,7 @@ def test_the_report_says_what_it_is_of(untrained, npz, tmp_path, caplog):
         assert matrix.sum() == tested and 100 * matrix.trace() / tested == pytest.approx(row["accuracy"])
     for name in ("few_labels.png", "confusion.png"):
         assert (
-            "pretune evaluate, protocol 1, held out by version 4: pretune evaluate "
+            f"pretune evaluate, protocol 1, held out by version {holding_out.VERSION}: pretune evaluate "
             in PIL.Image.open(tmp_path / "r" / name).info["Description"]
         )
     again = pretune.evaluate(

@@ -48,7 +48,7 @@ def test_a_table_has_the_numbers_of_the_model_that_made_it(model, tables, tmp_pa
     ("given", "told"),
     [
         (["paid"], "expected NAME=TABLE"),
-        (["paid=/nowhere.npz"], "cannot be read"),
+        (["paid=/nowhere.npz"], "there is no file"),
         (["paid={train}"], "Name two tables"),
         (["paid={test}", "paid={train}"], "lacks vectors of"),
         (["paid={train}", "paid={test}", "paid={test}"], "names 3 tables"),
