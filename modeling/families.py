@@ -235,6 +235,7 @@ def register_families() -> None:
 
     # by its own module: transformers 5.17 shows it at the top only where torchvision is installed
     from transformers.models.auto.image_processing_auto import AutoImageProcessor
+    from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING
 
     for family in FAMILIES.values():
         classifier, processor = family.auto_classes
@@ -242,6 +243,9 @@ def register_families() -> None:
         AutoModel.register(family.config, family.model, exist_ok=True)
         AutoModelForPreTraining.register(family.config, family.model, exist_ok=True)
         getattr(transformers, classifier).register(family.config, family.classifier, exist_ok=True)
+        if processor == AutoImageProcessor.__name__:
+            # none: else `pipeline` guesses one from a repository's image processor, and asks whether its code may run
+            VIDEO_PROCESSOR_MAPPING.register(family.config, {}, exist_ok=True)
         if not family.processor_path.startswith(f"{PACKAGE}."):
             continue  # found by its own files
         if processor == AutoImageProcessor.__name__:
