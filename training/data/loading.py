@@ -79,6 +79,13 @@ def load_data(
     logger.info("%s", block(found, args.dataset, [train], facts))
     if args.eval_split == "none":
         return train, None
+    return _part_held_out(train, modality, need_labels, bool(judging))
+
+
+def _part_held_out(
+    train: Samples, modality: Modality, need_labels: bool, unlabelled: bool
+) -> tuple[Samples, Samples | None]:
+    """(the rest, a part to evaluate on) of a dataset without a test split, or with an `unlabelled` one."""
     try:
         kept, held = hold_out(train)
     except InputError as error:  # of one sample, for example
@@ -88,7 +95,7 @@ def load_data(
         return train, None
     logger.info(
         "%s has no test split%s: %d of its %d samples are held out for evaluation, by their content",
-        train.name, " with labels" * bool(judging), len(held), len(train),
+        train.name, " with labels" * unlabelled, len(held), len(train),
     )  # fmt: skip
     if need_labels and not kept.labelled.any():
         known = int(train.labelled.sum())
