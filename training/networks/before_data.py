@@ -30,9 +30,11 @@ def require_new(model_type: str, values: Mapping[str, Any], around: bool = False
         values: what was given.
         around: a published network decides the rest, so that only their names can be checked.
     """
-    named_family(model_type)
-    faults = [_fault(FAMILIES[name], values, around) for name in families_meant(model_type)]
-    if all(faults):
+    meant = families_meant(model_type)
+    if not meant:
+        named_family(model_type)  # says which there are
+    faults = [_fault(FAMILIES[name], values, around) for name in meant]
+    if faults and all(faults):
         raise faults[0]
 
 

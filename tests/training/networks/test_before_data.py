@@ -72,6 +72,7 @@ def test_what_is_not_here_is_not_asked_of_the_hub(unread, verb, given):
         ("joint_embedding", {"views": "without_colour", "view_size": 100}),
         ("joint_embedding", {"stem_kernel_size": 3}),  # a field of the family for speech too
         ("bag_autoencoder", {"latent_size": 8}),
+        ("best_rq", {"hidden_size": 16}),  # what speech_best_rq is called where the data are sound
     ],
 )
 def test_what_some_data_would_take_is_left_to_them(family, values):
