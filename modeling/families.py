@@ -243,12 +243,13 @@ def register_families() -> None:
         AutoModel.register(family.config, family.model, exist_ok=True)
         AutoModelForPreTraining.register(family.config, family.model, exist_ok=True)
         getattr(transformers, classifier).register(family.config, family.classifier, exist_ok=True)
-        if processor == AutoImageProcessor.__name__:
+        of_images = processor == AutoImageProcessor.__name__
+        if of_images:
             # none: else `pipeline` guesses one from a repository's image processor, and asks whether its code may run
             VIDEO_PROCESSOR_MAPPING.register(family.config, {}, exist_ok=True)
         if not family.processor_path.startswith(f"{PACKAGE}."):
             continue  # found by its own files
-        if processor == AutoImageProcessor.__name__:
+        if of_images:
             known = {"pil": family.processor}
             AutoImageProcessor.register(family.config, image_processor_classes=known, exist_ok=True)
         else:

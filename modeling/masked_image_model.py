@@ -11,7 +11,7 @@ from transformers import initialization as init
 from ..configuration.backbones import build_backbone
 from ..configuration.masked_image_model import MaskedImageModelConfig
 from .shared.answering import AroundBackbone, answers_in_full
-from .shared.chance import drawn_by
+from .shared.chance import uniform
 from .shared.classification import ClassifiesImages, classifier_config
 from .shared.evaluating import wants_loss
 from .shared.images.corruption import hide_patches, patches_to_pixels
@@ -146,7 +146,7 @@ class MaskedImageModel(OverBackbone, Pretrainable, MaskedImageModelPreTrainedMod
         """(B, 1, H, W), True where pixels are hidden."""
         side = self.config.image_size // self.config.mask_patch_size
         if noise is None and self.training:
-            noise = torch.rand(pixel_values.shape[0], side**2, device=pixel_values.device, **drawn_by(generator))
+            noise = uniform((pixel_values.shape[0], side**2), pixel_values.device, generator)
         elif noise is None:
             noise = self._fixed_noise(pixel_values)
         return patches_to_pixels(hide_patches(noise, self.config.mask_ratio), side, self.config.mask_patch_size)

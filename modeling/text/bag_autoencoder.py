@@ -12,7 +12,7 @@ from transformers import initialization as init
 
 from ...configuration.text.bag_autoencoder import BagAutoencoderConfig
 from ..shared.answering import answers_in_full
-from ..shared.chance import drawn_by
+from ..shared.chance import uniform
 from ..shared.classification import classifier_config
 from ..shared.evaluating import wants_loss
 from ..shared.loading import CompleteLoading
@@ -110,7 +110,7 @@ class BagAutoencoderModel(Pretrainable, BagAutoencoderPreTrainedModel):
         counts = self.encoder.counts(*whole(input_ids, attention_mask, self.config))
         seen = counts
         if self.training and self.config.drop_ratio > 0:
-            drawn = torch.rand(counts.shape, device=counts.device, **drawn_by(generator))
+            drawn = uniform(counts.shape, counts.device, generator)
             seen = counts * (drawn >= self.config.drop_ratio)
         code = self.encoder(seen)
         latents = of_one_length(code)

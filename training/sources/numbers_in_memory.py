@@ -20,11 +20,8 @@ def as_numbers(value: Any) -> np.ndarray | None:
 
 
 def nested_numbers(value: Any) -> np.ndarray | None:
-    """A picture (H, W) or (H, W, C) that is written as lists of lists of numbers, or as pandas reads such a cell.
-
-    None for anything else.
-
-    Whole numbers from 0 to 255 become bytes, as those of pictures are.
+    """A picture (H, W) or (H, W, C) that is written as lists of lists of numbers, or as pandas reads such a cell; None
+    for anything else. Whole numbers from 0 to 255 become bytes, as those of pictures are.
     """
     deep, depth = value, 0
     while isinstance(deep, (list, np.ndarray)) and len(deep):
