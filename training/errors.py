@@ -22,6 +22,11 @@ class InputError(ValueError):
     """
 
 
+class NotReached(InputError):
+    """What the user named is nowhere: not here, and not on the Hub or that is not answering. Asking again, for another
+    kind of input, takes as long and says the same."""
+
+
 class Interrupted(Exception):
     """Training was stopped by a signal after it had saved a checkpoint.
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from ...modeling.families import FAMILIES, PREFIX
 from ..command.arguments.data import DataArguments
 from ..command.arguments.training import TrainingArguments
-from ..errors import InputError
+from ..errors import InputError, NotReached
 from ..modalities.listing import MODALITIES
 from ..modalities.modality import Modality
 from ..sources.dataset import raw_splits
@@ -62,6 +62,8 @@ def _found_for(args: TrainingArguments, modality: Modality) -> Found | None:
     try:
         found = raw_splits(args, modality)
         return found if has_samples(found, args, modality) else None
+    except NotReached:
+        raise
     except InputError:
         return None
 
@@ -103,6 +105,8 @@ def kind_and_found(args: DataArguments) -> tuple[Modality, Found]:
             found = raw_splits(args, modality)
             if has_samples(found, args, modality):
                 return modality, found
+        except NotReached:
+            raise
         except InputError as error:
             first = first or error
     raise first or InputError(f"dataset {args.dataset} is empty: expected at least one sample.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..command.arguments.data import DataArguments
 from ..command.paths import near_here
-from ..errors import InputError, one_line
+from ..errors import InputError, NotReached, one_line
 from ..files.split_names import TRAIN, settle, split_in_name, split_of_folder
 from ..files.tree import File
 from .found import Found, RawSplit
@@ -122,20 +122,20 @@ def _errors(source: str, args: DataArguments) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError, ImportError, HTTPError, pyarrow.ArrowException) as error:
-        raise InputError(_explained(source, args, error)) from None
+        raise _explained(source, args, error) from None
     except datasets.exceptions.DatasetsError as error:
-        raise InputError(_explained(source, args, error)) from None
+        raise _explained(source, args, error) from None
     finally:
         if bars:
             datasets.utils.logging.enable_progress_bar()
 
 
-def _explained(source: str, args: DataArguments, error: BaseException) -> str:
+def _explained(source: str, args: DataArguments, error: BaseException) -> InputError:
     cause: Any = error.__cause__ or error
     text = one_line(error) if one_line(error) == one_line(cause) else f"{one_line(error)} ({one_line(cause)})"
     if os.path.exists(source):
-        return f"dataset {source} cannot be loaded: {text}"
-    return (
+        return InputError(f"dataset {source} cannot be loaded: {text}")
+    return NotReached(
         f"dataset {args.dataset} cannot be loaded: {text} Expected a Hub id, a file or folder that is here (there is "
         f"none of that name), or 'digits'.{near_here(Path(args.dataset))}"
     )
