@@ -31,7 +31,7 @@ from pretune.training.command.running import like_ctrl_c, redrawn_every, run_com
 from pretune.training.comparing.continued import data_words, run_verb
 from pretune.training.comparing.halving import FOR_THE_REPORT, Route, halve, rounds_of, time_steps
 from pretune.training.comparing.input_sizes import size_on
-from pretune.training.comparing.scoring import Judge
+from pretune.training.comparing.scoring import MOST, Judge
 from pretune.training.data.kinds import kind_and_found
 from pretune.training.data.loading import load_data
 from pretune.training.data.samples import Samples
@@ -91,7 +91,7 @@ def _run(args: TryArguments) -> TryResult:
     modality, found = kind_and_found(args)
     train, test = load_data(args, modality, found=found)
     judge = Judge.of(train)
-    before = Before() if args.backbone is None else size_on(args.backbone, train, folder / "report")
+    before = Before() if args.backbone is None else size_on(args.backbone, train, folder / "report", MOST)
     routes, data = _routes(args, modality, before.sizes.get(args.backbone)), data_words(args)
     published = _as_published(args, judge, before)
 
@@ -101,9 +101,9 @@ def _run(args: TryArguments) -> TryResult:
     all_in_all = 60 * args.minutes * (1 - FOR_THE_REPORT)
     with like_ctrl_c():
         try:
-            with _bar(args.minutes) as run:
-                share = all_in_all / max(1, len(rounds_of(len(routes)))) / max(1, len(routes))
-                time_steps(routes, make, train, share)
+            with _bar(args.minutes, began) as (tell, run):
+                left = max(0.0, all_in_all - (time.monotonic() - began))
+                time_steps(routes, make, train, left / len(rounds_of(len(routes), left)) / max(1, len(routes)), tell)
                 seconds = max(0.0, all_in_all - (time.monotonic() - began))
                 more = {"eval_split": "none", "checkpointing_steps": "no", "seed": args.seed}
                 for route in routes:
@@ -128,20 +128,26 @@ def _run(args: TryArguments) -> TryResult:
 
 
 @contextlib.contextmanager
-def _bar(minutes: float) -> Iterator[Callable[[str, dict[str, Any]], None]]:
-    """A bar of the seconds that passed, of those that are given, and a `run_verb` that keeps it going."""
-    began, given = time.monotonic(), 60 * minutes
+def _bar(
+    minutes: float, began: float
+) -> Iterator[tuple[Callable[[str], None], Callable[[str, dict[str, Any]], None]]]:
+    """A bar of the seconds that passed since `began`, of those that are given: what tells it what is being done, and a
+    `run_verb` that keeps it going."""
+    given = 60 * minutes
     with tqdm(total=given, desc="try", bar_format=FORM, mininterval=redrawn_every(), leave=False) as bar:
 
         def tick() -> None:
             bar.update(min(time.monotonic() - began, given) - bar.n)
 
-        def run(verb: str, arguments: dict[str, Any]) -> None:
-            bar.set_postfix_str(f"{Path(arguments['output_dir']).name}: {arguments['max_steps']} steps", refresh=False)
+        def tell(doing: str) -> None:
+            bar.set_postfix_str(doing, refresh=False)
             tick()
+
+        def run(verb: str, arguments: dict[str, Any]) -> None:
+            tell(f"{Path(arguments['output_dir']).name}: {arguments['max_steps']} steps")
             run_verb(verb, arguments, tick=tick)
 
-        yield run
+        yield tell, run
 
 
 def _routes(args: TryArguments, modality: Modality, size: int | None) -> list[Route]:
@@ -168,7 +174,7 @@ def _as_published(args: TryArguments, judge: Judge, before: Before) -> list[Rout
         return []
     size, route = before.sizes.get(args.backbone), Route(AS_PUBLISHED, {}, folder=args.backbone)
     try:
-        route.scores = judge.of_encoder(args.backbone, size=size)
+        route.scores = before.tried[args.backbone]["draws"] if size else judge.of_encoder(args.backbone)
         route.given = {} if size is None else {"config": {SIZE: size}}
         logger.info("%s: %.1f %% on held-out labelled samples", route.name, route.score)
     except InputError as error:

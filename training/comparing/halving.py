@@ -1,5 +1,5 @@
 """Routes to an encoder within a time, by successive halving (Jamieson and Talwalkar 2016): all get a little time, the
-better half more, and so on."""
+better half (or third, where there is little) more, and so on, until two are left."""
 
 import json
 import logging
@@ -24,6 +24,7 @@ from .scoring import Judge
 logger = logging.getLogger(__name__)
 FOR_THE_REPORT = 0.25  # share of the time that is kept for it
 OVERHEAD = 30.0  # seconds that a run takes beside its steps (imports, data, pictures), until one was made
+WORTH = 2 * OVERHEAD  # seconds below which a try is mostly that
 FEWEST_STEPS, ENOUGH_STEPS = 20, 60
 FINISHED = "tries.json"
 NOTHING, OVERDRAWN = 60.0, 3  # seconds that the fewest steps may always take, and shares of the time otherwise
@@ -83,7 +84,11 @@ class Route:
 
 
 def time_steps(
-    routes: Sequence[Route], make: Callable[[Mapping[str, Any]], PretrainArguments], data: Samples, seconds: float
+    routes: Sequence[Route],
+    make: Callable[[Mapping[str, Any]], PretrainArguments],
+    data: Samples,
+    seconds: float,
+    tell: Callable[[str], None] = lambda doing: None,
 ) -> None:
     """Measure what a step of each takes here; a route that cannot be built says why.
 
@@ -92,8 +97,14 @@ def time_steps(
         make: their arguments.
         data: training samples.
         seconds: that each will have at first. Where too few steps fit into them, the network's input is made smaller.
+        tell: what is being measured.
     """
+    made_smaller: dict[tuple[Any, Any], dict[str, Any]] = {}  # by network: its other routes need not find out again
     for route in routes:
+        tell(f"{route.name}: what a step takes")
+        network = route.given.get("model_type"), route.given.get("backbone")
+        if network in made_smaller:
+            route.given = {**route.given, "config": {**route.given.get("config", {}), **made_smaller[network]}}
         try:
             trial: Trial = measured(make(route.given), data)
             while trial.seconds_a_step * ENOUGH_STEPS > seconds:
@@ -105,18 +116,22 @@ def time_steps(
                     trial = measured(make(given), data)
                 except InputError:
                     break  # not every network takes any size
-                route.given = given
+                route.given, made_smaller[network] = given, less
             route.seconds_a_step = trial.seconds_a_step
         except InputError as error:
             route.note = f"could not be tried: {one_line(error)}"
         give_back()
 
 
-def rounds_of(count: int) -> list[int]:
-    """How many routes are tried in each round: all, half of them, ... one."""
-    sizes = [count]
-    while sizes[-1] > 1:
-        sizes.append(-(-sizes[-1] // 2))
+def rounds_of(count: int, seconds: float) -> list[int]:
+    """How many routes are tried in each round: all, half of them, ... two. Fewer go on, in fewer rounds, where all
+    would have too little time at first; one alone would not be compared with anything."""
+    for part in range(2, max(3, count)):
+        sizes = [count]
+        while sizes[-1] > 2:
+            sizes.append(max(2, -(-sizes[-1] // part)))
+        if seconds / len(sizes) / max(1, count) >= WORTH:
+            break
     return sizes
 
 
@@ -148,7 +163,7 @@ def halve(
         All that were tried, the best first.
     """
     left, ends = [route for route in routes if route.seconds_a_step is not None], clock() + seconds
-    sizes, beside = rounds_of(len(left)) if left else [], OVERHEAD
+    sizes, beside = rounds_of(len(left), seconds) if left else [], OVERHEAD
     for number, size in enumerate(sizes):
         left = sorted(left, key=lambda route: -route.score)[:size]
         share = (ends - clock()) / (len(sizes) - number) / size
@@ -162,7 +177,7 @@ def halve(
                 if route.scores:
                     continue  # no longer than it was: nothing new
                 steps, needs = FEWEST_STEPS, FEWEST_STEPS * route.seconds_a_step
-                if needs > max(NOTHING, OVERDRAWN * share):
+                if needs > max(NOTHING, min(OVERDRAWN * share, ends - clock())):
                     route.note = (
                         f"not tried: {steps} steps take about {needs:.0f} s here, and its share of the time is "
                         f"{max(0.0, share):.0f} s. Pass more --minutes."

@@ -53,16 +53,17 @@ def choose_sizes(args: CompareArguments) -> Before:
     return Before(sizes, tried)
 
 
-def size_on(name: str, train: Samples, folder: Path) -> Before:
+def size_on(name: str, train: Samples, folder: Path, most: int = ENOUGH) -> Before:
     """The input size of one network that is not ours on these samples; none where there is nothing to choose.
 
     Args:
         name: of the network.
         train: training samples, some with labels.
         folder: of the report.
+        most: labelled training samples that are looked at.
     """
     found = _of_others(name, None)
-    facts = None if found is None or found[0].input_sizes is None else _found_out(name, found[1], train, folder)
+    facts = None if found is None or found[0].input_sizes is None else _found_out(name, found[1], train, folder, most)
     return Before() if facts is None else Before({name: facts["taken"]}, {name: facts})
 
 
@@ -88,11 +89,13 @@ def _labelled(args: CompareArguments, modality: Modality) -> Samples:
     return subset(train, args.max_train_samples, None, PROTOCOL.seed)
 
 
-def _found_out(name: str, fit: Preprocessing, train: Samples, folder: Path) -> dict[str, Any] | None:
+def _found_out(
+    name: str, fit: Preprocessing, train: Samples, folder: Path, most: int = ENOUGH
+) -> dict[str, Any] | None:
     """What each size comes to, as an earlier call with the same samples found out, or now; None where there is nothing
     to choose from, or by."""
     path, own = folder / MADE / RECORD, fit.shape[1]
-    key = f"{name} {train.fingerprint} {train.labels_fingerprint}"
+    key = f"{name} {train.fingerprint} {train.labels_fingerprint} {most}"
     known = _record(path).get(key)
     if known is not None:
         return known
@@ -100,27 +103,30 @@ def _found_out(name: str, fit: Preprocessing, train: Samples, folder: Path) -> d
     if len(wanted) < 2:
         return None
     try:
-        judge = Judge.of(train, ENOUGH)
+        judge = Judge.of(train, most)
     except InputError as error:
         logger.warning("warning: no input size is tried for %s: %s", name, one_line(error))
         return None
     logger.info("%s: input sizes %s are tried on labelled training samples", name, ", ".join(map(str, wanted)))
-    scores: dict[int, float] = {}
+    draws: dict[int, list[float]] = {}
     for size in wanted:
         try:
-            scores[size] = float(np.mean(judge.of_encoder(name, size=size)))
+            draws[size] = judge.of_encoder(name, size=size)
         except InputError as error:
             logger.info("%s does not take %d: %s", name, size, one_line(error))
-    if not scores:
+    if not draws:
         return None
+    scores = {size: float(np.mean(found)) for size, found in draws.items()}
+    taken = best_size(scores)
     facts = {
-        "taken": best_size(scores),
+        "taken": taken,
         "own": own,
         "tried": {str(size): round(score, 2) for size, score in scores.items()},
         "samples": len(judge.data),
+        "draws": draws[taken],
     }
     told = ", ".join(f"{size} ({score:.1f} %)" for size, score in scores.items())
-    logger.info("%s: input sizes on held-out labelled training samples: %s; %d is taken", name, told, facts["taken"])
+    logger.info("%s: input sizes on held-out labelled training samples: %s; %d is taken", name, told, taken)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**_record(path), key: facts}, indent=1) + "\n")
     return facts

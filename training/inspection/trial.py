@@ -31,7 +31,7 @@ class Trial:
     Args:
         total_steps, batch_size: of the whole run.
         parameters: weights of the network.
-        seconds_a_step: without the first step.
+        seconds_a_step: without the first step, if there were others.
         steps: that were timed.
         memory: bytes that the run needs about, samples included; on a GPU of its memory.
         device: what it was measured on.
@@ -101,7 +101,7 @@ def _timed(args: PretrainArguments, model: Any, columns: Columns, device: torch.
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         times.append(time.perf_counter())
-        if len(times) > 2 and times[-1] - times[0] > ENOUGH:
+        if times[-1] - times[0] > ENOUGH:  # the first alone, where it is that long
             break
     timed = np.diff(times)[1:] if len(times) > 2 else np.diff(times)
     if device.type == "cuda":

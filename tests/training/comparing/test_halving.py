@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pretune.training.comparing import halving
-from pretune.training.comparing.halving import FEWEST_STEPS, OVERHEAD, Route, halve, rounds_of
+from pretune.training.comparing.halving import FEWEST_STEPS, OVERHEAD, WORTH, Route, halve, rounds_of
 from pretune.training.errors import InputError
 from pretune.training.inspection.trial import Trial
 from pretune.training.modalities.image import IMAGE
@@ -47,10 +47,14 @@ def made(worth, seconds_a_step=1.0, broken=()):
 
 
 @pytest.mark.parametrize(
-    ("count", "sizes"), [(1, [1]), (2, [2, 1]), (3, [3, 2, 1]), (4, [4, 2, 1]), (5, [5, 3, 2, 1])]
-)
-def test_half_of_them_go_on_in_each_round(count, sizes):
-    assert rounds_of(count) == sizes
+    ("count", "seconds", "sizes"),
+    [
+        (1, 1e9, [1]), (2, 1e9, [2]), (3, 1e9, [3, 2]), (4, 1e9, [4, 2]), (6, 1e9, [6, 3, 2]), (9, 1e9, [9, 5, 3, 2]),
+        (6, 3 * 6 * WORTH, [6, 3, 2]), (6, 2 * 6 * WORTH, [6, 2]), (6, 0, [6, 2]), (9, 3 * 9 * WORTH, [9, 3, 2]),
+    ],
+)  # fmt: skip
+def test_half_of_them_go_on_in_each_round_or_fewer_where_there_is_little_time(count, seconds, sizes):
+    assert rounds_of(count, seconds) == sizes
 
 
 def test_the_better_half_gets_the_time_that_is_left_and_no_more(tmp_path):
@@ -58,10 +62,10 @@ def test_the_better_half_gets_the_time_that_is_left_and_no_more(tmp_path):
     routes, clock, run, runs = made(worth)
     tried = halve(routes, 3000, tmp_path, Judge(worth), run, clock)
     assert [route.name for route in tried] == ["b", "c", "a"]
-    assert [name for name, _ in runs] == ["a", "b", "c", "b", "c", "b"]
+    assert [name for name, _ in runs] == ["a", "b", "c", "b", "c"]
     assert clock.now <= 3000 * 1.01 and clock.now > 2800
     steps = dict(runs)
-    assert tried[0].steps == steps["b"] > 2 * tried[-1].steps and tried[0].folder.endswith("b_3")
+    assert tried[0].steps == steps["b"] > 1.4 * tried[-1].steps and tried[0].folder.endswith("b_2")
 
 
 def test_a_route_below_its_untrained_network_had_too_little_time(tmp_path):
@@ -90,11 +94,14 @@ def test_the_input_shrinks_until_enough_steps_fit(monkeypatch, seconds, size):
 
     monkeypatch.setattr(halving, "measured", measured)
     data = SimpleNamespace(modality=IMAGE, stored=np.zeros((5, 3, 100, 100), np.uint8))
-    route = Route("a", {"model_type": "a", "config": {"views": "grey"}})
-    halving.time_steps([route], dict, data, seconds)
+    route, other = (Route(name, {"model_type": "a", "config": {"views": "grey"}}) for name in "ab")
+    told = []
+    halving.time_steps([route, other], dict, data, seconds, told.append)
     expected = {"views": "grey"} if size is None else {"views": "grey", "image_size": size}
     assert route.given["config"] == expected and route.seconds_a_step == asked[-1] ** 2 / 1000
-    assert asked == ([100] if size is None else [100, 50, 32])
+    assert other.given["config"] == expected
+    assert asked == ([100, 100] if size is None else [100, 50, 32, 32])  # the other begins where this one ended
+    assert told == ["a: what a step takes", "b: what a step takes"]
 
 
 def test_a_time_too_short_for_anything_still_tries_each_once(tmp_path):
@@ -146,12 +153,12 @@ def test_tries_that_a_killed_call_finished_are_taken_up(tmp_path):
     assert [name for name, _ in first] == ["a", "b", "c", "b"]
     routes, clock, run, runs = made(worth)
     tried = halve(routes, 3000, tmp_path, Judge(worth), run, clock, of=[20])
-    assert [name for name, _ in runs] == ["c", "b"] and [route.name for route in tried] == ["b", "c", "a"]
+    assert [name for name, _ in runs] == ["c"] and [route.name for route in tried] == ["b", "c", "a"]
     assert tried[2].steps == dict(first)["a"] and tried[2].scores == [50.0, 52.0]
     routes, clock, run, runs = made(worth)
     halve(routes, 3000, tmp_path, Judge(worth), run, clock, of=[30])  # another time
-    assert len(runs) == 6
+    assert len(runs) == 5
     (tmp_path / "tries.json").write_text('{"a_1": {"key": 3}, "b_1": [')
     routes, clock, run, runs = made(worth)
     halve(routes, 3000, tmp_path, Judge(worth), run, clock, of=[30])
-    assert len(runs) == 6
+    assert len(runs) == 5

@@ -64,7 +64,7 @@ class Scores:
     def of_encoder(self, name, untrained=False, size=None):
         if self.published is None:
             raise InputError("cannot be loaded.")
-        return [self.published + size]
+        return [self.published + 20]
 
     def of_raw(self):
         return self.raw
@@ -81,7 +81,9 @@ def test_a_published_model_as_it_is_is_one_of_the_ways(tmp_path, published, raw,
     args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"), backbone="me/network")
     judge = Scores(published, raw)
     route = dataclasses.replace(TRIED, steps=30, scores=[50.0], folder=str(tmp_path / "a"))
-    as_it_is = try_routes._as_published(args, judge, Before({"me/network": 20}))
+    found = None if published is None else {"draws": [published + 20]}  # no size is found of what cannot be loaded
+    before = Before() if found is None else Before({"me/network": 20}, {"me/network": found})
+    as_it_is = try_routes._as_published(args, judge, before)
     tried = try_routes._ranked([route], as_it_is)
     command = try_routes._in_full(tried[0], args)
     told = try_routes._tell([*as_it_is, route], tried, judge, command, tmp_path / "r")
