@@ -46,6 +46,11 @@ logger = logging.getLogger("pretune.training.try_routes")
 CONTINUED, RECORD, TOLD = "continued", "try.json", "try.md"
 AS_PUBLISHED = "as published"  # a way that takes no steps
 SIZE = "backbone_image_size"
+BRIEF = {
+    "eval_split": "none",
+    "checkpointing_steps": "no",
+    "max_eval_samples": 256,
+}  # a try is judged by its embedding
 FORM = "{desc}: {percentage:3.0f} %|{bar}| {n:.0f} of {total:.0f} s{postfix}"
 
 
@@ -105,7 +110,7 @@ def _run(args: TryArguments) -> TryResult:
                 left = max(0.0, all_in_all - (time.monotonic() - began))
                 time_steps(routes, make, train, left / len(rounds_of(len(routes), left)) / max(1, len(routes)), tell)
                 seconds = max(0.0, all_in_all - (time.monotonic() - began))
-                more = {"eval_split": "none", "checkpointing_steps": "no", "seed": args.seed}
+                more = {**BRIEF, "seed": args.seed}
                 for route in routes:
                     route.given = {**data, **route.given, **more}
                 tried = halve(routes, seconds, folder, judge, run, of=[args.minutes, judge.data.fingerprint])
@@ -209,7 +214,7 @@ def _in_full(route: Route, args: TryArguments) -> str:
         given = {**data_words(args), "model": args.backbone, "freeze_encoder": True}
         return shlex.join(["pretune", *words_of("finetune", {**given, "output_dir": f"{args.output_dir}_full"})])
     given = {**route.given, "max_steps": 10 * route.steps, "output_dir": f"{args.output_dir}_full"}
-    given = {k: v for k, v in given.items() if k not in ("eval_split", "checkpointing_steps")}
+    given = {k: v for k, v in given.items() if k not in BRIEF}
     return shlex.join(["pretune", *words_of("pretrain", given)])
 
 

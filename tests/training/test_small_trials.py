@@ -65,6 +65,8 @@ def test_without_evaluation_samples_a_part_of_the_training_samples_judges(tiny, 
     run = pretune.pretrain(**tiny, eval_split="none")
     assert np.isfinite(run.metrics["train_loss"])
     assert "7 training images: reconstruction error" in caplog.text
+    pretune.pretrain(**tiny, eval_split="none", max_eval_samples=5, overwrite_output_dir=True)
+    assert "5 training images: reconstruction error" in caplog.text
 
 
 def test_pictures_show_samples_of_the_whole_split_and_what_was_hidden(tiny, blobs, tmp_path, monkeypatch):

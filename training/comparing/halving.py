@@ -1,6 +1,7 @@
 """Routes to an encoder within a time, by successive halving (Jamieson and Talwalkar 2016): all get a little time, the
 better half (or third, where there is little) more, and so on, until two are left."""
 
+import contextlib
 import json
 import logging
 import time
@@ -107,20 +108,30 @@ def time_steps(
             route.given = {**route.given, "config": {**route.given.get("config", {}), **made_smaller[network]}}
         try:
             trial: Trial = measured(make(route.given), data)
-            while trial.seconds_a_step * ENOUGH_STEPS > seconds:
-                less = data.modality.smaller(data.stored.shape[1:], route.given.get("config", {}))
-                if less is None:
-                    break
+            for less in reversed(_smaller(route, data, trial.seconds_a_step, seconds)):
                 given = {**route.given, "config": {**route.given.get("config", {}), **less}}
-                try:
+                with contextlib.suppress(InputError):  # not every network takes any size
                     trial = measured(make(given), data)
-                except InputError:
-                    break  # not every network takes any size
-                route.given, made_smaller[network] = given, less
+                    route.given, made_smaller[network] = given, less
+                    break
             route.seconds_a_step = trial.seconds_a_step
         except InputError as error:
             route.note = f"could not be tried: {one_line(error)}"
         give_back()
+
+
+def _smaller(route: Route, data: Samples, seconds_a_step: float, seconds: float) -> list[dict[str, Any]]:
+    """Fields of its config that make its input half as large, a quarter, ..., until enough steps should fit into
+    `seconds`; half the side is a quarter of the work."""
+    found: list[dict[str, Any]] = []
+    while seconds_a_step * ENOUGH_STEPS > seconds:
+        config = {**route.given.get("config", {}), **(found[-1] if found else {})}
+        less = data.modality.smaller(data.stored.shape[1:], config)
+        if less is None:
+            break
+        found.append({**(found[-1] if found else {}), **less})
+        seconds_a_step /= 4
+    return found
 
 
 def rounds_of(count: int, seconds: float) -> list[int]:

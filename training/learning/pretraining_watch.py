@@ -39,7 +39,7 @@ class PretrainingWatch:
     Args:
         this: the run.
         train_data, columns: what it learns from, and their batches.
-        eval_data: what it is judged by; None: `JUDGED` of the training samples.
+        eval_data: what it is judged by; None: `JUDGED` of the training samples, or --max_eval_samples.
         nearest_neighbour: (train, labels, test) -> classes of the test rows, for --eval_knn.
 
     Attributes:
@@ -63,7 +63,8 @@ class PretrainingWatch:
         self.modality = train_data.modality
         self.metrics: dict[str, object] = {}
         self.prefix = "train_" if eval_data is None else "eval_"
-        self.judged_data = subset(train_data, JUDGED, None, PROTOCOL.seed) if eval_data is None else eval_data
+        most = min(JUDGED, this.args.max_eval_samples or JUDGED)
+        self.judged_data = subset(train_data, most, None, PROTOCOL.seed) if eval_data is None else eval_data
         self.judged = columns
         if self.judged_data is not train_data:
             self.judged = Columns.of(self.judged_data, this.accelerator.device)

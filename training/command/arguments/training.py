@@ -18,7 +18,7 @@ class TrainingArguments(DataArguments):
     max_eval_samples: int | None = argument(
         None,
         "evaluate on a random subset of this size, the same in every run (default: all; in pretraining with "
-        "max_train_samples as many)",
+        "max_train_samples as many, and without a test split 2,000 of the training samples)",
         group="data",
     )
     model_type: str = argument(
