@@ -15,6 +15,7 @@ from .shared.answering import answers_in_full
 from .shared.chance import Chance, Fixed, normal, uniform
 from .shared.classification import ClassifiesImages, classifier_config
 from .shared.evaluating import wants_loss
+from .shared.images.corruption import corrupt
 from .shared.inputs import check_pixel_values, require_decoder
 from .shared.layers import MapNorm, RowNorm
 from .shared.loading import CompleteLoading
@@ -189,7 +190,9 @@ class BiGANModel(Pretrainable, BiGANPreTrainedModel):
     Adversarially Learned Inference).
 
     A discriminator tells pairs (image, its code) from pairs (generated image, the code drawn for it); encoder and
-    generator make them alike, which they are only if each is the other's inverse. `decoder` is the generator.
+    generator make them alike, which they are only if each is the other's inverse. `decoder` is the generator. With
+    `config.corruption` the encoder sees a changed image and the discriminator the clean one beside that code, so that
+    what was changed tells the code nothing (the criterion of Vincent et al. 2008, here without a pixel error).
 
     Shapes: B images, C channels, H x W pixels, D = `latent_size`. `pixel_values` are float in [0, 1].
     """
@@ -226,15 +229,16 @@ class BiGANModel(Pretrainable, BiGANPreTrainedModel):
             return_loss: False leaves the loss out, and what only the loss needs. The default must be True: `Trainer`
                 reads it to know that this model needs no labels to evaluate.
             noise: (B, D), codes to generate from; None draws them from the prior.
-            generator: of that draw; None for the default one while training, and for always the same codes in
-                eval mode.
+            generator: of that draw and of corruption; None for the default one while training, and for always the
+                same codes in eval mode, where nothing is corrupted.
 
         Raises:
             ValueError: images of another size or number of channels than the config's, integer pixels, or noise of
                 another shape.
         """
         check_pixel_values(pixel_values, self.config)
-        latents = self.encoder(pixel_values)  # (B, D)
+        seen = corrupt(pixel_values, self.config, generator) if self.training else pixel_values
+        latents = self.encoder(seen)  # (B, D)
         if self.decoder is None:
             return BiGANOutput(latents=latents)
         with torch.no_grad():

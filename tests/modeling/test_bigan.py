@@ -346,3 +346,20 @@ def test_a_game_out_of_balance_is_warned_of():
     assert model.warnings(fair) == [] == model.warnings(BiGANOutput())
     apart, alike = model.warnings(lost)
     assert "the discriminator tells every pair apart" in apart and "lost their variety" in alike
+
+
+@both
+def test_the_encoder_sees_a_changed_image_and_the_discriminator_the_clean_one(architecture):
+    model, judged, seen = tiny(architecture, corruption=["warp"]), [], []
+    model.discriminator.register_forward_pre_hook(lambda module, pairs: judged.append(pairs[0].detach().clone()))
+    model.encoder.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach().clone()))
+    pixels = pixels_for(model)
+    first = model(pixels, generator=torch.Generator().manual_seed(3)).latents
+    assert not torch.allclose(seen[0], pixels) and torch.equal(judged[0][: len(pixels)], pixels)
+    again = model(pixels, generator=torch.Generator().manual_seed(3)).latents
+    assert torch.equal(first, again)
+    other = model(pixels, generator=torch.Generator().manual_seed(4)).latents
+    assert not torch.equal(first, other)
+    model.eval()
+    model(pixels)
+    assert torch.equal(seen[-1], pixels)

@@ -20,7 +20,7 @@ def corrupt(pixel_values: torch.Tensor, config: Any, generator: torch.Generator 
 
     Args:
         pixel_values: float in [0, 1]; stays as it is.
-        config: with the fields of `PretrainingOptions`.
+        config: with the fields of `CorruptionOptions`.
         generator: of the random numbers; None for the default one.
     """
     x, size = pixel_values, pixel_values.shape
