@@ -24,6 +24,7 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/contract/test_every
 """
 
 
+@pytest.mark.slow
 def test_the_example_of_a_family_is_short_and_keeps_the_contract(launch, tmp_path):
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.S)
     assert len(example.splitlines()) < 80

@@ -362,6 +362,7 @@ def test_what_timm_cannot_build_is_said():
             )
 
 
+@pytest.mark.slow
 def test_pretrain_leaves_a_backbone_that_needs_no_pretune(npz, tmp_path, launch):
     import pretune
 

@@ -72,6 +72,7 @@ def test_command_lists_verbs_and_refuses_others(launch, capsys):
     assert refused.stderr == f"error: unknown verb 'pretrian': expected one of {', '.join(VERBS)}.\n"
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_module_and_imports_from_anywhere(tmp_path, launch):
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     source = tmp_path / "source"
