@@ -29,7 +29,7 @@ from pretune.training.command.paths import require_folders, written_to
 from pretune.training.command.recipes import words_of
 from pretune.training.command.running import like_ctrl_c, redrawn_every, run_command
 from pretune.training.comparing.continued import data_words, run_verb
-from pretune.training.comparing.halving import FOR_THE_REPORT, Route, halve, rounds_of, time_steps
+from pretune.training.comparing.halving import FOR_THE_REPORT, FULL, Route, halve, rounds_of, time_steps
 from pretune.training.comparing.input_sizes import size_on
 from pretune.training.comparing.scoring import MOST, Judge
 from pretune.training.data.kinds import kind_and_found
@@ -188,8 +188,8 @@ def _as_published(args: TryArguments, judge: Judge, before: Before) -> list[Rout
 
 
 def _ranked(routes: Sequence[Route], published: Sequence[Route]) -> list[Route]:
-    """Those that were tried, the best first."""
-    return sorted((route for route in [*published, *routes] if route.scores), key=lambda route: -route.score)
+    """Those that were tried, the best in full first."""
+    return sorted((route for route in [*published, *routes] if route.scores), key=lambda route: -route.promise)
 
 
 def _report(
@@ -208,12 +208,12 @@ def _report(
 
 
 def _in_full(route: Route, args: TryArguments) -> str:
-    """The command that makes the best route in full, into a folder of its own: with ten times the steps, or, of a
+    """The command that makes the best route in full, into a folder of its own: with FULL times the steps, or, of a
     published model as it is, its classifier."""
     if route.name == AS_PUBLISHED:
         given = {**data_words(args), "model": args.backbone, "freeze_encoder": True}
         return shlex.join(["pretune", *words_of("finetune", {**given, "output_dir": f"{args.output_dir}_full"})])
-    given = {**route.given, "max_steps": 10 * route.steps, "output_dir": f"{args.output_dir}_full"}
+    given = {**route.given, "max_steps": FULL * route.steps, "output_dir": f"{args.output_dir}_full"}
     given = {k: v for k, v in given.items() if k not in BRIEF}
     return shlex.join(["pretune", *words_of("pretrain", given)])
 
@@ -222,23 +222,39 @@ def _tell(routes: list[Route], tried: list[Route], judge: Judge, command: str, f
     """What came out, as text; kept in the folder, as text and as numbers."""
     raw = judge.of_raw()
     wide = max(22, *(len(route.name) + 2 for route in routes))
-    lines = [f"{'way':<{wide}}{'steps':>8}{'held-out labels':>18}{'untrained':>12}"]
+    lines = [f"{'way':<{wide}}{'steps':>8}{'held-out labels':>18}{'untrained':>12}{'in full':>12}"]
     for route in tried:
         untrained = f"{sum(route.untrained) / len(route.untrained):>10.1f} %" if route.untrained else ""
-        row = f"{route.name:<{wide}}{route.steps or '':>8}{route.score:>16.1f} %{untrained:<12}  {_note(route)}"
-        lines.append(row.rstrip())
+        more = "" if route.in_full is None else f"{f'about {route.in_full:.0f} %':>12}"
+        row = f"{route.name:<{wide}}{route.steps or '':>8}{route.score:>16.1f} %{untrained:<12}{more:<12}"
+        lines.append(f"{row}  {_note(route)}".rstrip())
     lines += [f"{route.name:<{wide}}{route.note:>8}" for route in routes if route not in tried]
     if raw is not None:
         lines.append(f"{'raw samples':<{wide}}{'':>8}{sum(raw) / len(raw):>16.1f} %")
-    best = f"best here: {tried[0].name}. In full:"
-    if raw is not None and sum(raw) / len(raw) >= tried[0].score:
-        best = "no way is better than raw samples so far: more --minutes would tell. The best of them in full:"
-    told = "\n".join([*lines, "", best, f"  {command}"])
+    told = "\n".join([*lines, "", _verdict(tried, raw), f"  {command}"])
     record = {"routes": [r.record() for r in routes], "best": tried[0].name, "raw": raw, "command": command}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
     (folder / TOLD).write_text(f"# Ways to an encoder\n\n```text\n{told}\n```\n")
     return told
+
+
+def _verdict(tried: list[Route], raw: list[float] | None) -> str:
+    """Which way is best, and what its command takes."""
+    best, so_far = tried[0], max(tried, key=lambda route: route.score)
+    takes = ""
+    if best.steps and best.seconds_a_step:
+        takes = (
+            f", {FULL * best.steps:,} steps, about {max(1, round(FULL * best.steps * best.seconds_a_step / 60))} min"
+        )
+    if raw is not None and sum(raw) / len(raw) >= best.promise:
+        return f"no way is better than raw samples so far: more --minutes would tell. The best of them in full{takes}:"
+    if so_far is not best:
+        return (
+            f"best so far: {so_far.name}. {best.name} should overtake it, as its error fell between its last two "
+            f"tries. In full{takes}:"
+        )
+    return f"best here: {best.name}. In full{takes}:"
 
 
 def _note(route: Route) -> str:

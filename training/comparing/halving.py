@@ -1,5 +1,6 @@
 """Routes to an encoder within a time, by successive halving (Jamieson and Talwalkar 2016): all get a little time, the
-better half (or third, where there is little) more, and so on, until two are left."""
+better half (or third, where there is little) more, and so on, until two are left. What each would come to in full is
+read off its last two tries."""
 
 import contextlib
 import json
@@ -26,7 +27,9 @@ logger = logging.getLogger(__name__)
 FOR_THE_REPORT = 0.25  # share of the time that is kept for it
 OVERHEAD = 30.0  # seconds that a run takes beside its steps (imports, data, pictures), until one was made
 WORTH = 2 * OVERHEAD  # seconds below which a try is mostly that
-FEWEST_STEPS, ENOUGH_STEPS = 20, 60
+FEWEST_STEPS = 20
+ENOUGH_STEPS, ENOUGH_GOING_ON = 150, 60  # from nothing, and from published weights
+FULL = 10  # times the steps of its last try are a route in full
 FINISHED = "tries.json"
 NOTHING, OVERDRAWN = 60.0, 3  # seconds that the fewest steps may always take, and shares of the time otherwise
 
@@ -42,6 +45,7 @@ class Route:
     Attributes:
         seconds_a_step: measured before it is run; None where it could not be.
         steps, folder, scores: of its last try.
+        before: steps and score of the try before that, if there was one.
         untrained: scores of its network with new weights.
         note: why it stopped, or what is to be known of it.
     """
@@ -52,6 +56,7 @@ class Route:
     steps: int = 0
     folder: str | None = None
     scores: list[float] = field(default_factory=list)
+    before: tuple[int, float] | None = None
     untrained: list[float] = field(default_factory=list)
     note: str = ""
 
@@ -59,6 +64,32 @@ class Route:
     def score(self) -> float:
         """Mean over draws; minus infinity before the first try."""
         return float(np.mean(self.scores)) if self.scores else float("-inf")
+
+    @property
+    def network(self) -> tuple[Any, Any]:
+        """What routes have in common that differ in their views alone."""
+        return self.given.get("model_type"), self.given.get("backbone")
+
+    @property
+    def in_full(self) -> float | None:
+        """About what it would come to with FULL times the steps: the error falls by a power of them (Hestness et al.
+        2017, Deep Learning Scaling is Predictable, Empirically), as between its last two tries. None where there were
+        not two, or the last was no better."""
+        if self.before is None or self.steps <= self.before[0] or not self.before[1] < self.score < 100:
+            return None
+        rate = np.log((100 - self.before[1]) / (100 - self.score)) / np.log(self.steps / self.before[0])
+        return 100 - (100 - self.score) * float(FULL**-rate)
+
+    @property
+    def promise(self) -> float:
+        """What routes are compared by in the end: `in_full`, else the score."""
+        return self.score if self.in_full is None else self.in_full
+
+    def tried(self, steps: int, folder: str, scores: list[float]) -> None:
+        """Note a try, and what the one before it came to."""
+        if self.scores:
+            self.before = self.steps, self.score
+        self.steps, self.folder, self.scores = steps, folder, scores
 
     @property
     def too_short(self) -> bool:
@@ -69,7 +100,8 @@ class Route:
         """For try.json."""
         return {
             "name": self.name, "steps": self.steps, "folder": self.folder, "scores": self.scores,
-            "untrained": self.untrained, "seconds_a_step": self.seconds_a_step, "note": self.note,
+            "in_full": self.in_full, "untrained": self.untrained, "seconds_a_step": self.seconds_a_step,
+            "note": self.note,
         }  # fmt: skip
 
     def take_up(self, known: Any, key: str, folder: Path) -> bool:
@@ -79,7 +111,8 @@ class Route:
         whole = all(isinstance(part, list) and all(isinstance(x, (int, float)) for x in part) for part in scores)
         if not (isinstance(steps, int) and whole and scores[0] and (folder / "model.safetensors").is_file()):
             return False
-        self.steps, self.folder, (self.scores, self.untrained) = steps, str(folder), scores
+        self.tried(steps, str(folder), scores[0])
+        self.untrained = scores[1]
         logger.info("%s: %d steps, tried before", self.name, self.steps)
         return True
 
@@ -103,16 +136,15 @@ def time_steps(
     made_smaller: dict[tuple[Any, Any], dict[str, Any]] = {}  # by network: its other routes need not find out again
     for route in routes:
         tell(f"{route.name}: what a step takes")
-        network = route.given.get("model_type"), route.given.get("backbone")
-        if network in made_smaller:
-            route.given = {**route.given, "config": {**route.given.get("config", {}), **made_smaller[network]}}
+        if route.network in made_smaller:
+            route.given = {**route.given, "config": {**route.given.get("config", {}), **made_smaller[route.network]}}
         try:
             trial: Trial = measured(make(route.given), data)
             for less in reversed(_smaller(route, data, trial.seconds_a_step, seconds)):
                 given = {**route.given, "config": {**route.given.get("config", {}), **less}}
                 with contextlib.suppress(InputError):  # not every network takes any size
                     trial = measured(make(given), data)
-                    route.given, made_smaller[network] = given, less
+                    route.given, made_smaller[route.network] = given, less
                     break
             route.seconds_a_step = trial.seconds_a_step
         except InputError as error:
@@ -124,7 +156,8 @@ def _smaller(route: Route, data: Samples, seconds_a_step: float, seconds: float)
     """Fields of its config that make its input half as large, a quarter, ..., until enough steps should fit into
     `seconds`; half the side is a quarter of the work."""
     found: list[dict[str, Any]] = []
-    while seconds_a_step * ENOUGH_STEPS > seconds:
+    enough = ENOUGH_STEPS if route.given.get("backbone") is None else ENOUGH_GOING_ON
+    while seconds_a_step * enough > seconds:
         config = {**route.given.get("config", {}), **(found[-1] if found else {})}
         less = data.modality.smaller(data.stored.shape[1:], config)
         if less is None:
@@ -176,7 +209,7 @@ def halve(
     left, ends = [route for route in routes if route.seconds_a_step is not None], clock() + seconds
     sizes, beside = rounds_of(len(left), seconds) if left else [], OVERHEAD
     for number, size in enumerate(sizes):
-        left = sorted(left, key=lambda route: -route.score)[:size]
+        left = _best(left, size)
         share = (ends - clock()) / (len(sizes) - number) / size
         for route in left:
             into = folder / f"{folder_name(route.name, 'route')}_{number + 1}"
@@ -206,6 +239,14 @@ def halve(
     return sorted(tried, key=lambda route: -route.score)
 
 
+def _best(routes: Sequence[Route], count: int) -> list[Route]:
+    """The best `count`, the best of each network before the second of any: two that differ in their views alone tell
+    less than two ways."""
+    ranked = sorted(routes, key=lambda route: -route.score)
+    firsts = list({route.network: route for route in reversed(ranked)}.values())
+    return sorted(ranked, key=lambda route: not any(route is first for first in firsts))[:count]
+
+
 def _finished(folder: Path) -> dict[str, Any]:
     """{name of a try's folder: how it went}, of those that are finished."""
     try:
@@ -227,7 +268,7 @@ def _try(route: Route, steps: int, folder: Path, judge: Judge, run: Callable[[st
     except InputError as error:
         route.note = f"stopped: {one_line(error)}"
         return
-    route.steps, route.folder, route.scores = steps, str(folder), judge.of_encoder(str(folder))
+    route.tried(steps, str(folder), judge.of_encoder(str(folder)))
     if not route.untrained:
         route.untrained = judge.of_encoder(str(folder), untrained=True)
     logger.info(

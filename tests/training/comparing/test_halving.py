@@ -68,6 +68,25 @@ def test_the_better_half_gets_the_time_that_is_left_and_no_more(tmp_path):
     assert tried[0].steps == steps["b"] > 1.4 * tried[-1].steps and tried[0].folder.endswith("b_2")
 
 
+def test_the_best_of_each_network_goes_on_before_a_second_of_any(tmp_path):
+    worth = {"own": 60.0, "own_kept": 62.0, "continued": 80.0, "continued_kept": 81.0, "masked": 50.0}
+    routes, clock, run, runs = made(worth)
+    for route in routes:
+        route.given = {"model_type": route.name.partition("_")[0]}
+    halve(routes, 2 * 5 * WORTH, tmp_path, Judge(worth), run, clock)
+    assert [name for name, _ in runs[5:]] == ["continued_kept", "own_kept"]
+
+
+def test_what_a_way_comes_to_in_full_is_read_off_its_last_two_tries():
+    route = Route("own", {})
+    route.tried(50, "a", [60.0])
+    assert route.in_full is None and route.promise == 60.0
+    route.tried(100, "b", [80.0])  # half the error for twice the steps
+    assert route.in_full == pytest.approx(100 - 20 / halving.FULL) and route.promise == route.in_full
+    route.tried(400, "c", [79.0])
+    assert route.in_full is None and route.promise == 79.0
+
+
 def test_a_route_below_its_untrained_network_had_too_little_time(tmp_path):
     worth = {"slow": 10.0, "quick": 60.0}
     routes, clock, run, _ = made(worth)
@@ -130,7 +149,7 @@ def test_a_published_network_sees_smaller_pictures_until_enough_steps_fit(monkey
 
     monkeypatch.setattr(halving, "measured", measured)
     data = SimpleNamespace(modality=IMAGE, stored=np.zeros((5, 3, 16, 16), np.uint8))
-    route = Route("a", {"model_type": "a", "config": {"backbone_image_size": 224}})
+    route = Route("a", {"model_type": "a", "backbone": "b", "config": {"backbone_image_size": 224}})
     halving.time_steps([route], dict, data, seconds)
     assert route.given["config"] == {"backbone_image_size": inside}
     assert route.seconds_a_step == inside**2 / 10000 and not route.note

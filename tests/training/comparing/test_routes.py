@@ -90,10 +90,29 @@ def test_a_published_model_as_it_is_is_one_of_the_ways(tmp_path, published, raw,
     if best is None:
         assert "no way is better than raw samples so far" in told
     else:
-        assert f"best here: {best}. In full:" in told and tried[0].name == best
+        assert f"best here: {best}. In full" in told and tried[0].name == best
     if best == "as published":
         assert command.startswith("pretune finetune") and "--model me/network" in command
         assert "--freeze_encoder" in command and "60.0 %" in told and "at 20 pixels" in told
     else:
         assert command.startswith("pretune pretrain") and "--max_steps 300" in command
     assert ("could not be tried: cannot be loaded." in told) == (published is None)
+
+
+@pytest.mark.parametrize(
+    ("before", "best"), [((10, 40.0), "own"), ((10, 49.5), "as published"), (None, "as published")]
+)
+def test_a_way_that_should_overtake_the_best_so_far_is_advised(tmp_path, before, best):
+    args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"), backbone="me/network")
+    found = Before({"me/network": 20}, {"me/network": {"draws": [60.0]}})
+    judge = Scores(60.0, [10.0])
+    as_it_is = try_routes._as_published(args, judge, found)
+    own = try_routes.Route("own", {"model_type": "a"}, 2.0, 30, str(tmp_path / "a"), [50.0], before)
+    tried = try_routes._ranked([own], as_it_is)
+    told = try_routes._tell([*as_it_is, own], tried, judge, try_routes._in_full(tried[0], args), tmp_path / "r")
+    assert tried[0].name == best
+    if best == "own":
+        assert "best so far: as published. own should overtake it" in told and "300 steps, about 10 min:" in told
+        assert "about 66 %" in told
+    else:
+        assert "best here: as published. In full:" in told
