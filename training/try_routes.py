@@ -46,11 +46,8 @@ logger = logging.getLogger("pretune.training.try_routes")
 CONTINUED, RECORD, TOLD = "continued", "try.json", "try.md"
 AS_PUBLISHED = "as published"  # a way that takes no steps
 SIZE = "backbone_image_size"
-BRIEF = {
-    "eval_split": "none",
-    "checkpointing_steps": "no",
-    "max_eval_samples": 256,
-}  # a try is judged by its embedding
+# A try is judged by its embedding, so little is looked at otherwise.
+BRIEF = {"eval_split": "none", "checkpointing_steps": "no", "max_eval_samples": 256}
 FORM = "{desc}: {percentage:3.0f} %|{bar}| {n:.0f} of {total:.0f} s{postfix}"
 
 

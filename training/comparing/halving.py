@@ -74,8 +74,8 @@ class Route:
     def in_full(self) -> float | None:
         """About what it would come to with FULL times the steps: the error falls by a power of them (Hestness et al.
         2017, Deep Learning Scaling is Predictable, Empirically), as between its last two tries. None where there were
-        not two, or the last was no better."""
-        if self.before is None or self.steps <= self.before[0] or not self.before[1] < self.score < 100:
+        not two, the last less than twice as long, or no better."""
+        if self.before is None or self.steps < 2 * self.before[0] or not self.before[1] < self.score < 100:
             return None
         rate = np.log((100 - self.before[1]) / (100 - self.score)) / np.log(self.steps / self.before[0])
         return 100 - (100 - self.score) * float(FULL**-rate)

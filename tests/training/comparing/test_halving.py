@@ -83,8 +83,9 @@ def test_what_a_way_comes_to_in_full_is_read_off_its_last_two_tries():
     assert route.in_full is None and route.promise == 60.0
     route.tried(100, "b", [80.0])  # half the error for twice the steps
     assert route.in_full == pytest.approx(100 - 20 / halving.FULL) and route.promise == route.in_full
-    route.tried(400, "c", [79.0])
-    assert route.in_full is None and route.promise == 79.0
+    for steps, score in ((400, 79.0), (600, 90.0)):  # worse, and not twice as long
+        route.tried(steps, "c", [score])
+        assert route.in_full is None and route.promise == score
 
 
 def test_a_route_below_its_untrained_network_had_too_little_time(tmp_path):
