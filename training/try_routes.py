@@ -29,7 +29,7 @@ from pretune.training.command.paths import require_folders, written_to
 from pretune.training.command.recipes import words_of
 from pretune.training.command.running import like_ctrl_c, redrawn_every, run_command
 from pretune.training.comparing.continued import data_words, run_verb
-from pretune.training.comparing.halving import FOR_THE_REPORT, FULL, Route, halve, rounds_of, time_steps
+from pretune.training.comparing.halving import FOR_THE_REPORT, FULL, SIZE, Route, halve, rounds_of, time_steps
 from pretune.training.comparing.input_sizes import size_on
 from pretune.training.comparing.scoring import MOST, Judge
 from pretune.training.data.kinds import kind_and_found
@@ -45,7 +45,6 @@ from pretune.training.protocol import TRAINED
 logger = logging.getLogger("pretune.training.try_routes")
 CONTINUED, RECORD, TOLD = "continued", "try.json", "try.md"
 AS_PUBLISHED = "as published"  # a way that takes no steps
-SIZE = "backbone_image_size"
 # A try is judged by its embedding, so little is looked at otherwise.
 BRIEF = {"eval_split": "none", "checkpointing_steps": "no", "max_eval_samples": 256}
 FORM = "{desc}: {percentage:3.0f} %|{bar}| {n:.0f} of {total:.0f} s{postfix}"
@@ -219,11 +218,11 @@ def _tell(routes: list[Route], tried: list[Route], judge: Judge, command: str, f
     """What came out, as text; kept in the folder, as text and as numbers."""
     raw = judge.of_raw()
     wide = max(22, *(len(route.name) + 2 for route in routes))
-    lines = [f"{'way':<{wide}}{'steps':>8}{'held-out labels':>18}{'untrained':>12}{'in full':>12}"]
+    lines = [f"{'way':<{wide}}{'steps':>8}{'held-out labels':>18}{'at the start':>14}{'in full':>12}"]
     for route in tried:
-        untrained = f"{sum(route.untrained) / len(route.untrained):>10.1f} %" if route.untrained else ""
+        start = f"{sum(route.start) / len(route.start):>12.1f} %" if route.start else ""
         more = "" if route.in_full is None else f"{f'about {route.in_full:.0f} %':>12}"
-        row = f"{route.name:<{wide}}{route.steps or '':>8}{route.score:>16.1f} %{untrained:<12}{more:<12}"
+        row = f"{route.name:<{wide}}{route.steps or '':>8}{route.score:>16.1f} %{start:<14}{more:<12}"
         lines.append(f"{row}  {_note(route)}".rstrip())
     lines += [f"{route.name:<{wide}}{route.note:>8}" for route in routes if route not in tried]
     if raw is not None:

@@ -31,6 +31,7 @@ FEWEST_STEPS = 20
 ENOUGH_STEPS, ENOUGH_GOING_ON = 150, 60  # from nothing, and from published weights
 FULL = 10  # times the steps of its last try are a route in full
 FINISHED = "tries.json"
+SIZE = "backbone_image_size"  # the field of a config that is the input size of published weights
 NOTHING, OVERDRAWN = 60.0, 3  # seconds that the fewest steps may always take, and shares of the time otherwise
 
 
@@ -46,7 +47,7 @@ class Route:
         seconds_a_step: measured before it is run; None where it could not be.
         steps, folder, scores: of its last try.
         before: steps and score of the try before that, if there was one.
-        untrained: scores of its network with new weights.
+        start: scores of what it begins from: its network with new weights, or the published one as it is.
         note: why it stopped, or what is to be known of it.
     """
 
@@ -57,7 +58,7 @@ class Route:
     folder: str | None = None
     scores: list[float] = field(default_factory=list)
     before: tuple[int, float] | None = None
-    untrained: list[float] = field(default_factory=list)
+    start: list[float] = field(default_factory=list)
     note: str = ""
 
     @property
@@ -93,26 +94,26 @@ class Route:
 
     @property
     def too_short(self) -> bool:
-        """Whether it still lies below its own untrained network, so that its time says nothing of what it can."""
-        return bool(self.scores and self.untrained) and self.score < float(np.mean(self.untrained))
+        """Whether it still lies below what it began from, so that its time says nothing of what it can."""
+        return bool(self.scores and self.start) and self.score < float(np.mean(self.start))
 
     def record(self) -> dict[str, Any]:
         """For try.json."""
         return {
             "name": self.name, "steps": self.steps, "folder": self.folder, "scores": self.scores,
-            "in_full": self.in_full, "untrained": self.untrained, "seconds_a_step": self.seconds_a_step,
+            "in_full": self.in_full, "start": self.start, "seconds_a_step": self.seconds_a_step,
             "note": self.note,
         }  # fmt: skip
 
     def take_up(self, known: Any, key: str, folder: Path) -> bool:
         """Go on from a finished try that `record` wrote, if it is of the same and its model is still there."""
         found = known if isinstance(known, dict) and known.get("key") == key else {}
-        steps, scores = found.get("steps"), [found.get("scores"), found.get("untrained")]
+        steps, scores = found.get("steps"), [found.get("scores"), found.get("start")]
         whole = all(isinstance(part, list) and all(isinstance(x, (int, float)) for x in part) for part in scores)
         if not (isinstance(steps, int) and whole and scores[0] and (folder / "model.safetensors").is_file()):
             return False
         self.tried(steps, str(folder), scores[0])
-        self.untrained = scores[1]
+        self.start = scores[1]
         logger.info("%s: %d steps, tried before", self.name, self.steps)
         return True
 
@@ -228,14 +229,14 @@ def halve(
                     )
                     continue
             began = clock()
-            _try(route, steps, into, judge, run)
+            _try(route, steps, into, judge, run, next((r.start for r in routes if r.network == route.network), []))
             if route.folder == str(into):
                 _finish(folder, into.name, {"key": key, **route.record()})
             beside = max(1.0, clock() - began - steps * route.seconds_a_step)
     tried = [route for route in routes if route.scores]
     for route in tried:
         if route.too_short:
-            route.note = "too short for this way: it is still below its own untrained network"
+            route.note = "too short for this way: it is still below what it began from"
     return sorted(tried, key=lambda route: -route.score)
 
 
@@ -261,7 +262,15 @@ def _finish(folder: Path, name: str, record: dict[str, Any]) -> None:
     write_whole(folder / FINISHED, (json.dumps({**_finished(folder), name: record}, indent=1) + "\n").encode())
 
 
-def _try(route: Route, steps: int, folder: Path, judge: Judge, run: Callable[[str, dict[str, Any]], None]) -> None:
+def _try(
+    route: Route,
+    steps: int,
+    folder: Path,
+    judge: Judge,
+    run: Callable[[str, dict[str, Any]], None],
+    start: list[float],
+) -> None:
+    """Run it and have it judged, and what it began from, unless `start` says."""
     logger.info("%s: %d steps, about %.0f s", route.name, steps, steps * route.seconds_a_step)
     try:
         run("pretrain", {**route.given, "max_steps": steps, "output_dir": str(folder), "overwrite_output_dir": True})
@@ -269,9 +278,12 @@ def _try(route: Route, steps: int, folder: Path, judge: Judge, run: Callable[[st
         route.note = f"stopped: {one_line(error)}"
         return
     route.tried(steps, str(folder), judge.of_encoder(str(folder)))
-    if not route.untrained:
-        route.untrained = judge.of_encoder(str(folder), untrained=True)
+    backbone = route.given.get("backbone")
+    if not route.start and not start and backbone is not None:
+        with contextlib.suppress(InputError):  # not every encoder that can go on can be used as it is
+            start = judge.of_encoder(backbone, size=route.given.get("config", {}).get(SIZE))
+    route.start = route.start or start or judge.of_encoder(str(folder), untrained=True)
     logger.info(
-        "%s: %.1f %% on held-out labelled samples (untrained %.1f %%)",
-        route.name, route.score, float(np.mean(route.untrained)),
+        "%s: %.1f %% on held-out labelled samples (at the start %.1f %%)",
+        route.name, route.score, float(np.mean(route.start)),
     )  # fmt: skip

@@ -9,13 +9,15 @@ from ..data.samples import Samples
 from ..errors import InputError
 from ..evaluation.draws import hold_out
 from ..evaluation.embedders import RawInput
-from ..evaluation.probes import Standardiser, linear_probe, worth
+from ..evaluation.probes import Standardiser, best_penalty, linear_probe, principal_components, worth
 from ..networks.encoders import Encoder
 from ..protocol import PROTOCOL
 from ..randomness import seed_for
 
 MOST = 2000  # labelled training samples looked at
 FEWEST = 20  # below which nothing can be chosen by them
+WIDE = 1024  # numbers of a raw sample, above which WIDTH principal components stand for it: it took most of a minute
+WIDTH = 256
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,24 @@ class Judge:
     def of_raw(self) -> list[float] | None:
         """Of raw samples, where there is such a thing."""
         modality = self.data.modality
-        return None if modality.raw is None else self._scores(RawInput(modality).embed(self.data.values))
+        if modality.raw is None:
+            return None
+        raw = RawInput(modality).embed(self.data.values)
+        if raw.shape[1] > WIDE:
+            raw = principal_components(raw, WIDTH, PROTOCOL.seed).transform(raw)
+        return self._scores(raw)
 
     def _scores(self, features: np.ndarray) -> list[float]:
-        scale, labels, scores = Standardiser(features), self.data.labels, []
+        scale, labels, scores, penalty = Standardiser(features), self.data.labels, [], None
         for draw in range(self.draws):
             parts = hold_out(labels, draw, self.data.groups)
             if parts is None:
                 raise InputError(f"a class of {self.data.name} has one labelled sample alone: label one more of each.")
             fit, judged = parts
             groups = None if self.data.groups is None else self.data.groups[fit]
-            answers = linear_probe(scale(features[fit]), labels[fit], scale(features[judged]), draw, groups).given
+            seen = scale(features[fit])
+            if penalty is None:  # of the first draw, for all: choosing it takes most of the time
+                penalty = best_penalty(seen, labels[fit], draw, groups)
+            answers = linear_probe(seen, labels[fit], scale(features[judged]), draw, groups, penalty).given
             scores.append(100 * worth(labels[judged], answers))
         return scores

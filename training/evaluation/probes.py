@@ -40,14 +40,19 @@ def nearest_neighbour(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -
 
 
 def linear_probe(
-    train: np.ndarray, labels: np.ndarray, test: np.ndarray, draw: int, groups: np.ndarray | None = None
+    train: np.ndarray,
+    labels: np.ndarray,
+    test: np.ndarray,
+    draw: int,
+    groups: np.ndarray | None = None,
+    penalty: float | None = None,
 ) -> Answers:
     """What softmax regression on the labelled rows (N, D) says of the test rows (M, D).
 
-    The penalty is chosen on a held-out part of the labelled rows, as the protocol says, which splits none of the
-    `groups` (N,).
+    The penalty, if none is given, is chosen on a held-out part of the labelled rows, as the protocol says, which
+    splits none of the `groups` (N,).
     """
-    return _answers(train, labels, test, _penalty(train, labels, draw, groups))
+    return _answers(train, labels, test, best_penalty(train, labels, draw, groups) if penalty is None else penalty)
 
 
 def self_training(
@@ -69,7 +74,7 @@ def self_training(
         test: (M, D).
         draw, groups: see `linear_probe`.
     """
-    penalty = _penalty(train, labels, draw, groups)
+    penalty = best_penalty(train, labels, draw, groups)
     model = _softmax_regression(train, labels, penalty)
     for _ in range(PROTOCOL.self_training_rounds if len(unlabelled) else 0):
         chances = model.predict_proba(unlabelled)
@@ -81,7 +86,7 @@ def self_training(
     return _of(model, test)
 
 
-def _penalty(train: np.ndarray, labels: np.ndarray, draw: int, groups: np.ndarray | None) -> float:
+def best_penalty(train: np.ndarray, labels: np.ndarray, draw: int, groups: np.ndarray | None) -> float:
     """The one of the protocol that does best on a held-out part of the labelled rows."""
     grid, parts = default_first(PROTOCOL.penalties), hold_out(labels, draw, groups)
     if parts is None:

@@ -26,7 +26,10 @@ class Judge:
     def __init__(self, worth):
         self.worth, self.asked = worth, []
 
-    def of_encoder(self, folder, untrained=False):
+    def of_encoder(self, folder, untrained=False, size=None):
+        if "/" not in folder:  # a published network
+            self.asked.append((folder, size))
+            return [40.0, 42.0]
         name = folder.rpartition("/")[2].rpartition("_")[0]
         self.asked.append((name, untrained))
         return [20.0, 22.0] if untrained else [self.worth[name], self.worth[name] + 2]
@@ -86,6 +89,19 @@ def test_what_a_way_comes_to_in_full_is_read_off_its_last_two_tries():
     for steps, score in ((400, 79.0), (600, 90.0)):  # worse, and not twice as long
         route.tried(steps, "c", [score])
         assert route.in_full is None and route.promise == score
+
+
+def test_a_route_begins_from_the_published_network_or_from_one_untrained(tmp_path):
+    worth = {"own": 60.0, "own_kept": 62.0, "continued": 30.0}
+    routes, clock, run, _ = made(worth)
+    routes[1].given = routes[0].given
+    routes[2].given = {"model_type": "own", "backbone": "published", "config": {"backbone_image_size": 56}}
+    judge = Judge(worth)
+    halve(routes, 2000, tmp_path, judge, run, clock)
+    assert [route.start for route in routes] == [[20.0, 22.0], [20.0, 22.0], [40.0, 42.0]]
+    assert routes[2].too_short and not routes[0].too_short
+    starts = [asked for asked in judge.asked if asked[1]]
+    assert starts == [("own", True), ("published", 56)]  # once for each network
 
 
 def test_a_route_below_its_untrained_network_had_too_little_time(tmp_path):
