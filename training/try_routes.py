@@ -29,7 +29,7 @@ from pretune.training.command.paths import require_folders, written_to
 from pretune.training.command.recipes import words_of
 from pretune.training.command.running import like_ctrl_c, redrawn_every, run_command
 from pretune.training.comparing.continued import data_words, run_verb
-from pretune.training.comparing.halving import FOR_THE_REPORT, FULL, SIZE, Route, halve, rounds_of, time_steps
+from pretune.training.comparing.halving import FOR_THE_REPORT, SIZE, Route, halve, rounds_of, time_steps
 from pretune.training.comparing.input_sizes import size_on
 from pretune.training.comparing.scoring import MOST, Judge
 from pretune.training.data.kinds import kind_and_found
@@ -59,12 +59,14 @@ class TryResult:
         routes: how each went, the best first.
         evaluation: the report on the test split; None where there is none.
         command: makes the best route in full.
+        may_overtake: makes one in full that had too little time to tell; None where there is none.
     """
 
     output_dir: Path
     routes: list[dict[str, Any]]
     evaluation: EvaluationResult | None
     command: str
+    may_overtake: str | None = None
 
 
 def try_routes(dataset: Any, **arguments: Any) -> TryResult:
@@ -114,18 +116,17 @@ def _run(args: TryArguments) -> TryResult:
             tried = _ranked(routes, published)
             if not any(route.steps for route in tried):
                 raise Interrupted("stopped before the first way was tried; the same command begins anew.", 2) from None
-            _tell([*published, *routes], tried, judge, _in_full(tried[0], args), folder)
+            _tell([*published, *routes], tried, judge, args, folder)
             raise Interrupted(
                 f"stopped; what was tried until then stands in {folder / TOLD}. The same command goes on.", 2
             ) from None
     tried = _ranked(tried, published)
     if not tried:
         raise InputError("no way could be tried: " + "; ".join(f"{r.name}: {r.note}" for r in routes))
-    command = _in_full(tried[0], args)
-    told = _tell([*published, *routes], tried, judge, command, folder)
+    told, commands = _tell([*published, *routes], tried, judge, args, folder)
     evaluation = _report(args, tried, data, folder, train, before) if test is not None else None
     print(told)
-    return TryResult(folder, [route.record() for route in tried], evaluation, command)
+    return TryResult(folder, [route.record() for route in tried], evaluation, **commands)
 
 
 @contextlib.contextmanager
@@ -184,8 +185,8 @@ def _as_published(args: TryArguments, judge: Judge, before: Before) -> list[Rout
 
 
 def _ranked(routes: Sequence[Route], published: Sequence[Route]) -> list[Route]:
-    """Those that were tried, the best in full first."""
-    return sorted((route for route in [*published, *routes] if route.scores), key=lambda route: -route.promise)
+    """Those that were tried, the best first."""
+    return sorted((route for route in [*published, *routes] if route.scores), key=lambda route: -route.score)
 
 
 def _report(
@@ -203,54 +204,65 @@ def _report(
     )
 
 
+def _advice(tried: list[Route], raw: float | None, args: TryArguments) -> dict[str, str]:
+    """{sentence: command}: what makes the best way in full, and one from nothing that had too little time to be told
+    from it."""
+    best, name = tried[0], f"best here: {tried[0].name}. In full"
+    if raw is not None and raw >= best.score:
+        name = "no way is better than raw samples so far: more --minutes would tell. The best of them in full"
+    found = {f"{name}{_takes(best)}:": _in_full(best, args)}
+    short = (
+        [] if best.steps and best.from_nothing else [r for r in tried if r.steps and r.from_nothing and r.too_short]
+    )
+    for route in short[:1]:
+        passes = f"{route.passes:.0f} pass{'es' * (round(route.passes) != 1)}"
+        name = f"{route.name} had too little time to tell, {passes} over the samples, and may be better. In full"
+        found[f"{name}{_takes(route)}:"] = _in_full(route, args)
+    return found
+
+
+def _takes(route: Route) -> str:
+    """Steps and minutes of it in full."""
+    if not route.steps or not route.seconds_a_step:
+        return ""
+    minutes = max(1, round(route.steps_in_full * route.seconds_a_step / 60))
+    return f", {route.steps_in_full:,} steps, about {minutes} min"
+
+
 def _in_full(route: Route, args: TryArguments) -> str:
-    """The command that makes the best route in full, into a folder of its own: with FULL times the steps, or, of a
-    published model as it is, its classifier."""
+    """The command that makes a route in full, into a folder of its own: with many more steps, or, of a published model
+    as it is, its classifier."""
     if route.name == AS_PUBLISHED:
         given = {**data_words(args), "model": args.backbone, "freeze_encoder": True}
         return shlex.join(["pretune", *words_of("finetune", {**given, "output_dir": f"{args.output_dir}_full"})])
-    given = {**route.given, "max_steps": FULL * route.steps, "output_dir": f"{args.output_dir}_full"}
+    given = {**route.given, "max_steps": route.steps_in_full, "output_dir": f"{args.output_dir}_full"}
     given = {k: v for k, v in given.items() if k not in BRIEF}
     return shlex.join(["pretune", *words_of("pretrain", given)])
 
 
-def _tell(routes: list[Route], tried: list[Route], judge: Judge, command: str, folder: Path) -> str:
-    """What came out, as text; kept in the folder, as text and as numbers."""
+def _tell(
+    routes: list[Route], tried: list[Route], judge: Judge, args: TryArguments, folder: Path
+) -> tuple[str, dict[str, str]]:
+    """What came out, as text, and what to run next; kept in the folder, as text and as numbers."""
     raw = judge.of_raw()
+    mean = None if raw is None else sum(raw) / len(raw)
+    advice = _advice(tried, mean, args)
     wide = max(22, *(len(route.name) + 2 for route in routes))
-    lines = [f"{'way':<{wide}}{'steps':>8}{'held-out labels':>18}{'at the start':>14}{'in full':>12}"]
+    lines = [f"{'way':<{wide}}{'steps':>8}{'held-out labels':>18}{'at the start':>14}"]
     for route in tried:
         start = f"{sum(route.start) / len(route.start):>12.1f} %" if route.start else ""
-        more = "" if route.in_full is None else f"{f'about {route.in_full:.0f} %':>12}"
-        row = f"{route.name:<{wide}}{route.steps or '':>8}{route.score:>16.1f} %{start:<14}{more:<12}"
+        row = f"{route.name:<{wide}}{route.steps or '':>8}{route.score:>16.1f} %{start:<14}"
         lines.append(f"{row}  {_note(route)}".rstrip())
     lines += [f"{route.name:<{wide}}{route.note:>8}" for route in routes if route not in tried]
-    if raw is not None:
-        lines.append(f"{'raw samples':<{wide}}{'':>8}{sum(raw) / len(raw):>16.1f} %")
-    told = "\n".join([*lines, "", _verdict(tried, raw), f"  {command}"])
-    record = {"routes": [r.record() for r in routes], "best": tried[0].name, "raw": raw, "command": command}
+    if mean is not None:
+        lines.append(f"{'raw samples':<{wide}}{'':>8}{mean:>16.1f} %")
+    told = "\n".join([*lines, "", *[f"{sentence}\n  {command}" for sentence, command in advice.items()]])
+    commands = dict(zip(("command", "may_overtake"), advice.values(), strict=False))
+    record = {"routes": [r.record() for r in routes], "best": tried[0].name, "raw": raw, **commands}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
     (folder / TOLD).write_text(f"# Ways to an encoder\n\n```text\n{told}\n```\n")
-    return told
-
-
-def _verdict(tried: list[Route], raw: list[float] | None) -> str:
-    """Which way is best, and what its command takes."""
-    best, so_far = tried[0], max(tried, key=lambda route: route.score)
-    takes = ""
-    if best.steps and best.seconds_a_step:
-        takes = (
-            f", {FULL * best.steps:,} steps, about {max(1, round(FULL * best.steps * best.seconds_a_step / 60))} min"
-        )
-    if raw is not None and sum(raw) / len(raw) >= best.promise:
-        return f"no way is better than raw samples so far: more --minutes would tell. The best of them in full{takes}:"
-    if so_far is not best:
-        return (
-            f"best so far: {so_far.name}. {best.name} should overtake it, as its error fell between its last two "
-            f"tries. In full{takes}:"
-        )
-    return f"best here: {best.name}. In full{takes}:"
+    return told, commands
 
 
 def _note(route: Route) -> str:

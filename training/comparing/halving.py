@@ -1,6 +1,5 @@
 """Routes to an encoder within a time, by successive halving (Jamieson and Talwalkar 2016): all get a little time, the
-better half (or third, where there is little) more, and so on, until two are left. What each would come to in full is
-read off its last two tries."""
+better half (or third, where there is little) more, and so on, until two are left."""
 
 import contextlib
 import json
@@ -44,9 +43,10 @@ class Route:
         given: arguments of `pretrain`.
 
     Attributes:
-        seconds_a_step: measured before it is run; None where it could not be.
+        seconds_a_step, passes_a_step: measured before it is run, passes over the samples; None and 0 where it could
+            not be.
+        passes_enough: see `Modality.passes`.
         steps, folder, scores: of its last try.
-        before: steps and score of the try before that, if there was one.
         start: scores of what it begins from: its network with new weights, or the published one as it is.
         note: why it stopped, or what is to be known of it.
     """
@@ -54,10 +54,11 @@ class Route:
     name: str
     given: dict[str, Any]
     seconds_a_step: float | None = None
+    passes_a_step: float = 0.0
+    passes_enough: float = 0.0
     steps: int = 0
     folder: str | None = None
     scores: list[float] = field(default_factory=list)
-    before: tuple[int, float] | None = None
     start: list[float] = field(default_factory=list)
     note: str = ""
 
@@ -72,36 +73,37 @@ class Route:
         return self.given.get("model_type"), self.given.get("backbone")
 
     @property
-    def in_full(self) -> float | None:
-        """About what it would come to with FULL times the steps: the error falls by a power of them (Hestness et al.
-        2017, Deep Learning Scaling is Predictable, Empirically), as between its last two tries. None where there were
-        not two, the last less than twice as long, or no better."""
-        if self.before is None or self.steps < 2 * self.before[0] or not self.before[1] < self.score < 100:
-            return None
-        rate = np.log((100 - self.before[1]) / (100 - self.score)) / np.log(self.steps / self.before[0])
-        return 100 - (100 - self.score) * float(FULL**-rate)
+    def from_nothing(self) -> bool:
+        """Whether its network begins with new weights."""
+        return self.given.get("backbone") is None
 
     @property
-    def promise(self) -> float:
-        """What routes are compared by in the end: `in_full`, else the score."""
-        return self.score if self.in_full is None else self.in_full
-
-    def tried(self, steps: int, folder: str, scores: list[float]) -> None:
-        """Note a try, and what the one before it came to."""
-        if self.scores:
-            self.before = self.steps, self.score
-        self.steps, self.folder, self.scores = steps, folder, scores
+    def passes(self) -> float:
+        """Over the samples, in its last try."""
+        return self.steps * self.passes_a_step
 
     @property
-    def too_short(self) -> bool:
-        """Whether it still lies below what it began from, so that its time says nothing of what it can."""
-        return bool(self.scores and self.start) and self.score < float(np.mean(self.start))
+    def steps_in_full(self) -> int:
+        """FULL times those of its last try, and from nothing enough to tell."""
+        least = 2 * self.passes_enough / self.passes_a_step if self.from_nothing and self.passes_a_step else 0
+        return max(FULL * self.steps, int(np.ceil(least)))
+
+    @property
+    def too_short(self) -> str:
+        """Why its time says nothing of what it can, or nothing. Neither its score nor how that rises tells before it
+        has seen the samples many times: joint embedding on photographs of hands has 77 % after 2 passes, 79 % after 9,
+        and after 77 is better than a published network with 94 %."""
+        if self.scores and self.start and self.score < float(np.mean(self.start)):
+            return "too short for this way: it is still below what it began from"
+        if self.scores and self.from_nothing and self.passes < self.passes_enough:
+            return f"too short to tell: {self.passes:.0f} passes over the samples"
+        return ""
 
     def record(self) -> dict[str, Any]:
         """For try.json."""
         return {
             "name": self.name, "steps": self.steps, "folder": self.folder, "scores": self.scores,
-            "in_full": self.in_full, "start": self.start, "seconds_a_step": self.seconds_a_step,
+            "passes": self.passes, "start": self.start, "seconds_a_step": self.seconds_a_step,
             "note": self.note,
         }  # fmt: skip
 
@@ -112,8 +114,7 @@ class Route:
         whole = all(isinstance(part, list) and all(isinstance(x, (int, float)) for x in part) for part in scores)
         if not (isinstance(steps, int) and whole and scores[0] and (folder / "model.safetensors").is_file()):
             return False
-        self.tried(steps, str(folder), scores[0])
-        self.start = scores[1]
+        self.steps, self.folder, (self.scores, self.start) = steps, str(folder), scores
         logger.info("%s: %d steps, tried before", self.name, self.steps)
         return True
 
@@ -147,7 +148,8 @@ def time_steps(
                     trial = measured(make(given), data)
                     route.given, made_smaller[route.network] = given, less
                     break
-            route.seconds_a_step = trial.seconds_a_step
+            route.seconds_a_step, route.passes_a_step = trial.seconds_a_step, trial.batch_size / len(data.stored)
+            route.passes_enough = data.modality.passes
         except InputError as error:
             route.note = f"could not be tried: {one_line(error)}"
         give_back()
@@ -235,8 +237,7 @@ def halve(
             beside = max(1.0, clock() - began - steps * route.seconds_a_step)
     tried = [route for route in routes if route.scores]
     for route in tried:
-        if route.too_short:
-            route.note = "too short for this way: it is still below what it began from"
+        route.note = route.too_short or route.note
     return sorted(tried, key=lambda route: -route.score)
 
 
@@ -277,7 +278,7 @@ def _try(
     except InputError as error:
         route.note = f"stopped: {one_line(error)}"
         return
-    route.tried(steps, str(folder), judge.of_encoder(str(folder)))
+    route.steps, route.folder, route.scores = steps, str(folder), judge.of_encoder(str(folder))
     backbone = route.given.get("backbone")
     if not route.start and not start and backbone is not None:
         with contextlib.suppress(InputError):  # not every encoder that can go on can be used as it is

@@ -207,6 +207,7 @@ class Modality:
             `goes_on` is one more where there is a published model, with each `config` of the routes of its family.
         smaller: (shape of a stored row, fields of a config) -> fields that make a network's input half as large, which
             is quicker; None where it should be no smaller.
+        passes: over the samples, below which a network that begins from nothing has hardly begun to learn.
         input_sizes: (input side of a network that is not ours, shape of a stored row, `Read.traits`) -> sides to
             try for it, ascending, its own among them; None where inputs have no side.
         first_run: (shape of a stored row, samples) -> arguments of `pretrain` for a first run on data of one's own,
@@ -257,6 +258,7 @@ class Modality:
     floor_fits: Callable[[str, np.ndarray], bool] = lambda name, values: True
     goes_on: Mapping[str, Any] | None = None
     routes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    passes: int = 30
     smaller: Callable[[tuple[int, ...], Mapping[str, Any]], dict[str, Any] | None] = lambda shape, config: None
     first_run: Callable[[tuple[int, ...], int], Mapping[str, Any]] | None = None
     input_sizes: Callable[[int, tuple[int, ...], Mapping[str, Mapping[str, int]]], list[int]] | None = None

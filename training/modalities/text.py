@@ -150,5 +150,6 @@ TEXT = Modality(
     first_run=first_run,
     goes_on=GOES_ON,
     routes=ROUTES,
+    passes=10,
     features=lambda given: given[:, 0] if given.dim() == 3 else given.flatten(1),
 )

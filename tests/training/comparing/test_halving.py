@@ -80,15 +80,15 @@ def test_the_best_of_each_network_goes_on_before_a_second_of_any(tmp_path):
     assert [name for name, _ in runs[5:]] == ["continued_kept", "own_kept"]
 
 
-def test_what_a_way_comes_to_in_full_is_read_off_its_last_two_tries():
-    route = Route("own", {})
-    route.tried(50, "a", [60.0])
-    assert route.in_full is None and route.promise == 60.0
-    route.tried(100, "b", [80.0])  # half the error for twice the steps
-    assert route.in_full == pytest.approx(100 - 20 / halving.FULL) and route.promise == route.in_full
-    for steps, score in ((400, 79.0), (600, 90.0)):  # worse, and not twice as long
-        route.tried(steps, "c", [score])
-        assert route.in_full is None and route.promise == score
+def test_a_network_from_nothing_needs_many_passes_before_its_score_tells():
+    route = Route("own", {}, 1.0, passes_a_step=0.1, passes_enough=30, steps=100, scores=[70.0], start=[60.0])
+    assert route.too_short == "too short to tell: 10 passes over the samples" and route.steps_in_full == 1000
+    route.steps = 20
+    assert route.steps_in_full == 600  # 60 passes, more than ten times as long
+    route.steps = 300
+    assert not route.too_short and route.steps_in_full == 3000
+    route.steps, route.given = 20, {"backbone": "published"}
+    assert not route.too_short and route.steps_in_full == 200
 
 
 def test_a_route_begins_from_the_published_network_or_from_one_untrained(tmp_path):

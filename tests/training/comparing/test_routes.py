@@ -85,8 +85,8 @@ def test_a_published_model_as_it_is_is_one_of_the_ways(tmp_path, published, raw,
     before = Before() if found is None else Before({"me/network": 20}, {"me/network": found})
     as_it_is = try_routes._as_published(args, judge, before)
     tried = try_routes._ranked([route], as_it_is)
-    command = try_routes._in_full(tried[0], args)
-    told = try_routes._tell([*as_it_is, route], tried, judge, command, tmp_path / "r")
+    told, commands = try_routes._tell([*as_it_is, route], tried, judge, args, tmp_path / "r")
+    command = commands["command"]
     if best is None:
         assert "no way is better than raw samples so far" in told
     else:
@@ -99,20 +99,16 @@ def test_a_published_model_as_it_is_is_one_of_the_ways(tmp_path, published, raw,
     assert ("could not be tried: cannot be loaded." in told) == (published is None)
 
 
-@pytest.mark.parametrize(
-    ("before", "best"), [((10, 40.0), "own"), ((10, 49.5), "as published"), (None, "as published")]
-)
-def test_a_way_that_should_overtake_the_best_so_far_is_advised(tmp_path, before, best):
+@pytest.mark.parametrize(("steps", "untold"), [(30, True), (400, False)])
+def test_a_way_that_had_too_little_time_to_tell_is_named_beside_the_best(tmp_path, steps, untold):
     args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"), backbone="me/network")
     found = Before({"me/network": 20}, {"me/network": {"draws": [60.0]}})
     judge = Scores(60.0, [10.0])
-    as_it_is = try_routes._as_published(args, judge, found)
-    own = try_routes.Route("own", {"model_type": "a"}, 2.0, 30, str(tmp_path / "a"), [50.0], before)
-    tried = try_routes._ranked([own], as_it_is)
-    told = try_routes._tell([*as_it_is, own], tried, judge, try_routes._in_full(tried[0], args), tmp_path / "r")
-    assert tried[0].name == best
-    if best == "own":
-        assert "best so far: as published. own should overtake it" in told and "300 steps, about 10 min:" in told
-        assert "about 66 %" in told
-    else:
-        assert "best here: as published. In full:" in told
+    own = try_routes.Route("own", {"model_type": "a"}, 2.0, 0.1, 30, steps, str(tmp_path / "a"), [50.0], [40.0])
+    published = try_routes._as_published(args, judge, found)
+    told, commands = try_routes._tell(published, try_routes._ranked([own], published), judge, args, tmp_path / "r")
+    assert "best here: as published. In full:" in told and commands["command"].startswith("pretune finetune")
+    assert ("may_overtake" in commands) == untold
+    if untold:
+        assert "own had too little time to tell, 3 passes over the samples, and may be better" in told
+        assert "In full, 600 steps, about 20 min:" in told and "--max_steps 600" in commands["may_overtake"]
