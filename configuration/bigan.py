@@ -29,6 +29,9 @@ class BiGANConfig(CorruptionOptions):
             None for [512, 512] and [32, 64].
         latent_size: width of the code, which has no activation.
         prior: what codes are drawn from to generate: "uniform" on (-1, 1), or "normal" with variance 1.
+        code_norm: bring each unit of the code to the prior's mean and variance, by a batch norm without scale and
+            shift. Without it the game leaves many units nearly idle (MNIST, warped, two passes, linear probe with 10
+            labels per class: 74.9 %, with it 82.0).
         discriminator_sizes: widths of the dense layers that see image (for "conv": its last map) and code together.
             None for [512, 512] ("dense") and [256] ("conv").
         discriminator_learning_rate_ratio: the discriminator's learning rate, in units of the others'.
@@ -51,6 +54,7 @@ class BiGANConfig(CorruptionOptions):
     hidden_sizes: list[int] | None = None
     latent_size: int = 50
     prior: Literal["uniform", "normal"] = "uniform"
+    code_norm: bool = True
     discriminator_sizes: list[int] | None = None
     discriminator_learning_rate_ratio: float | int = 2.0
     spectral_norm: bool = True

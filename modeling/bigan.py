@@ -44,13 +44,30 @@ class BiGANOutput(PretrainingOutput):
     diversity: torch.FloatTensor | None = None
 
 
+class CodeNorm(RowNorm):
+    """(B, D) codes -> the same with the prior's mean and variance in each unit."""
+
+    def __init__(self, config: BiGANConfig):
+        super().__init__(config.latent_size, affine=False)
+        self.spread = 1.0 if config.prior == "normal" else 3**-0.5  # of what is uniform on (-1, 1)
+
+    def forward(self, codes: torch.Tensor) -> torch.Tensor:
+        """(B, D) -> (B, D)."""
+        return self.spread * super().forward(codes)
+
+
+def to_code(config: BiGANConfig, width: int) -> list[nn.Module]:
+    """The last layers of an encoder, from (B, width) to the (B, D) code."""
+    return [nn.Linear(width, config.latent_size), *([CodeNorm(config)] if config.code_norm else [])]
+
+
 def dense_encoder(config: BiGANConfig) -> nn.Sequential:
     """(B, C, H, W) -> (B, D) by dense layers with batch norm between them."""
     layers, width = [nn.Flatten()], config.num_pixels
     for size in config.hidden_sizes:
         layers += [nn.Linear(width, size, bias=False), RowNorm(size), nn.LeakyReLU(0.2)]
         width = size
-    return nn.Sequential(*layers, nn.Linear(width, config.latent_size))
+    return nn.Sequential(*layers, *to_code(config, width))
 
 
 def dense_generator(config: BiGANConfig) -> nn.Sequential:
@@ -70,7 +87,7 @@ def conv_encoder(config: BiGANConfig) -> nn.Sequential:
         conv = nn.Conv2d(width, size, 3, stride=2, padding=1, bias=False)  # (B, size, h, w), halves rounded up
         layers += [conv, MapNorm(size), nn.LeakyReLU(0.2)]
         width = size
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * config.map_sizes[-1] ** 2, config.latent_size))
+    return nn.Sequential(*layers, nn.Flatten(), *to_code(config, width * config.map_sizes[-1] ** 2))
 
 
 def conv_generator(config: BiGANConfig) -> nn.Sequential:
@@ -178,8 +195,9 @@ class BiGANPreTrainedModel(CompleteLoading, PreTrainedModel):
             if module.bias is not None:
                 init.zeros_(module.bias)
         elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            init.ones_(module.weight)
-            init.zeros_(module.bias)
+            if module.affine:
+                init.ones_(module.weight)
+                init.zeros_(module.bias)
             init.zeros_(module.running_mean)
             init.ones_(module.running_var)
             init.zeros_(module.num_batches_tracked)

@@ -191,7 +191,7 @@ def test_diversity_is_the_relative_spread():
 
 
 @both
-def test_save_and_load_are_bit_equal_also_after_training(architecture, tmp_path):
+def test_saved_and_loaded_weights_are_bit_equal_also_after_training(architecture, tmp_path):
     model = tiny(architecture)
     pixels, noise = pixels_for(model), model.draw_codes(6)
     optimizer = torch.optim.Adam(model.parameter_groups(1e-2))
@@ -203,8 +203,8 @@ def test_save_and_load_are_bit_equal_also_after_training(architecture, tmp_path)
     loaded = BiGANModel.from_pretrained(tmp_path)
     assert any("parametrizations.weight.0._u" in name for name in loaded.state_dict())
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())
-    assert torch.equal(loaded(pixels).loss, model.eval()(pixels).loss)
-    # and it trains on as the original does (not bit for bit: products depend on where in memory a tensor lies)
+    # what it computes is not the same bit for bit: products depend on where in memory a tensor lies
+    torch.testing.assert_close(loaded(pixels).loss, model.eval()(pixels).loss)
     torch.testing.assert_close(loaded.train()(pixels, noise=noise).loss, model.train()(pixels, noise=noise).loss)
     torch.testing.assert_close(loaded.state_dict(), dict(model.state_dict()))
 
@@ -311,7 +311,7 @@ def test_each_side_wins_if_the_other_stands_still(architecture, side):
     groups = [discriminator] if side == "discriminator" else [encoder, decoder]
     optimizer = torch.optim.Adam(groups)
     losses = []
-    for _ in range(30):
+    for _ in range(100):
         output = model(pixels, noise=noise)
         output.loss.backward()
         optimizer.step()
@@ -363,3 +363,14 @@ def test_the_encoder_sees_a_changed_image_and_the_discriminator_the_clean_one(ar
     model.eval()
     model(pixels)
     assert torch.equal(seen[-1], pixels)
+
+
+@both
+@pytest.mark.parametrize(("prior", "spread"), [("uniform", 3**-0.5), ("normal", 1.0)])
+def test_codes_have_the_mean_and_spread_of_the_prior(architecture, prior, spread):
+    model = tiny(architecture, prior=prior)
+    codes = model(pixels_for(model, 400)).latents
+    torch.testing.assert_close(codes.mean(0), torch.zeros(5), rtol=0, atol=1e-5)
+    torch.testing.assert_close(codes.std(0, correction=0), torch.full((5,), spread), rtol=0.01, atol=0)
+    assert model.draw_codes(20000).std().item() == pytest.approx(spread, rel=0.02)
+    assert not any("running_mean" in name for name in tiny("dense", code_norm=False).encoder[-1].state_dict())
