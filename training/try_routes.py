@@ -25,11 +25,11 @@ from pretune.training.command.arguments.compare import CompareArguments
 from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.command.arguments.try_routes import TryArguments
 from pretune.training.command.parsing import build_arguments
-from pretune.training.command.paths import require_folders, written_to
+from pretune.training.command.paths import folder_name, require_folders, written_to
 from pretune.training.command.recipes import words_of
 from pretune.training.command.running import like_ctrl_c, redrawn_every, run_command
 from pretune.training.comparing.continued import data_words, run_verb
-from pretune.training.comparing.halving import FOR_THE_REPORT, SIZE, Route, halve, rounds_of, time_steps
+from pretune.training.comparing.halving import FOR_THE_REPORT, SIZE, Route, best_networks, halve, rounds_of, time_steps
 from pretune.training.comparing.input_sizes import size_on
 from pretune.training.comparing.scoring import MOST, Judge
 from pretune.training.data.kinds import kind_and_found
@@ -193,7 +193,7 @@ def _report(
     args: TryArguments, tried: list[Route], data: dict[str, Any], folder: Path, train: Samples, before: Before
 ) -> EvaluationResult:
     """The comparison on the test split, by methods that train no network."""
-    models = [route.folder for route in tried if route.steps][:3]
+    models = [route.folder for route in best_networks([route for route in tried if route.steps], 2)]
     if args.backbone is not None:  # its network untrained would take longer than all else, and nobody asks for it
         models, before = [*models, args.backbone], dataclasses.replace(before, vectors_alone=[args.backbone])
     usual = ("", "untrained", "raw", "pca")
@@ -232,10 +232,11 @@ def _takes(route: Route) -> str:
 def _in_full(route: Route, args: TryArguments) -> str:
     """The command that makes a route in full, into a folder of its own: with many more steps, or, of a published model
     as it is, its classifier."""
+    into = f"{args.output_dir}_{folder_name(route.name, 'route')}"
     if route.name == AS_PUBLISHED:
         given = {**data_words(args), "model": args.backbone, "freeze_encoder": True}
-        return shlex.join(["pretune", *words_of("finetune", {**given, "output_dir": f"{args.output_dir}_full"})])
-    given = {**route.given, "max_steps": route.steps_in_full, "output_dir": f"{args.output_dir}_full"}
+        return shlex.join(["pretune", *words_of("finetune", {**given, "output_dir": into})])
+    given = {**route.given, "max_steps": route.steps_in_full, "output_dir": into}
     given = {k: v for k, v in given.items() if k not in BRIEF}
     return shlex.join(["pretune", *words_of("pretrain", given)])
 

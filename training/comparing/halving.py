@@ -212,7 +212,7 @@ def halve(
     left, ends = [route for route in routes if route.seconds_a_step is not None], clock() + seconds
     sizes, beside = rounds_of(len(left), seconds) if left else [], OVERHEAD
     for number, size in enumerate(sizes):
-        left = _best(left, size)
+        left = best_networks(left, size)
         share = (ends - clock()) / (len(sizes) - number) / size
         for route in left:
             into = folder / f"{folder_name(route.name, 'route')}_{number + 1}"
@@ -241,7 +241,7 @@ def halve(
     return sorted(tried, key=lambda route: -route.score)
 
 
-def _best(routes: Sequence[Route], count: int) -> list[Route]:
+def best_networks(routes: Sequence[Route], count: int) -> list[Route]:
     """The best `count`, the best of each network before the second of any: two that differ in their views alone tell
     less than two ways."""
     ranked = sorted(routes, key=lambda route: -route.score)
