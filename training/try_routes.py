@@ -44,6 +44,7 @@ from pretune.training.protocol import TRAINED
 
 logger = logging.getLogger("pretune.training.try_routes")
 CONTINUED, RECORD, TOLD = "continued", "try.json", "try.md"
+WORTH_SAYING = 1.0  # points
 AS_PUBLISHED = "as published"  # a way that takes no steps
 # A try is judged by its embedding, so little is looked at otherwise.
 BRIEF = {"eval_split": "none", "checkpointing_steps": "no", "max_eval_samples": 256}
@@ -60,6 +61,8 @@ class TryResult:
         evaluation: the report on the test split; None where there is none.
         command: makes the best route in full.
         may_overtake: makes one in full that had too little time to tell; None where there is none.
+        at_its_size: goes on from the published model at the size at which it is best, where that was worth something
+            at a smaller one; None elsewhere.
     """
 
     output_dir: Path
@@ -67,6 +70,7 @@ class TryResult:
     evaluation: EvaluationResult | None
     command: str
     may_overtake: str | None = None
+    at_its_size: str | None = None
 
 
 def try_routes(dataset: Any, **arguments: Any) -> TryResult:
@@ -204,39 +208,55 @@ def _report(
     )
 
 
-def _advice(tried: list[Route], raw: float | None, args: TryArguments) -> dict[str, str]:
-    """{sentence: command}: what makes the best way in full, and one from nothing that had too little time to be told
-    from it."""
-    best, name = tried[0], f"best here: {tried[0].name}. In full"
+def _advice(tried: list[Route], raw: float | None, args: TryArguments) -> dict[str, tuple[str, str]]:
+    """{name: (sentence, command)}: what makes the best way in full. If that is a published model's, also one from
+    nothing that had too little time to be told from it, and going on at the size at which the model is best, where
+    this was worth something at a smaller one."""
+    best, said = tried[0], f"best here: {tried[0].name}. In full"
     if raw is not None and raw >= best.score:
-        name = "no way is better than raw samples so far: more --minutes would tell. The best of them in full"
-    found = {f"{name}{_takes(best)}:": _in_full(best, args)}
-    short = (
-        [] if best.steps and best.from_nothing else [r for r in tried if r.steps and r.from_nothing and r.too_short]
-    )
-    for route in short[:1]:
+        said = "no way is better than raw samples so far: more --minutes would tell. The best of them in full"
+    found = {"command": (f"{said}{_takes(best, best.steps_in_full)}:", _in_full(best, args))}
+    if best.steps and best.from_nothing:
+        return found
+    for route in [r for r in tried if r.steps and r.from_nothing and r.too_short][:1]:
         passes = f"{route.passes:.0f} pass{'es' * (round(route.passes) != 1)}"
-        name = f"{route.name} had too little time to tell, {passes} over the samples, and may be better. In full"
-        found[f"{name}{_takes(route)}:"] = _in_full(route, args)
+        said = f"{route.name} had too little time to tell, {passes} over the samples, and may be better. In full"
+        found["may_overtake"] = f"{said}{_takes(route, route.steps_in_full)}:", _in_full(route, args)
+    size = _size(best)
+    for route in [r for r in tried if r.steps and not r.from_nothing and 0 < _size(r) < size][:1]:
+        gain = route.score - sum(route.start) / len(route.start)
+        if gain >= WORTH_SAYING:
+            larger = {**route.given, "config": {**route.given["config"], SIZE: size}}
+            slower = (size / _size(route)) ** 2
+            wider = dataclasses.replace(route, given=larger, seconds_a_step=route.seconds_a_step * slower)
+            said = (
+                f"{route.name} is {gain:.1f} points better than the published network at {_size(route)} pixels. The "
+                f"same at {size}"
+            )
+            found["at_its_size"] = f"{said}{_takes(wider, route.steps)}:", _in_full(wider, args, route.steps)
     return found
 
 
-def _takes(route: Route) -> str:
-    """Steps and minutes of it in full."""
-    if not route.steps or not route.seconds_a_step:
+def _size(route: Route) -> int:
+    """The input size of its published weights, if it has any and one was chosen; else 0."""
+    return route.given.get("config", {}).get(SIZE, 0)
+
+
+def _takes(route: Route, steps: int) -> str:
+    """So many steps, and the minutes of them."""
+    if not steps or not route.seconds_a_step:
         return ""
-    minutes = max(1, round(route.steps_in_full * route.seconds_a_step / 60))
-    return f", {route.steps_in_full:,} steps, about {minutes} min"
+    return f", {steps:,} steps, about {max(1, round(steps * route.seconds_a_step / 60))} min"
 
 
-def _in_full(route: Route, args: TryArguments) -> str:
-    """The command that makes a route in full, into a folder of its own: with many more steps, or, of a published model
-    as it is, its classifier."""
+def _in_full(route: Route, args: TryArguments, steps: int | None = None) -> str:
+    """The command that makes a route in full, into a folder of its own: with many more steps, or `steps`, or, of a
+    published model as it is, its classifier."""
     into = f"{args.output_dir}_{folder_name(route.name, 'route')}"
     if route.name == AS_PUBLISHED:
         given = {**data_words(args), "model": args.backbone, "freeze_encoder": True}
         return shlex.join(["pretune", *words_of("finetune", {**given, "output_dir": into})])
-    given = {**route.given, "max_steps": route.steps_in_full, "output_dir": into}
+    given = {**route.given, "max_steps": steps or route.steps_in_full, "output_dir": into}
     given = {k: v for k, v in given.items() if k not in BRIEF}
     return shlex.join(["pretune", *words_of("pretrain", given)])
 
@@ -257,8 +277,8 @@ def _tell(
     lines += [f"{route.name:<{wide}}{route.note:>8}" for route in routes if route not in tried]
     if mean is not None:
         lines.append(f"{'raw samples':<{wide}}{'':>8}{mean:>16.1f} %")
-    told = "\n".join([*lines, "", *[f"{sentence}\n  {command}" for sentence, command in advice.items()]])
-    commands = dict(zip(("command", "may_overtake"), advice.values(), strict=False))
+    told = "\n".join([*lines, "", *[f"{said}\n  {command}" for said, command in advice.values()]])
+    commands = {name: command for name, (_, command) in advice.items()}
     record = {"routes": [r.record() for r in routes], "best": tried[0].name, "raw": raw, **commands}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")

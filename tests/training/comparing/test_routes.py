@@ -112,3 +112,23 @@ def test_a_way_that_had_too_little_time_to_tell_is_named_beside_the_best(tmp_pat
     if untold:
         assert "own had too little time to tell, 3 passes over the samples, and may be better" in told
         assert "In full, 600 steps, about 20 min:" in told and "--max_steps 600" in commands["may_overtake"]
+
+
+@pytest.mark.parametrize(("start", "worth"), [(45.0, True), (49.5, False)])
+def test_going_on_that_is_worth_something_at_a_small_size_is_named_at_the_size_of_the_best(tmp_path, start, worth):
+    args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"), backbone="me/network")
+    found = Before({"me/network": 224}, {"me/network": {"draws": [60.0]}})
+    judge, published = Scores(60.0, [10.0]), try_routes._as_published(args, Scores(60.0, None), found)
+    given = {"model_type": "a", "backbone": "me/network", "config": {"backbone_image_size": 56, "views": "grey"}}
+    went_on = try_routes.Route(
+        "continued", given, 2.0, steps=30, folder=str(tmp_path / "a"), scores=[50.0], start=[start]
+    )
+    told, commands = try_routes._tell(published, try_routes._ranked([went_on], published), judge, args, tmp_path / "r")
+    assert ("at_its_size" in commands) == worth and commands["command"].startswith("pretune finetune")
+    if worth:
+        assert "5.0 points better than the published network at 56 pixels. The same at 224, 30 steps, about 16" in told
+        assert (
+            "--config.backbone_image_size 224" in commands["at_its_size"]
+            and "--max_steps 30" in commands["at_its_size"]
+        )
+        assert "--config.views grey" in commands["at_its_size"]
