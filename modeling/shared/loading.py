@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitInfo
+from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 from transformers.utils import cached_file, is_peft_available, logging
 
 from .pushing import push_saved
 
 logger = logging.get_logger(__name__)
+POINTER = b"version https://git-lfs.github.com"  # begins what Git LFS puts in the place of a large file
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,48 @@ def quiet_loading() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+@contextlib.contextmanager
+def weights_told(name: Any) -> Iterator[None]:
+    """The error of a damaged weight file says meanwhile whose it is, and what to do.
+
+    Args:
+        name: checkpoint that is loaded, a folder or Hub id.
+
+    Raises:
+        safetensors.SafetensorError: a file of weights is cut off, or none.
+    """
+    try:
+        yield
+    except SafetensorError as error:
+        found = damaged_weights(Path(name))
+        pointer = bool(found) and _begins_with(Path(name) / found[0], POINTER)
+        repair = "It is a Git LFS pointer: run `git lfs pull` in its folder."
+        if not pointer:
+            repair = "Restore it, as from a checkpoint-<step> of its run, or download it again."
+        raise SafetensorError(
+            f"{', '.join(found) or 'a weight file'} of {name} is damaged ({' '.join(str(error).split())}). {repair}"
+        ) from None
+
+
+def damaged_weights(folder: Path) -> list[str]:
+    """Names of the files of weights in a folder that are cut off, or none."""
+    found = []
+    for path in sorted(folder.glob("*.safetensors")) if folder.is_dir() else []:
+        try:
+            with safe_open(path, "pt"):
+                pass
+        except (SafetensorError, OSError):
+            found.append(path.name)
+    return found
+
+
+def _begins_with(path: Path, start: bytes) -> bool:
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(start)) == start
+
+
 def load_published(network: PreTrainedModel, name: str | Path, revision: str, options: dict[str, bool]) -> None:
     """Give `network` the weights of a plain checkpoint of transformers, a folder or Hub id.
 
@@ -67,7 +111,7 @@ def load_published(network: PreTrainedModel, name: str | Path, revision: str, op
         ValueError: it lacks a tensor of this network, or has it in another shape.
     """
     kind = type(network)
-    with quiet_loading():
+    with quiet_loading(), weights_told(name):
         loaded, info = kind.from_pretrained(
             name, revision=revision, config=network.config, output_loading_info=True, ignore_mismatched_sizes=True,
             **options,
@@ -120,9 +164,10 @@ class CompleteLoading:
         if kwargs.get("config") is None and kwargs.get("state_dict") is None:
             require_config(name, cls.config_class.model_type, kwargs)
         # transformers' own error for a wrong shape names no tensor; with True it goes on, and ours names them
-        model, info = super().from_pretrained(
-            name, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
-        )
+        with weights_told(name):
+            model, info = super().from_pretrained(
+                name, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
+            )
         check_complete(model, info, name, ignore_mismatched_sizes)
         return (model, info) if output_loading_info else model
 
@@ -181,14 +226,14 @@ def require_config(name: Any, model_type: str, kwargs: dict[str, Any]) -> None:
     Of an adapter that PEFT wrote, the checkpoint that it was learnt on must have it.
 
     Raises:
-        OSError: there is no config.json.
+        OSError: there is no config.json, or one that cannot be read.
         ValueError: it is of another `model_type`.
         ImportError: it is an adapter, and PEFT is not installed.
     """
     found = _file_of(name, "config.json", kwargs)
     if found is None:
         adapter = _file_of(name, ADAPTER, kwargs)
-        base = None if adapter is None else json.loads(adapter.read_text()).get("base_model_name_or_path")
+        base = None if adapter is None else _object_in(adapter).get("base_model_name_or_path")
         if base is not None and not is_peft_available():
             raise ImportError(f'{name} is an adapter, which PEFT loads: pip install "pretune[lora]".')
         found = None if base is None else _file_of(base, "config.json", {**kwargs, "revision": None})
@@ -197,12 +242,22 @@ def require_config(name: Any, model_type: str, kwargs: dict[str, Any]) -> None:
             f"{name} holds no config.json, so the network's sizes are unknown. Expected a folder written by "
             f"save_pretrained or by a pretune run, or the id of such a repository on the Hub."
         )
-    saved = json.loads(found.read_text()).get("model_type")
+    saved = _object_in(found).get("model_type")
     if saved != model_type:
         raise ValueError(
             f"{name} is a checkpoint of type {saved!r}, expected {model_type!r}. Load it with AutoModel, or with the "
             f"class of its own family."
         )
+
+
+def _object_in(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text())
+    except (ValueError, RecursionError) as error:
+        raise OSError(f"{path} is damaged ({' '.join(str(error).split())}). Restore it.") from None
+    if not isinstance(value, dict):
+        raise OSError(f"{path} is damaged: it holds no JSON object. Restore it.")
+    return value
 
 
 def _file_of(name: Any, file: str, kwargs: dict[str, Any]) -> Path | None:

@@ -4,9 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
+
+from ..modalities.faults import UNREADABLE
 
 FILE = "seen_samples.npz"  # stays in the run folder, and is never pushed
 
@@ -43,9 +44,11 @@ def seen_by(model: str | Path | None) -> Seen:
         return NOTHING
     try:
         with np.load(Path(model) / FILE, allow_pickle=False) as found:
-            return Seen(found["digests"], bool(found["complete"]))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            digests, complete = found["digests"], found["complete"]
+    except UNREADABLE:
         return UNKNOWN
+    whole = digests.ndim == 1 and digests.dtype == np.uint64 and complete.dtype == bool and complete.ndim == 0
+    return Seen(digests, bool(complete)) if whole else UNKNOWN
 
 
 def write_seen(folder: Path, before: Seen, *digests: np.ndarray) -> None:

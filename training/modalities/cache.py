@@ -9,7 +9,6 @@ import os
 import platform
 import re
 import shutil
-import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, one_line
+from .faults import UNREADABLE
 from .modality import Preprocessing
 
 logger = logging.getLogger(__name__)
@@ -31,8 +31,6 @@ NOT_TAKEN = {
     errno.ENOTDIR,
     errno.EEXIST,
 }
-# of a header of a .npy file that is cut off or flipped, and of JSON
-BROKEN = (OSError, EOFError, ValueError, TypeError, SyntaxError, MemoryError, OverflowError, tokenize.TokenError)
 
 
 class CacheNotWritten(InputError):
@@ -159,7 +157,7 @@ def _read_rows(
         return None
     try:
         rows = np.load(path, mmap_mode="c", allow_pickle=False)
-    except BROKEN:
+    except UNREADABLE:
         return None
     fits = isinstance(rows, np.ndarray) and rows.shape[1:] == tuple(shape) and rows.dtype == dtype and len(rows) > 0
     return (rows, facts) if fits and fingerprint_of(rows) == facts.get("fingerprint") else None
@@ -174,7 +172,7 @@ def _read_facts(path: Path) -> dict[str, Any] | None:
     try:
         facts = json.loads(path.read_bytes())
         return facts if isinstance(facts, dict) and facts.pop(CHECK, None) == _digest(facts) else None
-    except (*BROKEN, RecursionError):
+    except UNREADABLE:
         return None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...modeling.text.backbone import TOKENIZER_FILES
 from ..errors import InputError
 from .modality import Changes, Inputs, Learnt, Modality, Words
 from .texts.floors import WIDTHS, LatentSemantics, WordRarity
@@ -143,7 +144,7 @@ TEXT = Modality(
     column_names=("text", "texts", "sentence", "content", "document", "body", "review", "comment", "message"),
     learn=learn,
     lengths=lengths_of,
-    processor_files=("tokenizer.json", "tokenizer_config.json"),
+    processor_files=TOKENIZER_FILES,
     floors={"tfidf": WordRarity, **{f"lsa{width}": partial(LatentSemantics, width) for width in WIDTHS}},
     beside="tfidf",
     twins={"autoencoder": "bag_autoencoder"},

@@ -10,8 +10,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 from ...modeling.families import FAMILIES
 from ...modeling.shared.loading import LoadReport
 from ..errors import InputError, one_line
-
-FAULTS = (OSError, ValueError, KeyError, RuntimeError, TypeError)
+from ..modalities.faults import LOADING_ERRORS
 
 
 def around(config: PreTrainedConfig) -> PreTrainedConfig | None:
@@ -36,7 +35,7 @@ def load_around(name: str, revision: str | None, config: PreTrainedConfig) -> Pr
     try:
         model = FAMILIES["text_autoencoder"].classifier(config)
         model.base_model.load_backbone(name, revision or "main")
-    except FAULTS as error:
+    except LOADING_ERRORS as error:
         raise InputError(f"model {name} cannot be loaded: {one_line(error)}") from None
     model.load_report = LoadReport(len(model.base_model.encoder.state_dict()), name, ("classifier",))
     return model.eval()

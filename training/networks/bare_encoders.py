@@ -11,8 +11,9 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from ...modeling.shared.classification import classification_loss
 from ..errors import InputError, one_line
+from ..modalities.faults import LOADING_ERRORS
 from ..modalities.listing import MODALITIES, modality_of
-from .loading import LOADING_ERRORS, is_ours, load_quietly, read_config, require_not_missing
+from .loading import is_ours, load_quietly, read_config, require_not_missing
 
 
 class WithHead(nn.Module):

@@ -18,10 +18,10 @@ from ..command.config_fields import config_fields
 from ..data.labels import REAL
 from ..data.samples import Samples
 from ..errors import InputError, one_line
+from ..modalities.faults import LOADING_ERRORS
 from ..modalities.listing import modality_of
 from .heads import renew_head
 from .loading import (
-    LOADING_ERRORS,
     auto_classifier,
     load_classifier,
     load_config,

@@ -1,5 +1,6 @@
 """Checkpoints, ours and other people's: config and weights, whole or with an error in one line."""
 
+import contextlib
 import inspect
 import json
 from pathlib import Path
@@ -7,16 +8,16 @@ from typing import Any
 
 import torch
 import transformers
-from huggingface_hub.errors import HTTPError, StrictDataclassError
-from safetensors import SafetensorError
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
 from transformers.utils import cached_file
 
 from ...configuration.encoder import without_foreign_attention
 from ...modeling.families import FAMILIES, PREFIX, family_of, register_families
-from ...modeling.shared.loading import LoadReport, quiet_loading
+from ...modeling.shared.loading import LoadReport, quiet_loading, weights_told
 from ..command.paths import missing_here
 from ..errors import InputError, one_line
+from ..modalities.faults import LOADING_ERRORS
 from ..modalities.listing import classifiers_of, modality_of
 from ..modalities.modality import Modality
 from .around import around, load_around
@@ -24,11 +25,6 @@ from .config_limits import require_plausible
 from .heads import head_prefixes
 
 register_families()  # `AutoConfig` and the others are to know ours
-# TypeError and the like: of a config.json whose values are of other types than the code of transformers takes
-LOADING_ERRORS = (
-    OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, ArithmeticError, AssertionError,
-    MemoryError, StrictDataclassError, SafetensorError, HTTPError,
-)  # fmt: skip
 MODEL_HINT = "Expected a run folder or a Hub id."
 
 
@@ -51,6 +47,8 @@ def read_config(name: str | Path, revision: str | None) -> PreTrainedConfig:
     require_plausible(_raw_config(name, revision))
     try:
         config = AutoConfig.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
+    except StrictDataclassError as error:
+        raise ValueError(f"its config.json has a value that does not fit: {one_line(error)}.") from None
     except ValueError as error:
         if "trust_remote_code" not in str(error):
             raise
@@ -59,10 +57,18 @@ def read_config(name: str | Path, revision: str | None) -> PreTrainedConfig:
 
 
 def _raw_config(name: str | Path, revision: str | None) -> Any:
-    """What config.json of a checkpoint says, here or on the Hub; an empty mapping where there is none."""
+    """What config.json of a checkpoint says, here or on the Hub."""
     options = {"revision": revision or "main", "_raise_exceptions_for_missing_entries": False}
     path = cached_file(str(name), "config.json", **options)
-    return {} if path is None else json.loads(Path(path).read_text())
+    if path is None:
+        raise OSError("it holds no config.json.")
+    try:
+        return json.loads(Path(path).read_text())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"its config.json is damaged ({one_line(error)}). Restore it, as from a checkpoint-<step> of its run, "
+            f"or download it again."
+        ) from None
 
 
 def load_config(name: str, revision: str | None, of_transformers: bool = False) -> PreTrainedConfig:
@@ -114,7 +120,7 @@ def load_quietly(auto_class: Any, name: str, revision: str | None, config: PreTr
     """`auto_class.from_pretrained`, without transformers' own table of weights; InputError where it fails."""
     options |= {"revision": revision or "main", "config": config, "trust_remote_code": False}
     try:
-        with quiet_loading():
+        with quiet_loading(), contextlib.nullcontext() if is_ours(config) else weights_told(name):
             return auto_class.from_pretrained(name, **options)
     except LOADING_ERRORS as error:
         raise InputError(f"model {name} cannot be loaded: {one_line(error)}") from None

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub.errors import HTTPError
 from transformers import PreTrainedConfig
 from transformers.models.auto.image_processing_auto import AutoImageProcessor
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
@@ -14,7 +13,8 @@ from ...configuration.backbones import WORKING, channels_of
 from ...configuration.text.backbones import positions_of
 from ...modeling.families import Family
 from ..errors import InputError, one_line
-from .loading import LOADING_ERRORS, is_ours, load_config, mend_timm, read_config, require_not_missing
+from ..modalities.faults import LOADING_ERRORS
+from .loading import is_ours, load_config, mend_timm, read_config, require_not_missing
 
 logger = logging.getLogger(__name__)
 USUAL_LENGTH = 256  # tokens of a text
@@ -107,9 +107,12 @@ def published_normalisation(name: str, revision: str | None, channels: int) -> d
     there are none."""
     try:
         options = {"revision": revision or "main", "backend": "pil", "trust_remote_code": False}
-        processor = AutoImageProcessor.from_pretrained(name, **options)
-    except (OSError, ValueError, ImportError, HTTPError) as error:
+        return _normalisation_of(AutoImageProcessor.from_pretrained(name, **options), channels)
+    except LOADING_ERRORS as error:
         return one_line(error)
+
+
+def _normalisation_of(processor: Any, channels: int) -> dict[str, list[float]] | str:
     # what it multiplies 8-bit pixels by, as a share of what makes them [0, 1]
     scale = round(255 * processor.rescale_factor, 6) if getattr(processor, "do_rescale", False) else 255
     if hasattr(processor, "data_config"):  # timm's own, after pixels are in [0, 1]

@@ -5,9 +5,7 @@ import gzip
 import math
 import os
 import struct
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,16 +16,13 @@ from ..errors import InputError, one_line
 from ..files.layout import lay_out
 from ..files.left_out import LeftOut
 from ..files.tree import File
+from ..modalities.faults import UNREADABLE
 from ..modalities.modality import Modality
 from .found import Found, RawSplit
 from .named_arrays import NamedArray, role_of, splits_of_arrays
 
 IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-UNREADABLE = (  # SyntaxError, TokenError: of a header that is cut off or flipped
-    ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, struct.error, TypeError, MemoryError,
-    OverflowError, NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError, RecursionError,
-)  # fmt: skip
 
 
 def array_splits(files: Sequence[File], args: DataArguments, modality: Modality) -> Found:

@@ -13,6 +13,7 @@ from ..command.paths import near_here
 from ..errors import InputError, NotReached, one_line
 from ..files.split_names import TRAIN, settle, split_in_name, split_of_folder
 from ..files.tree import File
+from ..modalities.faults import LOADING_ERRORS
 from .found import Found, RawSplit
 
 SAVED = ("dataset_dict.json", "state.json")
@@ -115,13 +116,12 @@ def _errors(source: str, args: DataArguments) -> Iterator[None]:
     """Without progress bars; what `datasets` raises as one line."""
     import datasets
     import pyarrow
-    from huggingface_hub.errors import HTTPError
 
     bars = datasets.utils.logging.is_progress_bar_enabled()
     datasets.utils.logging.disable_progress_bar()
     try:
         yield
-    except (OSError, ValueError, RuntimeError, ImportError, HTTPError, pyarrow.ArrowException) as error:
+    except (*LOADING_ERRORS, pyarrow.ArrowException) as error:
         raise _explained(source, args, error) from None
     except datasets.exceptions.DatasetsError as error:
         raise _explained(source, args, error) from None

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub.errors import HTTPError
 from torch import nn
 from transformers import AutoFeatureExtractor, PreTrainedConfig
 
@@ -15,8 +14,8 @@ from ....modeling.families import family_of
 from ....modeling.processors.speech import AT_ONCE, TOP, frames_of
 from ...errors import InputError, one_line
 from ..cache import cache_folder
+from ..faults import LOADING_ERRORS
 
-MISSING = (OSError, ValueError, ImportError, KeyError, RuntimeError, TypeError, HTTPError)
 IN_MEMORY = 2 << 30  # bytes of rows, above which they lie in a file
 THEIRS = "input_values"  # what rows of a network that is not ours are called until its own name for them is known
 
@@ -89,7 +88,7 @@ class SpeechPreprocessing:
         try:
             found = self.processor(clips, sampling_rate=self.rate, return_tensors="np")
             return np.asarray(found[self.input_name], dtype=np.float32)
-        except MISSING as error:
+        except LOADING_ERRORS as error:
             raise InputError(f"the feature extractor of model {self.name} takes no clips: {one_line(error)}") from None
 
 
@@ -105,7 +104,7 @@ def _room(shape: tuple[int, ...]) -> np.ndarray:
 def _extractor_of(name: str, revision: str | None) -> Any:
     try:
         found = AutoFeatureExtractor.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
-    except MISSING as error:
+    except LOADING_ERRORS as error:
         raise InputError(
             f"model {name} has no feature extractor that can be loaded: {one_line(error)} Save one beside it "
             f"(AutoFeatureExtractor.save_pretrained)."

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import torch
-from huggingface_hub.errors import HTTPError, StrictDataclassError
 from torch import nn
 from transformers import PreTrainedConfig
 from transformers.models.auto.image_processing_auto import AutoImageProcessor
@@ -19,12 +18,12 @@ from ....modeling.families import family_of
 from ....modeling.processors.image import AutoencoderImageProcessor
 from ....modeling.processors.pictures import Reading, numbers_of
 from ...errors import InputError, one_line
+from ..faults import LOADING_ERRORS
 from .plan import WAYS, Plan
 from .sizes import at_size
 
 PROCESSOR = "preprocessor_config.json"
 PROBE = 64  # pixels a side of pictures by which an image processor is measured
-MISSING = (OSError, ValueError, ImportError, KeyError, RuntimeError, HTTPError)
 
 
 class Scaled(nn.Module):
@@ -140,7 +139,7 @@ class ImagePreprocessing:
         try:
             low, high = self._processed(black), self._processed(black + np.uint8(255))
             wide = self._processed(np.zeros((self.channels, PROBE, 2 * PROBE), np.uint8))
-        except (*MISSING, TypeError, IndexError) as error:
+        except LOADING_ERRORS as error:
             raise InputError(
                 f"the image processor of model {self.name} does not take images of {self.channels} channels: "
                 f"{one_line(error)} Set it to those of the network in its preprocessor_config.json."
@@ -168,7 +167,7 @@ def _saved(name: str | None, revision: str | None) -> dict[str, Any]:
         if saved.get("image_processor_type") != AutoencoderImageProcessor.__name__:
             return {}
         saved = AutoencoderImageProcessor.from_pretrained(name, **options)
-    except (*MISSING, TypeError, AttributeError, RecursionError, StrictDataclassError) as error:
+    except LOADING_ERRORS as error:
         raise InputError(
             f"{PROCESSOR} of model {name} cannot be read: {one_line(error)} It says how images are brought to the "
             f"network: restore it, or remove it to have them read as for a new network."
@@ -181,7 +180,7 @@ def _processor_of(name: str, revision: str | None) -> Any:
         return AutoImageProcessor.from_pretrained(
             name, revision=revision or "main", backend="pil", trust_remote_code=False
         )
-    except MISSING as error:
+    except LOADING_ERRORS as error:
         raise InputError(
             f"model {name} has no image processor that can be loaded: {one_line(error)} Save one beside it "
             f"(AutoImageProcessor.save_pretrained)."

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,12 @@ from ....configuration.text.backbones import positions_of
 from ....modeling.families import family_of
 from ...errors import InputError
 from ..cache import cache_folder, whole_file
+from ..faults import UNREADABLE
 from ..modality import Inputs
-from .tokenizing import in_parts, published_tokenizer
+from .tokenizing import in_parts, published_tokenizer, tokenizer_told
 from .words import fingerprint_of
 
+logger = logging.getLogger(__name__)
 AT_ONCE = 10_000  # texts tokenized together
 CACHED_FROM = 2_000  # texts whose ids are kept on disk
 LETTERS = 100  # of a text that are looked at for each token that is kept
@@ -58,18 +62,14 @@ class TextPreprocessing:
     fitting: str | None = None
 
     def __init__(self, name: str | None, revision: str | None, config: PreTrainedConfig, settings: Mapping[str, Any]):
-        self.ours = family_of(config) is not None
+        self.name, self.ours = name, family_of(config) is not None
         found = settings.get("tokenizer")
         if found is None and name is None:
             raise InputError("a new network of texts needs a tokenizer: pass --tokenizer bpe, or one of the Hub.")
         self.processor = published_tokenizer(name, revision) if found is None else found
         self.max_length = length_of(config, self.processor)
         self.processor.model_max_length = self.max_length
-        if self.ours and len(self.processor) > config.vocab_size:
-            raise InputError(
-                f"the tokenizer has {len(self.processor):,} tokens and the network {config.vocab_size:,}. Leave "
-                f"--config.vocab_size out."
-            )
+        self._require_known(config)
         pad = self.processor.pad_token_id
         pad = pad if pad is not None else getattr(config, "pad_token_id", None) or 0
         self.on_device: nn.Module = nn.Identity() if self.ours else Padded(pad)
@@ -79,17 +79,33 @@ class TextPreprocessing:
         known = json.dumps([_written(self.processor), self.max_length])
         self.key = hashlib.sha256(known.encode()).hexdigest()[:32]
 
+    def _require_known(self, config: PreTrainedConfig) -> None:
+        """Raise InputError for a tokenizer with tokens that the network does not have."""
+        if not self.ours:
+            return
+        if len(self.processor) > config.vocab_size:
+            raise InputError(
+                f"the tokenizer has {len(self.processor):,} tokens and the network {config.vocab_size:,}. Leave "
+                f"--config.vocab_size out."
+            )
+        with tokenizer_told(self.name, "a tokenizer that is damaged"):
+            last = max(self.processor.get_vocab().values(), default=0)
+            if last >= config.vocab_size:
+                raise ValueError(f"it has a token {last:,}, and the network {config.vocab_size:,} tokens.")
+
     def fitted(self, values: np.ndarray) -> np.ndarray:
         """(N,) texts -> (N, L) whole numbers: the ids of each text plus 1, and 0 behind its end; L of the longest."""
         if len(values) < CACHED_FROM:
             return padded(*self._tokenized(values))
         path = cache_folder() / "tokens" / f"{self.key}-{fingerprint_of(values)}.npz"
-        if not path.is_file():
-            ids, lengths = self._tokenized(values)
+        found = _read(path, len(values))
+        if found is None:
+            if path.exists():
+                logger.warning("%s is damaged and is made anew", path)
+            found = self._tokenized(values)
             with whole_file(path) as part, open(part, "wb") as file:
-                np.savez(file, ids=ids, lengths=lengths)
-        with np.load(path, allow_pickle=False) as found:
-            return padded(found["ids"], found["lengths"])
+                np.savez(file, ids=found[0], lengths=found[1])
+        return padded(*found)
 
     def _tokenized(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(N,) texts -> all ids plus 1 one after another, and (N,) how many each text has."""
@@ -97,10 +113,11 @@ class TextPreprocessing:
         ids, lengths = [], []
         most = LETTERS * self.max_length
         for texts in in_parts(values, AT_ONCE):
-            found = self.processor(
-                [text[:most] for text in texts], truncation=True, max_length=self.max_length,
-                return_attention_mask=False, return_token_type_ids=False,
-            )["input_ids"]  # fmt: skip
+            with tokenizer_told(self.name, "a tokenizer that takes no texts"):
+                found = self.processor(
+                    [text[:most] for text in texts], truncation=True, max_length=self.max_length,
+                    return_attention_mask=False, return_token_type_ids=False,
+                )["input_ids"]  # fmt: skip
             found = [text or [self.empty] for text in found]  # a text without a token would have no mean
             lengths += map(len, found)
             ids.append(np.concatenate([np.asarray(text, dtype=kind) + kind(1) for text in found]))
@@ -113,6 +130,17 @@ class TextPreprocessing:
         if inner is not None:
             inner.no_truncation()
             inner.no_padding()
+
+
+def _read(path: Path, count: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """All ids plus 1, and (`count`,) lengths, as they were kept; None where they are missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as found:  # checked by the sums that a zip file holds
+            ids, lengths = found["ids"], found["lengths"]
+    except UNREADABLE:
+        return None
+    whole = ids.ndim == 1 and ids.dtype in (np.uint16, np.int32) and lengths.shape == (count,)
+    return (ids, lengths) if whole and lengths.dtype == np.int64 and int(lengths.sum()) == len(ids) else None
 
 
 def padded(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -2,20 +2,47 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import Any
 
 import numpy as np
-from huggingface_hub.errors import HTTPError
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from ....modeling.text.backbone import TOKENIZER_FILES
 from ...command.paths import missing_here
 from ...errors import InputError, one_line
+from ..faults import LOADING_ERRORS
 
 KINDS = ("bpe", "words")  # both give the same tokenizer for the same texts, which training WordPiece does not
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]  # ids 0 to 4
+SPACE = "\u2581"  # the one piece that a tokenizer of sentencepiece has without a vocabulary
 FEWEST = 2  # times that a token must occur in the training texts
-LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError, HTTPError)
+
+
+class tokenizer_told(AbstractContextManager):  # noqa: N801 (reads as a function, like contextlib's own)
+    """What a tokenizer that is damaged raises becomes one line meanwhile: `tokenizers` has nothing more particular
+    than `Exception` itself.
+
+    Args:
+        name: the folder or Hub id that it is of.
+        what: is wrong with it, in words.
+    """
+
+    def __init__(self, name: str | None, what: str):
+        self.name, self.what = name, what
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise `InputError` in place of the error."""
+        if isinstance(error, InputError) or not (kind is Exception or isinstance(error, LOADING_ERRORS)):
+            return
+        raise InputError(
+            f"{self.name} has {self.what}: {one_line(error)} Restore its {' and '.join(TOKENIZER_FILES)}, or save "
+            f"one beside the model (AutoTokenizer.save_pretrained)."
+        ) from None
 
 
 def trained_tokenizer(texts: Iterable[str], kind: str, size: int) -> PreTrainedTokenizerFast:
@@ -80,18 +107,17 @@ def published_tokenizer(name: str, revision: str | None) -> Any:
     """The tokenizer of a folder or Hub id.
 
     Raises:
-        InputError: there is none, or only foreign code knows it.
+        InputError: there is none, or only foreign code knows it, or its vocabulary is missing: transformers makes a
+            tokenizer of special tokens alone of it, to which every word is the same unknown one.
     """
     missing = missing_here(name, "tokenizer")
     if missing is not None:
         raise InputError(f"{missing} Expected bpe, words, or a folder or Hub id with a tokenizer.")
-    try:
-        return AutoTokenizer.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
-    except LOADING_ERRORS as error:
-        raise InputError(
-            f"{name} has no tokenizer that can be loaded: {one_line(error)} Save one beside the model "
-            f"(AutoTokenizer.save_pretrained)."
-        ) from None
+    with tokenizer_told(name, "no tokenizer that can be loaded"):
+        found = AutoTokenizer.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
+        if found.get_vocab().keys() <= {*found.all_special_tokens, SPACE}:
+            raise ValueError("its vocabulary is missing, so that it knows special tokens alone.")
+        return found
 
 
 def in_parts(values: np.ndarray, size: int) -> Iterator[list[str]]:
