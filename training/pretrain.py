@@ -121,7 +121,6 @@ def run(args: PretrainArguments) -> RunResult:
             merge_lora(model.encoder)
         this.save_model()
         if accelerator.is_main_process:
-            model.save_beside(this.folder)
             watch.draw()
         result = this.finish(watch.metrics, last_step)
         watch.summarise()

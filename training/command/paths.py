@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError, one_line
@@ -95,6 +95,30 @@ def require_folders(folder: Path, argument: str) -> None:
             raise InputError(f"{argument} {folder} cannot be written: its permissions forbid it. {repair}")
     except OSError as error:
         raise InputError(f"{argument} {folder} cannot be made: {error.strerror}. {repair}") from None
+
+
+def require_room(
+    folder: Path, argument: str, files: Iterable[str], folders: Iterable[str] = (), writer: str = "a run"
+) -> None:
+    """Raise InputError where something else is in the place of what is to be written, before any work is done.
+
+    Args:
+        folder, argument: where, and which argument named it.
+        files, folders: names of what is written there.
+        writer: who writes, in words.
+    """
+    wrong = [(name, "a folder", "a file") for name in files if (folder / name).is_dir()]
+    wrong += [
+        (name, "no folder", "a folder")
+        for name in folders
+        if os.path.lexists(folder / name) and not (folder / name).is_dir()
+    ]
+    if wrong:
+        name, found, wanted = wrong[0]
+        raise InputError(
+            f"{argument} {folder}: {name} is {found}, and {writer} writes {wanted} of that name. Move it away, "
+            f"or choose another --{argument}."
+        )
 
 
 def require_outside(path: Path, dataset: str, argument: str) -> None:

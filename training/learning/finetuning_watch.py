@@ -1,8 +1,11 @@
 """What fine-tuning looks at between epochs: scores on the evaluation split and on held-out samples, live units."""
 
 import csv
+import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +17,7 @@ from ..data.labels import REAL, SEVERAL, SINGLE
 from ..data.samples import Samples
 from ..modalities.modality import Inputs
 from ..networks.memory import eval_batch_that_fits
+from ..runs.folder import write_whole
 from ..runs.pictures import draw_confusion, drawing
 from ..runs.run import Run
 from .best_weights import BestWeights
@@ -148,17 +152,15 @@ class FinetuningWatch:
         numbers = list(range(len(names)))
         scores = precision_recall_fscore_support(labels, self.predicted, labels=numbers, zero_division=0)
         named = [table_cell(name) for name in names]
-        with open(folder / "per_class.csv", "w", newline="", encoding="utf-8", errors="replace") as file:
-            writer = csv.writer(file)
-            writer.writerow(["class", "precision", "recall", "f1", "samples"])
-            for name, *shares, count in zip(named, *scores, strict=True):
-                writer.writerow([name, *(f"{100 * share:.2f}" for share in shares), int(count)])
+        rows = [
+            [name, *(f"{100 * share:.2f}" for share in shares), int(count)]
+            for name, *shares, count in zip(named, *scores, strict=True)
+        ]
+        _write_table(folder / "per_class.csv", [["class", "precision", "recall", "f1", "samples"], *rows])
         if labels.ndim == 1:
             matrix = confusion_matrix(labels, self.predicted, labels=numbers)
-            with open(folder / "confusion_matrix.csv", "w", newline="", encoding="utf-8", errors="replace") as file:
-                writer = csv.writer(file)
-                writer.writerow(["true \\ predicted", *named])
-                writer.writerows([name, *row] for name, row in zip(named, matrix, strict=True))
+            rows = [[name, *row] for name, row in zip(named, matrix, strict=True)]
+            _write_table(folder / "confusion_matrix.csv", [["true \\ predicted", *named], *rows])
             with drawing("confusion_matrix.png"):
                 draw_confusion(folder / "confusion_matrix.png", matrix, names)
 
@@ -171,3 +173,9 @@ class FinetuningWatch:
             "%s: %s, trained on %d labelled samples; tables, pictures and model in %s",
             where, numbers, len(self.train_data), self.this.folder,
         )  # fmt: skip
+
+
+def _write_table(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    write_whole(path, text.getvalue().encode(errors="replace"))

@@ -9,22 +9,20 @@ from typing import Any
 
 import torch
 
-STARTED_BY = "PRETUNE_STARTED_BY"  # number of the process of `compare` or `try` that started this run
+from ..runs.folder import is_orphan
 
 
 class StopRequests:
     """The signal that came, 0 for none."""
 
     signal = 0
-
-    def __init__(self):
-        self.started_by = os.environ.get(STARTED_BY)
+    told = False  # that nobody waits for this run
 
     def wanted(self, accelerator: Any, step: int) -> bool:
         """True once a signal came to any process, or nobody waits for this one any more; several processes ask each
         other every 10 steps."""
-        if self.started_by not in (None, str(os.getppid())):
-            self.signal, self.started_by = self.signal or signal.SIGTERM, None
+        if not self.told and is_orphan():
+            self.signal, self.told = self.signal or signal.SIGTERM, True
             with open(os.devnull, "w") as nowhere:
                 os.dup2(nowhere.fileno(), 2)  # where it wrote nobody reads, and a broken pipe would end it unsaved
         if accelerator.num_processes == 1:

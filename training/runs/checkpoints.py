@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -103,6 +103,35 @@ def save_checkpoint(
     os.replace(part, final)
     _flush(root)
     return final
+
+
+def put_in_place(root: Path, save: Callable[[Path], None]) -> None:
+    """Let `save` write files and folders elsewhere, and move them into `root` when all are whole. Of a link in the
+    place of one, the link goes and its target stays.
+
+    Args:
+        root: folder of a run.
+        save: is given the folder that it writes to.
+    """
+    part = root / f"{PARTIAL}-final"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    save(part)
+    _move(part, root)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move what a folder holds into another one, and remove it."""
+    for path in source.iterdir():
+        place = target / path.name
+        if path.is_dir():
+            if place.is_symlink():
+                place.unlink()
+            place.mkdir(exist_ok=True)
+            _move(path, place)
+        else:
+            os.replace(path, place)
+    source.rmdir()
 
 
 def list_checkpoints(root: Path) -> list[Path]:

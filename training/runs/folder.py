@@ -1,5 +1,6 @@
 """What lies in a run folder, and how to remove it without touching anything else."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -7,19 +8,50 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from ...model_cards.record_shape import misfit
-from ..command.paths import require_folders
+from ..command.paths import require_folders, require_room
 from ..command.yaml_text import shown
 from ..errors import InputError, one_line
 from .checkpoints import list_checkpoints, prune_checkpoints, remove_checkpoint
 
 # All that a run may write; overwriting removes these and nothing else.
 RUN_FILES = (
-    "run.json", "metrics.jsonl", "model.safetensors", "config.json", "preprocessor_config.json", "loss.png",
+    "metrics.jsonl", "model.safetensors", "config.json", "preprocessor_config.json", "tokenizer.json",
+    "tokenizer_config.json", "modules.json", "sentence_bert_config.json", "loss.png",
     "reconstructions.png", "samples.png", "latents.png", "few_labels.png", "confusion_matrix.png",
-    "confusion_matrix.csv", "per_class.csv", "best.safetensors", "seen_samples.npz", ".lock",
+    "confusion_matrix.csv", "per_class.csv", "best.safetensors", "seen_samples.npz", ".lock", ".run.json.tmp",
+    "run.json",  # the last to be removed: by it whoever was killed meanwhile knows that the folder is a run's
 )  # fmt: skip
+STARTED_BY = "PRETUNE_STARTED_BY"  # number of the process of `compare` or `try` that started this run
+PATIENCE = 120.0  # seconds until such a run no longer waits for its folder
 RUN_FOLDERS = ("trackers", "backbone")  # and checkpoint-<step>
+
+
+def locked(folder: Path) -> FileLock:
+    """The lock of a run's folder, taken. A run that `compare` or `try` started waits for it: their same command may
+    have been killed a moment ago, and the run that it had started stops after its step.
+
+    Raises:
+        InputError: another process has it, or nobody waits for this run any more.
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=PATIENCE if STARTED_BY in os.environ else 0)
+    except Timeout:
+        raise InputError(
+            f"another process is writing to {folder}. Wait for it, or choose another --output_dir."
+        ) from None
+    if is_orphan():
+        lock.release()
+        raise InputError(f"the command that started the run in {folder} has ended, and nobody waits for it.")
+    return lock
+
+
+def is_orphan() -> bool:
+    """Whether `compare` or `try` started this process, and has ended."""
+    return os.environ.get(STARTED_BY) not in (None, str(os.getppid()))
 
 
 def require_free(folder: Path, resumes: bool, overwrites: bool) -> None:
@@ -30,13 +62,9 @@ def require_free(folder: Path, resumes: bool, overwrites: bool) -> None:
         overwrites: it may remove what an earlier run wrote.
     """
     require_folders(folder, "output_dir")
-    in_the_way = [name for name in (*RUN_FILES, "README.md") if (folder / name).is_dir()]
-    if in_the_way:
-        raise InputError(
-            f"output_dir {folder}: {in_the_way[0]} is a folder, and a run writes a file of that name. Move it away, "
-            f"or choose another --output_dir."
-        )
-    holds = [path.name for path in folder.glob("*") if path.name != ".lock"]
+    inside = [f"backbone/{name}" for name in RUN_FILES if name.endswith((".json", ".safetensors"))]
+    require_room(folder, "output_dir", (*RUN_FILES, "README.md", *inside), RUN_FOLDERS)
+    holds = [path.name for path in folder.glob("*") if path.name not in (".lock", ".run.json.tmp")]
     if not holds or resumes:
         return
     if not overwrites:
@@ -44,11 +72,19 @@ def require_free(folder: Path, resumes: bool, overwrites: bool) -> None:
             f"output_dir {folder} holds {len(holds)} files or folders ({', '.join(sorted(holds)[:3])} ...). "
             f"Choose another, go on with --resume_from_checkpoint, or pass --overwrite_output_dir."
         )
-    if read_record(folder) is None:
+    if not _is_a_runs(folder):
         raise InputError(
             f"output_dir {folder} holds files, but no run.json, so none of them is a run's to overwrite. "
             f"Choose another --output_dir."
         )
+
+
+def _is_a_runs(folder: Path) -> bool:
+    """Whether there is a run.json; one that is damaged is one too."""
+    try:
+        return read_record(folder) is not None
+    except InputError:
+        return True
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
@@ -107,10 +143,12 @@ def remove_run_files(folder: Path) -> None:
     for checkpoint in list_checkpoints(folder):
         remove_checkpoint(checkpoint)
     prune_checkpoints(folder)
-    card, record = folder / "README.md", read_record(folder) or {}
+    card, record = folder / "README.md", {}
+    with contextlib.suppress(InputError):  # of a damaged record the card counts as edited, and stays
+        record = read_record(folder) or {}
     if os.path.lexists(card) and not card_was_edited(card, record):
         card.unlink()
-    for name in (*RUN_FILES, *RUN_FOLDERS):
+    for name in (*RUN_FOLDERS, *RUN_FILES):
         path = folder / name
         if path.is_symlink() or path.is_file():
             if name != ".lock":

@@ -34,6 +34,7 @@ def cut_lines(folder: Path, step: int, look_anew: bool = False) -> None:
         look_anew: also what was seen between epochs at this very step: the run ends here and looks once more.
     """
     if not (folder / FILE).is_file():
+        (folder / FILE).unlink(missing_ok=True)  # a link to nothing, through which the next line would be written
         return
     kept = [
         line for line in read_lines(folder)

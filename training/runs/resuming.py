@@ -1,9 +1,11 @@
 """What a run that is to go on finds in its folder: itself, finished; or another attempt, whose steps it leaves."""
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
 
+from ...modeling.shared.loading import damaged_weights
 from ..errors import InputError
 from .checkpoints import BEST, drop_newer, link_or_copy
 from .folder import checked_record, read_record
@@ -32,6 +34,12 @@ def finished_before(
     require_same(theirs.get("checkpoint"), identity, path, "is of a finished run with")
     other = theirs.get("besides")
     differs = [name for name, value in besides.items() if not isinstance(other, dict) or other.get(name) != value]
+    if not differs and not _has_its_model(folder):
+        return None, (
+            f"{path} is of a finished run whose config.json or model.safetensors is gone or damaged, and there is no "
+            f"whole checkpoint to make them from. Restore them, or pass --overwrite_output_dir without "
+            f"--resume_from_checkpoint."
+        )
     if not differs:
         logger.info("%s is finished already (step %s); nothing is left to do", folder, record.get("global_step"))
         return checked_record(folder, record), None
@@ -41,6 +49,15 @@ def finished_before(
         f"{path} is of a finished run with another {', '.join(differs)}, and there is no whole checkpoint to go on "
         f"from. Choose another --output_dir, or pass --overwrite_output_dir without --resume_from_checkpoint."
     )
+
+
+def _has_its_model(folder: Path) -> bool:
+    """Whether weights and config are there and can be read; a checkpoint, if there is one, gives them again."""
+    try:
+        known = isinstance(json.loads((folder / "config.json").read_text()), dict)
+    except (OSError, ValueError, RecursionError):
+        known = False
+    return known and any(folder.glob("model*.safetensors")) and not damaged_weights(folder)
 
 
 def leave_other_attempts(folder: Path, found: Checkpoint | None) -> None:

@@ -2,8 +2,6 @@
 
 import contextlib
 import logging
-import os
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,19 +12,20 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import broadcast_object_list
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from transformers.utils import logging as transformers_logging
 
 from ...model_cards.card import PICTURES
+from ...modeling.shared.pretrainable import Pretrainable
 from ..command.arguments.training import TrainingArguments
 from ..data.samples import Samples
 from ..errors import InputError
 from ..randomness import seed_for
 from .card_file import write_card_unless_edited
-from .checkpoints import BEST, Parts, list_checkpoints, prune_checkpoints, save_checkpoint
+from .checkpoints import BEST, Parts, list_checkpoints, prune_checkpoints, put_in_place, save_checkpoint
 from .description import describe_data, describe_model, new_record
 from .devices import hardware_of, make_accelerator, peak_memory
-from .folder import remove_run_files, require_free, write_record
+from .folder import locked, remove_run_files, require_free, write_record
 from .identity import identity_of
 from .metrics import add_line, cut_lines, flush_lines, read_lines
 from .restoring import broken_tensors, find_checkpoint, restore
@@ -244,13 +243,7 @@ class Run:
         """
         self._require_finite(self.model)
         if self.accelerator.is_main_process:
-            part = self.folder / ".tmp-checkpoint-final"
-            shutil.rmtree(part, ignore_errors=True)
-            self.model.save_pretrained(part)
-            self.processor.save_pretrained(part)
-            for path in part.iterdir():
-                os.replace(path, self.folder / path.name)
-            part.rmdir()
+            put_in_place(self.folder, self._write_model)
         self.accelerator.wait_for_everyone()
 
     def finish(self, metrics: dict[str, Any], step: int) -> RunResult:
@@ -283,19 +276,19 @@ class Run:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
+    def _write_model(self, folder: Path) -> None:
+        self.model.save_pretrained(folder)
+        self.processor.save_pretrained(folder)
+        if isinstance(self.model, Pretrainable):
+            self.model.save_beside(folder)
+
     def _parts(self, optimizer: torch.optim.Optimizer) -> Parts:
         return Parts(self.model, self.trained, optimizer, getattr(self.trained, "beside", None))
 
     def _take_folder(self) -> None:
         """Lock it, check it again, and make it this run's."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self.folder / ".lock", timeout=0)
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise InputError(
-                f"another process is writing to {self.folder}. Wait for it, or choose another --output_dir."
-            ) from None
+        self._lock = locked(self.folder)
         self.check_folder()
         if self.args.resume_from_checkpoint is None:
             if self.args.overwrite_output_dir:

@@ -217,6 +217,23 @@ def test_another_encoder_of_the_same_shape_is_another_run(tiny, tmp_path):
         finetune(model=two, **common, resume_from_checkpoint="latest")
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_finished_run_whose_model_is_damaged_takes_it_from_its_checkpoint(tiny, name):
+    short = {**tiny, "max_steps": 2, "checkpointing_steps": 1, "resume_from_checkpoint": "latest"}
+    run = pretrain(**short)
+    before, path = (run.output_dir / name).read_bytes(), run.output_dir / name
+    path.write_bytes(before[:20])
+    again = pretrain(**short)
+    assert path.read_bytes() == before and again.record["resumed_from_step"] == 2
+    for folder in run.output_dir.glob("checkpoint-*"):
+        shutil.rmtree(folder)
+    path.unlink()
+    with pytest.raises(
+        InputError, match=r"config\.json or model\.safetensors is gone or damaged, and there is no whole"
+    ):
+        pretrain(**short)
+
+
 def test_a_run_does_not_go_on_after_its_own_end(tiny):
     run = pretrain(**tiny, checkpointing_steps=20)
     with pytest.raises(InputError, match="is of step 20, and this run ends at step 12"):
