@@ -6,13 +6,16 @@ ID+continued is pretrained further on the training samples first; A+B is both si
 that something else made. OUTPUT_DIR receives the report of `pretune evaluate`, and the models made here.
 """
 
+from pathlib import Path
 from typing import Any
 
 from pretune.training.command.arguments.compare import CompareArguments
+from pretune.training.command.paths import require_folders, require_room, written_to
 from pretune.training.command.running import like_ctrl_c, run_command
 from pretune.training.comparing.continued import with_continued
 from pretune.training.comparing.input_sizes import choose_sizes
 from pretune.training.errors import Interrupted
+from pretune.training.evaluation.cells import FEATURES, MADE, REPORT_FILES
 from pretune.training.evaluation.running import EvaluationResult, run_evaluation
 
 
@@ -31,7 +34,10 @@ def compare(**arguments: Any) -> EvaluationResult:
 
 def run(args: CompareArguments) -> EvaluationResult:
     """`compare` with arguments that are read already."""
-    with like_ctrl_c():
+    folder = Path(args.output_dir)
+    require_folders(folder, "output_dir")
+    require_room(folder, "output_dir", REPORT_FILES, (FEATURES, MADE), "a comparison")
+    with written_to(folder, "output_dir"), like_ctrl_c():
         try:
             args, before = with_continued(args, choose_sizes(args))
         except KeyboardInterrupt:

@@ -25,11 +25,20 @@ from pretune.training.command.arguments.compare import CompareArguments
 from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.command.arguments.try_routes import TryArguments
 from pretune.training.command.parsing import build_arguments
-from pretune.training.command.paths import folder_name, require_folders, written_to
+from pretune.training.command.paths import folder_name, require_folders, require_room, written_to
 from pretune.training.command.recipes import words_of
 from pretune.training.command.running import like_ctrl_c, redrawn_every, run_command
 from pretune.training.comparing.continued import data_words, run_verb
-from pretune.training.comparing.halving import FOR_THE_REPORT, SIZE, Route, best_networks, halve, rounds_of, time_steps
+from pretune.training.comparing.halving import (
+    FINISHED,
+    FOR_THE_REPORT,
+    SIZE,
+    Route,
+    best_networks,
+    halve,
+    rounds_of,
+    time_steps,
+)
 from pretune.training.comparing.input_sizes import size_on
 from pretune.training.comparing.scoring import MOST, Judge
 from pretune.training.data.kinds import kind_and_found
@@ -41,6 +50,7 @@ from pretune.training.evaluation.planning import Before
 from pretune.training.evaluation.running import EvaluationResult, run_evaluation
 from pretune.training.modalities.modality import Modality
 from pretune.training.protocol import TRAINED
+from pretune.training.runs.folder import write_whole
 
 logger = logging.getLogger("pretune.training.try_routes")
 CONTINUED, RECORD, TOLD = "continued", "try.json", "try.md"
@@ -95,6 +105,8 @@ def run(args: TryArguments) -> TryResult:
 def _run(args: TryArguments) -> TryResult:
     began, folder = time.monotonic(), Path(args.output_dir)
     require_folders(folder, "output_dir")
+    require_room(folder, "output_dir", (FINISHED, RECORD, TOLD), ("report",), "try")
+    require_folders(folder / "report", "output_dir")
     modality, found = kind_and_found(args)
     train, test = load_data(args, modality, found=found)
     judge = Judge.of(train)
@@ -281,8 +293,8 @@ def _tell(
     commands = {name: command for name, (_, command) in advice.items()}
     record = {"routes": [r.record() for r in routes], "best": tried[0].name, "raw": raw, **commands}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
-    (folder / TOLD).write_text(f"# Ways to an encoder\n\n```text\n{told}\n```\n")
+    write_whole(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    write_whole(folder / TOLD, f"# Ways to an encoder\n\n```text\n{told}\n```\n".encode(errors="replace"))
     return told, commands
 
 

@@ -43,6 +43,21 @@ def test_output_dir_is_needed():
         CompareArguments(model=["a"], dataset="digits")
 
 
+@pytest.mark.parametrize(
+    ("verb", "name", "is_folder"),
+    [
+        ("compare", "continued", False), ("compare", "report.json", True), ("compare", "features", False),
+        ("try_routes", "tries.json", True), ("try_routes", "try.md", True), ("try_routes", "report", False),
+    ],
+)  # fmt: skip
+def test_what_is_in_the_way_is_told_before_anything_is_read(tmp_path, verb, name, is_folder):
+    (tmp_path / name).mkdir() if is_folder else (tmp_path / name).write_text("mine")
+    model = {"model": ["nowhere/x+continued"]} if verb == "compare" else {}
+    with pytest.raises(pretune.InputError, match=f"{name} is (a|no) folder.*Move it away") as caught:
+        getattr(pretune, verb)(dataset="nowhere", output_dir=str(tmp_path), **model)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_judge_looks_at_labelled_training_samples_alone(tmp_path):
     labels = np.arange(200) % 4
     pixels = np.random.default_rng(0).integers(0, 60, (200, 1, 8, 8), dtype=np.uint8)

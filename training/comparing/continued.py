@@ -18,9 +18,9 @@ from ..command.recipes import words_of
 from ..errors import InputError, one_line
 from ..evaluation.cells import MADE
 from ..evaluation.planning import Before, reasons
-from ..learning.stopping import STARTED_BY
 from ..modalities.modality import Modality
 from ..networks.encoders import config_and_modality
+from ..runs.folder import STARTED_BY
 
 logger = logging.getLogger(__name__)
 KEPT = 4096  # bytes of what a process said last
@@ -46,7 +46,7 @@ def with_continued(args: CompareArguments, before: Before) -> tuple[CompareArgum
         try:
             _, modality, _ = config_and_modality(base, args.revision)
             given = arguments_for(args, base, modality, folder, before.sizes.get(base))
-            if (folder / "run.json").is_file():
+            if folder.is_dir() and any(path.name != ".lock" for path in folder.iterdir()):
                 given["resume_from_checkpoint"] = "latest"
             logger.info("%s is pretrained further on these samples, in %s", base, folder)
             run_verb("pretrain", given, show=not args.disable_tqdm)

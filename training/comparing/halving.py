@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...modeling.shared.loading import damaged_weights
 from ..command.arguments.pretrain import PretrainArguments
 from ..command.paths import folder_name
 from ..data.samples import Samples
@@ -19,6 +20,7 @@ from ..errors import InputError, one_line
 from ..inspection.trial import Trial, measured
 from ..networks.memory import give_back
 from ..runs.folder import write_whole
+from ..runs.run import MOST_STEPS
 from .continued import run_verb
 from .scoring import Judge
 
@@ -111,8 +113,13 @@ class Route:
         """Go on from a finished try that `record` wrote, if it is of the same and its model is still there."""
         found = known if isinstance(known, dict) and known.get("key") == key else {}
         steps, scores = found.get("steps"), [found.get("scores"), found.get("start")]
-        whole = all(isinstance(part, list) and all(isinstance(x, (int, float)) for x in part) for part in scores)
-        if not (isinstance(steps, int) and whole and scores[0] and (folder / "model.safetensors").is_file()):
+        whole = all(isinstance(part, list) and all(map(_is_score, part)) for part in scores)
+        if type(steps) is not int or not 0 < steps < MOST_STEPS or not whole or not scores[0]:
+            return False
+        if not (folder / "model.safetensors").is_file() or damaged_weights(folder):
+            logger.warning(
+                "%s: the model of an earlier try in %s is gone or damaged, and made anew", self.name, folder
+            )
             return False
         self.steps, self.folder, (self.scores, self.start) = steps, str(folder), scores
         logger.info("%s: %d steps, tried before", self.name, self.steps)
@@ -249,11 +256,15 @@ def best_networks(routes: Sequence[Route], count: int) -> list[Route]:
     return sorted(ranked, key=lambda route: not any(route is first for first in firsts))[:count]
 
 
+def _is_score(value: Any) -> bool:
+    return type(value) in (int, float) and -1e9 < value < 1e9
+
+
 def _finished(folder: Path) -> dict[str, Any]:
     """{name of a try's folder: how it went}, of those that are finished."""
     try:
         found = json.loads((folder / FINISHED).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -275,16 +286,22 @@ def _try(
     logger.info("%s: %d steps, about %.0f s", route.name, steps, steps * route.seconds_a_step)
     try:
         run("pretrain", {**route.given, "max_steps": steps, "output_dir": str(folder), "overwrite_output_dir": True})
+        scores = judge.of_encoder(str(folder))
+        began = route.start or start or _start_of(route, folder, judge)
     except InputError as error:
         route.note = f"stopped: {one_line(error)}"
         return
-    route.steps, route.folder, route.scores = steps, str(folder), judge.of_encoder(str(folder))
-    backbone = route.given.get("backbone")
-    if not route.start and not start and backbone is not None:
-        with contextlib.suppress(InputError):  # not every encoder that can go on can be used as it is
-            start = judge.of_encoder(backbone, size=route.given.get("config", {}).get(SIZE))
-    route.start = route.start or start or judge.of_encoder(str(folder), untrained=True)
+    route.steps, route.folder, route.scores, route.start = steps, str(folder), scores, began
     logger.info(
         "%s: %.1f %% on held-out labelled samples (at the start %.1f %%)",
         route.name, route.score, float(np.mean(route.start)),
     )  # fmt: skip
+
+
+def _start_of(route: Route, folder: Path, judge: Judge) -> list[float]:
+    """Scores of what a route began from: the published network as it is, or its own with new weights."""
+    backbone = route.given.get("backbone")
+    if backbone is not None:
+        with contextlib.suppress(InputError):  # not every encoder that can go on can be used as it is
+            return judge.of_encoder(backbone, size=route.given.get("config", {}).get(SIZE))
+    return judge.of_encoder(str(folder), untrained=True)

@@ -17,6 +17,7 @@ from ..evaluation.planning import Before
 from ..modalities.modality import Modality, Preprocessing
 from ..networks.encoders import config_and_modality
 from ..protocol import PROTOCOL
+from ..runs.folder import write_whole
 from .scoring import Judge
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ def _found_out(
     path, own = folder / MADE / RECORD, fit.shape[1]
     key = f"{name} {train.fingerprint} {train.labels_fingerprint} {most}"
     known = _record(path).get(key)
-    if known is not None:
+    if _is_whole(known):
         return known
     wanted = train.modality.input_sizes(own, train.stored.shape[1:], train.traits)
     if len(wanted) < 2:
@@ -128,7 +129,7 @@ def _found_out(
     told = ", ".join(f"{size} ({score:.1f} %)" for size, score in scores.items())
     logger.info("%s: input sizes on held-out labelled training samples: %s; %d is taken", name, told, taken)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**_record(path), key: facts}, indent=1) + "\n")
+    write_whole(path, (json.dumps({**_record(path), key: facts}, indent=1) + "\n").encode())
     return facts
 
 
@@ -138,8 +139,19 @@ def best_size(scores: dict[int, float]) -> int:
     return min(size for size, score in scores.items() if score >= best - AS_GOOD)
 
 
+def _is_whole(facts: Any) -> bool:
+    """Whether they are as they were written: somebody may have changed the file, or a disk."""
+    if not isinstance(facts, dict) or not isinstance(facts.get("tried"), dict):
+        return False
+    sizes = [facts.get(name) for name in ("taken", "own", "samples")]
+    scores = list(facts["tried"].values())
+    known = str(facts.get("taken")) in facts["tried"] and all(size.isdecimal() for size in facts["tried"])
+    return known and all(type(n) is int and 0 < n < 2**31 for n in sizes) and all(type(s) is float for s in scores)
+
+
 def _record(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
+        found = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
         return {}
+    return found if isinstance(found, dict) else {}

@@ -10,6 +10,7 @@ import numpy as np
 from ..command.paths import named_path
 from ..data.samples import Samples
 from ..errors import InputError, one_line
+from ..modalities.faults import UNREADABLE
 from ..networks.encoders import Encoder
 from ..protocol import TRAINED
 from .embedders import kind_of
@@ -189,11 +190,12 @@ def read_table(name: str, files: Sequence[str], train: Samples, test: Samples) -
 
 def _lookup(name: str, file: str) -> tuple[np.ndarray, dict[str, int] | None, dict[int, int]]:
     """(vectors (N, D), {file name: row} if there are names, {id: row}) of one table."""
+    import pyarrow
+    import pyarrow.parquet as pq
+
     path = Path(file)
     try:
         if path.suffix == ".parquet":
-            import pyarrow.parquet as pq
-
             table = pq.read_table(path)
             columns = {key: table.column(key) for key in table.column_names}
             vectors = np.array(columns["latents"].to_pylist(), dtype=np.float32)
@@ -204,12 +206,15 @@ def _lookup(name: str, file: str) -> tuple[np.ndarray, dict[str, int] | None, di
                 vectors = arrays["latents"].astype(np.float32)
                 files = arrays["file"].tolist() if "file" in arrays else None
                 ids = arrays["id"].tolist() if "id" in arrays else range(len(vectors))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        by_file = {own: row for row, own in enumerate(files or ()) if own}
+        by_id = {int(own): row for row, own in enumerate(ids)}
+        if len(ids) != len(vectors) or (files is not None and len(files) != len(vectors)):
+            raise ValueError(f"it has {len(vectors)} vectors, and another number of files or ids.")
+    except (*UNREADABLE, AttributeError, pyarrow.ArrowException) as error:
         raise InputError(
             f"--embeddings {name}={file} cannot be read: {one_line(error)} Expected a .parquet or .npz with 'latents' "
             f"and 'file' or 'id', as pretune embed writes it."
         ) from None
     if vectors.ndim != 2 or not np.isfinite(vectors).all():
         raise InputError(f"--embeddings {name}={file}: expected finite vectors of one length, got {vectors.shape}.")
-    by_file = None if files is None or not any(files) else {own: row for row, own in enumerate(files) if own}
-    return vectors, by_file, {int(own): row for row, own in enumerate(ids)}
+    return vectors, by_file or None, by_id

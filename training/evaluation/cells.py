@@ -4,7 +4,7 @@ import base64
 import binascii
 import dataclasses
 import json
-import os
+import logging
 import shutil
 import time
 from collections.abc import Sequence
@@ -16,10 +16,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ...model_cards.words import CALIBRATION
-from ..command.paths import require_folders
+from ..command.paths import require_folders, require_room
 from ..errors import InputError
 from ..protocol import PROTOCOL
+from ..runs.folder import write_whole
 
+logger = logging.getLogger(__name__)
 MADE = "continued"  # folder of models that a comparison makes beside its report
 WORKING_FILE, FEATURES = "cells.jsonl", "features"
 REPORT_FILES = (
@@ -81,6 +83,7 @@ class Cells:
         self.confusion: dict[Cell, list[list[int]]] = {}
         self._spent, self._mark = 0.0, began  # seconds of earlier calls and lines; when the last line was written
         require_folders(folder, "output_dir")
+        require_room(folder, "output_dir", REPORT_FILES, (FEATURES, MADE), "an evaluation")
         holds = sorted(path.name for path in folder.glob("*") if path.name not in (".lock", MADE))
         if holds and not self.path.is_file():
             raise InputError(
@@ -97,24 +100,23 @@ class Cells:
             ) from None
         identity = {"protocol": PROTOCOL.version, "dataset": dataset}
         if overwrite:
-            for name in REPORT_FILES:
-                (folder / name).unlink(missing_ok=True)
+            for name in REPORT_FILES:  # but the one by which it is known as an evaluation's
+                if name != WORKING_FILE:
+                    (folder / name).unlink(missing_ok=True)
             shutil.rmtree(folder / FEATURES, ignore_errors=True)
-        if self.path.is_file():
+        if self.path.is_file() and not overwrite:
             self._read(identity)
         else:
-            self._write_line({"identity": identity})
+            self._write_all([{"identity": identity}])
 
     def _read(self, identity: dict[str, Any]) -> None:
-        whole = []
-        for line in self.path.read_text().splitlines():
-            try:
-                whole.append(json.loads(line))
-            except ValueError:  # the line that a kill cut off
-                break
-        whole = whole or [{"identity": identity}]
+        lines = dict(enumerate(map(_parsed, self.path.read_text(errors="replace").splitlines()), 1))
+        whole = {number: line for number, line in lines.items() if line is not None} or {1: {"identity": identity}}
+        lost = [number for number in lines if number not in whole and number < len(lines)]  # a kill cuts the last one
+        if lost:
+            logger.warning("warning: %d damaged lines of %s are left out, and computed again", len(lost), self.path)
         try:
-            found = {name: whole[0]["identity"][name] for name in identity}
+            found = {name: whole[1]["identity"][name] for name in identity}
         except (KeyError, TypeError):
             raise self._damaged(1) from None
         for name, mine in identity.items():
@@ -123,23 +125,36 @@ class Cells:
                     f"{self.folder} holds an evaluation with another {name} ({found[name]}, now {mine}); their "
                     f"numbers must not be mixed. Choose another --output_dir, or pass --overwrite_output_dir."
                 )
-        for number, line in enumerate(whole[1:], 2):
+        for number, line in whole.items():
             try:
-                cell = Cell(**{field.name: line[field.name] for field in dataclasses.fields(Cell)})
-                scores = {name: float(line[name]) for name in self.metrics if name in line}
-                self._spent += line["seconds"]
-                if len(scores) == len(self.metrics):
-                    more = {CALIBRATION: float(line[CALIBRATION])} if CALIBRATION in line else {}
-                    self.scores[cell] = scores | more
-                    if "hits" in line:
-                        self.hits[cell] = _unpacked(line["hits"])
-                    if "confusion" in line:
-                        self.confusion[cell] = line["confusion"]
-            except (KeyError, TypeError, ValueError, binascii.Error):
+                if number > 1:
+                    self._take(line)
+            except (KeyError, TypeError, ValueError, OverflowError, binascii.Error):
                 raise self._damaged(number) from None
-        part = self.path.with_suffix(".tmp")
-        part.write_text("".join(json.dumps(line) + "\n" for line in whole))
-        os.replace(part, self.path)
+        self._write_all(list(whole.values()))
+
+    def _take(self, line: dict[str, Any]) -> None:
+        """Know the cell of a line; what raises here is no cell."""
+        cell = Cell(**{field.name: line[field.name] for field in dataclasses.fields(Cell)})
+        scores = {name: _number(line[name]) for name in self.metrics if name in line}
+        self._spent += _number(line["seconds"])
+        if len(scores) < len(self.metrics):
+            return
+        self.scores[cell] = scores | ({CALIBRATION: _number(line[CALIBRATION])} if CALIBRATION in line else {})
+        if "hits" in line:
+            self.hits[cell] = _unpacked(line["hits"])
+        if "confusion" in line:
+            self.confusion[cell] = [_counts(row) for row in line["confusion"]]
+
+    def require_of(self, samples: int, classes: int) -> None:
+        """Raise InputError unless all that is known is of so many test samples and classes."""
+        wrong = any(len(hits) != samples for hits in self.hits.values())
+        wrong |= any(max(true, given) >= classes for rows in self.confusion.values() for true, given, _ in rows)
+        if wrong:
+            raise InputError(
+                f"{self.path} is damaged: it holds cells of other test samples than the {samples:,} of now. Restore "
+                f"it, choose another --output_dir, or pass --overwrite_output_dir."
+            )
 
     def _damaged(self, line: int) -> InputError:
         return InputError(
@@ -172,9 +187,34 @@ class Cells:
             shutil.rmtree(self.folder / FEATURES, ignore_errors=True)
         self._lock.release()
 
+    def _write_all(self, lines: list[dict[str, Any]]) -> None:
+        write_whole(self.path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+
     def _write_line(self, line: dict[str, Any]) -> None:
         with open(self.path, "a") as file:
             file.write(json.dumps(line) + "\n")
+
+
+def _parsed(text: str) -> Any:
+    """A line's value; None of one that is no JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)  # NaN where a score has no meaning
+
+
+def _counts(row: Any) -> list[int]:
+    """[true class, predicted class, samples]."""
+    true, given, samples = row
+    if not all(type(number) is int and 0 <= number < 2**31 for number in row):
+        raise ValueError(f"{row} are no counts")
+    return [true, given, samples]
 
 
 def _unpacked(kept: list[Any]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What a candidate costs: to obtain, to keep, and to ask, here."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -7,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 
+from ..command.yaml_text import read_yaml
 from ..data.samples import Samples
+from ..modalities.faults import UNREADABLE
 from ..networks.encoders import Encoder
 from .candidates import Candidate, Encoded
 from .embedders import OfEncoder
 
 ALONE, TOGETHER = 15, 256  # passes of one sample, and samples at once, that are timed
+MOST = 1e12  # seconds and megabytes, above which run.json is damaged
 
 
 def cost_of(candidate: Candidate, test: Samples) -> dict[str, Any]:
@@ -45,18 +48,16 @@ def _on_disk(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if not folder.is_dir():
         return found
-    found["bytes"] = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    try:
-        record = json.loads((folder / "run.json").read_text())
-        found["minutes"] = record["timings"]["train_seconds"] / 60
-        found["peak_memory_mb"] = record["timings"]["peak_memory_mb"]
-    except (OSError, ValueError, KeyError, TypeError):
-        found.pop("minutes", None)  # no run of ours, or one of an older version
-    try:
+    found["bytes"] = sum(path.stat().st_size for path in folder.glob("*.safetensors") if path.is_file())
+    with contextlib.suppress(*UNREADABLE):  # no run of ours, or one of an older version, or damaged
+        timings = json.loads((folder / "run.json").read_text())["timings"]
+        seconds, memory = timings["train_seconds"], timings["peak_memory_mb"]
+        if all(type(value) in (int, float) and 0 <= value < MOST for value in (seconds, memory)):
+            found |= {"minutes": seconds / 60, "peak_memory_mb": memory}
+    with contextlib.suppress(*UNREADABLE):
         _, front, _ = (folder / "README.md").read_text().split("---\n", 2)
-        found["licence"] = yaml.safe_load(front)["license"]
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
-        found.pop("licence", None)
+        licence = read_yaml(front, "README.md")["license"]
+        found |= {"licence": licence} if isinstance(licence, str) else {}
     return found
 
 

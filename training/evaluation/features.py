@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..data.samples import Samples
+from ..modalities.faults import UNREADABLE
 from ..modalities.modality import Embedder
 from ..networks.encoders import Encoder
 from ..protocol import PROTOCOL
@@ -90,6 +91,16 @@ def side_by_side(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.nda
     return train, test
 
 
+def _read_kept(path: Path, count: int) -> np.ndarray | None:
+    """(`count`, D) features as a killed call left them; None where there are none, or damaged ones."""
+    try:
+        found = np.load(path, allow_pickle=False)
+    except UNREADABLE:
+        return None
+    whole = found.ndim == 2 and len(found) == count and found.dtype.kind == "f" and np.isfinite(found).all()
+    return found if whole else None
+
+
 class EncoderFeatures:
     """Features of one encoder, and of the same network with weights that were never trained.
 
@@ -132,10 +143,12 @@ class EncoderFeatures:
 
     def _kept(self, name: str, embedder: Embedder, values: np.ndarray) -> np.ndarray:
         path = self.folder / f"{self.encoder.fingerprint}-{name}.npy"
-        if not path.is_file():
+        found = _read_kept(path, len(values))
+        if found is None:
+            found = embedder.embed(values)
             self.folder.mkdir(exist_ok=True)
             part = path.with_suffix(f".{os.getpid()}.tmp")
             with open(part, "wb") as file:
-                np.save(file, embedder.embed(values))
+                np.save(file, found)
             os.replace(part, path)
-        return np.load(path)
+        return found

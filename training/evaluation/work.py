@@ -38,6 +38,7 @@ class Work:
     ):
         self.allow_short, self.augmentation = allow_short, tuple(augmentation)
         self.cells, self.train, self.test, self.methods, self.draws = cells, train, test, methods, draws
+        cells.require_of(len(test), len(test.label_names or ()))
         self.floors = FloorFeatures(train, test)
         self.widths: dict[str, int] = {}
         self.features: EncoderFeatures | VectorFeatures | None = None  # of the candidate that is at work

@@ -1,9 +1,12 @@
 """Which routes get how much time, with a clock and runs that are made up."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from pretune.training.comparing import halving
 from pretune.training.comparing.halving import FEWEST_STEPS, OVERHEAD, WORTH, Route, halve, rounds_of
@@ -180,8 +183,9 @@ def test_tries_that_a_killed_call_finished_are_taken_up(tmp_path):
         if len(runs) == 4:
             raise KeyboardInterrupt
         run(verb, given)
-        (tmp_path / given["output_dir"].rpartition("/")[2]).mkdir()
-        (tmp_path / given["output_dir"].rpartition("/")[2] / "model.safetensors").write_text("")
+        folder = tmp_path / given["output_dir"].rpartition("/")[2]
+        folder.mkdir()
+        save_file({"weight": torch.zeros(1)}, folder / "model.safetensors")
 
     with pytest.raises(KeyboardInterrupt):
         halve(routes, 3000, tmp_path, Judge(worth), killed, clock, of=[20])
@@ -194,6 +198,20 @@ def test_tries_that_a_killed_call_finished_are_taken_up(tmp_path):
     routes, clock, run, runs = made(worth)
     halve(routes, 3000, tmp_path, Judge(worth), run, clock, of=[30])  # another time
     assert len(runs) == 5
+    whole = (tmp_path / "tries.json").read_text()
+    for damaged in (
+        '{"a_1": {"key": 3}, "b_1": [', "[" * 20000, "[]", whole.replace("50.0", "NaN"),
+        whole.replace("50.0", "1e999"), whole.replace('"steps": ', '"steps": -'), whole,
+    ):  # fmt: skip
+        (tmp_path / "tries.json").write_text(damaged)
+        route = Route("a", {"model_type": "a"}, 1.0)
+        key = json.dumps([[30], route.given], default=str)
+        taken = route.take_up(halving._finished(tmp_path).get("a_1"), key, tmp_path / "a_1")
+        assert taken == (damaged == whole)
+    (tmp_path / "a_1/model.safetensors").write_text("cut off")
+    routes, clock, run, runs = made(worth)
+    halve(routes, 3000, tmp_path, Judge(worth), run, clock, of=[30])
+    assert runs[0][0] == "a" and "b" not in {name for name, _ in runs[:2]}
     (tmp_path / "tries.json").write_text('{"a_1": {"key": 3}, "b_1": [')
     routes, clock, run, runs = made(worth)
     halve(routes, 3000, tmp_path, Judge(worth), run, clock, of=[30])

@@ -8,7 +8,7 @@ from families import save_published
 
 import pretune
 from pretune.training.command.arguments.compare import CompareArguments
-from pretune.training.comparing.input_sizes import best_size, choose_sizes, size_on
+from pretune.training.comparing.input_sizes import _is_whole, _record, best_size, choose_sizes, size_on
 from pretune.training.data.loading import load_data
 from pretune.training.modalities.image import IMAGE
 from pretune.training.modalities.images import sizes
@@ -17,6 +17,26 @@ from pretune.training.modalities.images import sizes
 def test_a_smaller_size_that_is_nearly_as_good_is_taken():
     assert best_size({32: 50.0, 96: 69.8, 224: 70.1}) == 96
     assert best_size({32: 50.0, 96: 60.0, 224: 70.1}) == 224
+
+
+FACTS = {"taken": 96, "own": 224, "tried": {"96": 69.8, "224": 70.1}, "samples": 60}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"taken": 10**12}, {"taken": "96"}, {"taken": 100}, {"own": None}, {"samples": True}, {"tried": [96]},
+        {"tried": {"96": "x"}}, {"tried": {}},
+    ],
+)  # fmt: skip
+def test_what_an_earlier_call_found_out_is_taken_if_it_is_whole(change):
+    assert _is_whole(json.loads(json.dumps(FACTS))) and not _is_whole({**FACTS, **change})
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"a": {', "[" * 20000, "5", "null"])
+def test_a_damaged_record_of_sizes_is_none(tmp_path, text):
+    (tmp_path / "sizes.json").write_text(text)
+    assert _record(tmp_path / "sizes.json") == {} == _record(tmp_path) and not _is_whole({}.get("a"))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 import pretune
 from pretune.training.comparing import continued
-from pretune.training.learning.stopping import STARTED_BY
+from pretune.training.runs.folder import STARTED_BY
 
 
 class Process:

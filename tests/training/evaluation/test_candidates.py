@@ -1,11 +1,13 @@
 """Tables of vectors and candidates side by side, beside an encoder, in one report."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
 import pretune
 from pretune import AutoencoderConfig, AutoencoderModel
-from pretune.training.evaluation.candidates import Beside, Table, parse_names
+from pretune.training.evaluation.candidates import Beside, Table, _lookup, parse_names
 
 PROBES = ["knn", "linear", "raw_knn", "raw_linear", "pca_knn", "pca_linear", "untrained_knn", "untrained_linear"]
 QUICK = {"disable_tqdm": True, "labels_per_class": ["1", "5"], "draws": 3, "methods": PROBES, "dataset": "digits"}
@@ -63,6 +65,32 @@ def test_tables_that_do_not_fit_are_refused(model, tables, tmp_path, given, told
         pretune.evaluate(
             model=model, embeddings=[text.format(**paths) for text in given], output_dir=tmp_path / "r", **QUICK
         )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"latents": np.zeros((3, 2, 2))}, {"latents": np.array(["a", "b", "c"])}, {"id": np.array([1.5, np.nan, 3])},
+        {"id": np.array([1, 2])}, {"id": np.array(5)}, {"file": np.array(["a"])}, {"latents": None}, b"",
+        b"PK\x03\x04", b"\x93NUMPY\x01\x00\xff\xff{'descr'", b"PAR1",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("ending", ["npz", "parquet"])
+def test_a_damaged_table_is_named(tmp_path, change, ending):
+    path = tmp_path / f"table.{ending}"
+    if isinstance(change, bytes):
+        path.write_bytes(change)
+    else:
+        columns = {"latents": np.ones((3, 2), np.float32), "id": np.arange(3), "file": np.array(list("abc")), **change}
+        path = tmp_path / "table.npz"
+        with zipfile.ZipFile(path, "w") as archive:
+            for key, value in columns.items():
+                if value is not None:  # `np.savez` takes no array that is called "file"
+                    with archive.open(f"{key}.npy", "w") as file:
+                        np.lib.format.write_array(file, value)
+    with pytest.raises(pretune.InputError, match=f"--embeddings paid={path}") as caught:
+        _lookup("paid", str(path))
+    assert "\n" not in str(caught.value)
 
 
 def test_names_side_by_side_are_told_from_files(tmp_path):

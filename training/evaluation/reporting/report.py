@@ -1,7 +1,6 @@
 """The report of an evaluation: report.json, report.md and the pictures."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from ....model_cards.words import METRICS, labels_in_words
 from ...learning.scores import class_scores, label_scores
 from ...protocol import MUST_BE_BEATEN, PROTOCOL, TRAINED, words_of_methods
+from ...runs.folder import write_whole
 from ...runs.local_paths import without_local_paths
 from ...runs.pictures import draw_confusions
 from ..evidence.advice import best_in_words, next_step
@@ -127,11 +127,9 @@ def write_report(
     report["other_scores"] = other_scores(report, counts, in_tables)
     _draw(folder, report, found, counts, chance)
     text = render(report, counts)
-    (folder / "report.md").write_text(text)
-    (folder / "report.html").write_text(as_page(text, folder))
-    part = folder / ".report.json.tmp"
-    part.write_text(json.dumps(report, indent=1) + "\n")
-    os.replace(part, folder / "report.json")
+    write_whole(folder / "report.md", text.encode(errors="replace"))
+    write_whole(folder / "report.html", as_page(text, folder).encode(errors="replace"))
+    write_whole(folder / "report.json", (json.dumps(report, indent=1) + "\n").encode())
     return report
 
 
