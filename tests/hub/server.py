@@ -128,9 +128,9 @@ class HubServer:
             repository.refs[ref] = Commit(sha.hexdigest(), message, files, parent)
             return repository.refs[ref]
 
-    def fail(self, method: str, path: str, fault: int | str | tuple[int, dict], times: int = 1) -> None:
-        """Answer the next `times` requests that match with a status, one with headers, "cut" (no answer) or "slow"
-        (until `release`)."""
+    def fail(self, method: str, path: str, fault: int | str | bytes | tuple[int, dict], times: int = 1) -> None:
+        """Answer the next `times` requests that match with a status, one with headers, "cut" (no answer), "slow"
+        (until `release`), or something else than was asked for."""
         self.slow.clear()
         self.faults += [(method, re.compile(path), fault)] * times
 
@@ -185,6 +185,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault == "cut":
             self.close_connection = True
             return self.connection.close()
+        if isinstance(fault, bytes):
+            return self.answer(200, fault, Content_Type="text/html")
         if fault == "slow":
             self.hub.slow.wait(60)
         elif fault is not None:

@@ -365,12 +365,16 @@ def test_every_other_family_goes_the_same_way(hub, home, client, launch, tmp_pat
     assert launch("-c", code, env=hub.env(home / "families", TOKEN)).stdout.split() == ["2", "5"] * 3
 
 
-@pytest.mark.parametrize("fault", [503, "cut", "missing"])
+GATED, PAGE = (403, {"X-Error-Code": "GatedRepo"}), b"<!DOCTYPE html><html>sign in to this network</html>"
+
+
+@pytest.mark.parametrize("fault", [503, "cut", "missing", PAGE, GATED], ids=["503", "cut", "missing", "page", "gated"])
 def test_loading_that_fails_is_an_error_and_never_random_weights(hub, client, run_folder, tmp_path, fault):
-    name = f"me/load-{fault}"
+    name = f"me/load-{tmp_path.name[-8:]}"
     if fault != "missing":
         assert client("push", run_folder, "--hub_model_id", name)[0] == 0
-        hub.fail("GET", r"/resolve/.*/model.safetensors", fault, times=9)
+        for method in ("GET", "HEAD") if fault == GATED else ("GET",):
+            hub.fail(method, r"/resolve/.*/model.safetensors", fault, times=9)
     words = ["--model", name, "--dataset", "digits", "--output_dir", tmp_path / "out", "--max_steps", "1"]
     status, said = client("finetune", *words)
     hub.faults.clear()

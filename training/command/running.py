@@ -12,6 +12,8 @@ from typing import Any
 from ..errors import InputError, Interrupted, PushFailed, memory_told, one_line
 from .parsing import parse_arguments
 
+SILENCE = 120.0  # seconds, of which a large commit may take a minute until the Hub answers
+
 
 def run_command(
     arguments_class: type,
@@ -24,7 +26,9 @@ def run_command(
     log_to_stderr(logging.INFO if first_process else logging.ERROR)
     try:
         with memory_told():
-            run(parse_arguments(arguments_class, argv, prog=verb and f"pretune {verb}"))
+            arguments = parse_arguments(arguments_class, argv, prog=verb and f"pretune {verb}")
+            never_wait_for_ever()
+            run(arguments)
         return
     except InputError as error:
         status, message = 2, f"error: {one_line(error)}"
@@ -37,6 +41,23 @@ def run_command(
     if first_process:
         print(message, file=sys.stderr)
     sys.exit(status)
+
+
+def never_wait_for_ever() -> None:
+    """A Hub that falls silent is an error after SILENCE seconds; its client has no limit for most questions."""
+    from huggingface_hub import get_session, set_client_factory
+
+    first = get_session()
+    kind, hooks, follow = type(first), first.event_hooks, first.follow_redirects
+    if _limited not in hooks["request"]:
+        hooks["request"] = [*hooks["request"], _limited]
+        set_client_factory(lambda: kind(event_hooks=hooks, follow_redirects=follow, timeout=SILENCE))
+
+
+def _limited(request: Any) -> None:
+    given = request.extensions.get("timeout", {})
+    limits = {part: given.get(part) or SILENCE for part in ("connect", "read", "write")}
+    request.extensions["timeout"] = {**given, **limits}
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from ..command.arguments.training import TrainingArguments
 from ..errors import InputError, PushFailed, checked_token, one_line
 from ..runs.folder import finished_record
 from .hub_checkpoints import HubCheckpoints
-from .repository_files import MANIFEST, plain_files, processor_files_of, repository_files
+from .repository_files import MANIFEST, plain_files, processor_files_of, repository_files, require_whole
 
 logger = logging.getLogger(__name__)
 SHADOWING = ("*.safetensors", "*.index.json", "pytorch_model*", "last-checkpoint/*")
@@ -77,7 +77,7 @@ def push(
     """
     folder = Path(run_dir)
     record, hub_token = finished_record(folder), checked_token(hub_token)
-    plain_files(folder, processor_files_of(record))
+    require_whole(folder, plain_files(folder, processor_files_of(record)))
     try:
         validate_repo_id(hub_model_id)
     except HFValidationError as error:
@@ -191,11 +191,10 @@ def _head_and_files(api: HfApi, repo_id: str, revision: str | None) -> tuple[str
 def _manifest(api: HfApi, repo_id: str, head: str | None) -> list[str]:
     path = api.hf_hub_download(repo_id, MANIFEST, revision=head)
     try:
-        files = json.loads(Path(path).read_text())["files"]
-    except (ValueError, KeyError, TypeError):
+        return [name for name in json.loads(Path(path).read_text())["files"] if isinstance(name, str)]
+    except (ValueError, KeyError, TypeError, RecursionError):
         logger.warning("%s in %s cannot be read: files of earlier pushes may stay", MANIFEST, repo_id)
         return []
-    return [name for name in files if isinstance(name, str)]
 
 
 def _compare(result: PushResult, files: dict[str, bytes | Path], present: dict[str, Any], known: list[str]) -> None:

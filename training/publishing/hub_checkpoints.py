@@ -10,9 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, snapshot_download
-from huggingface_hub.errors import HTTPError
 
 from ..errors import InputError, checked_token, one_line
+from ..modalities.faults import LOADING_ERRORS
 from ..runs.checkpoints import FILES, STATE, link_or_copy, make_room
 
 logger = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ def fetch_hub_checkpoint(repo_id: str | None, folder: Path, token: str | None) -
     with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-checkpoint-hub-") as part:
         try:
             snapshot_download(repo_id, allow_patterns=[f"{FOLDER}/{n}" for n in FILES], local_dir=part, token=token)
-        except (HTTPError, OSError, ValueError, RuntimeError) as error:
+        except LOADING_ERRORS as error:
             raise InputError(f"no checkpoint could be fetched from {repo_id}: {one_line(error, token)}") from None
         state = Path(part, FOLDER, STATE)
         if not state.is_file():

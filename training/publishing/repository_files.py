@@ -6,11 +6,13 @@ archive can hold links. Paths of this machine are shortened.
 
 import json
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ...model_cards.card import PICTURES, render_card
 from ...modeling.families import FAMILIES, PREFIX
+from ...modeling.shared.loading import damaged_weights
 from ..errors import InputError, one_line
 from ..modalities.listing import MODALITIES
 from ..runs.card_file import card_bytes
@@ -50,6 +52,25 @@ def plain_files(folder: Path, processor_files: tuple[str, ...] = ("preprocessor_
     if missing:
         raise InputError(f"{folder} lacks {', '.join(missing)}: expected the folder of a finished run.")
     return found
+
+
+def require_whole(folder: Path, files: Iterable[str]) -> None:
+    """Raise InputError for weights that are cut off, or a file of settings that cannot be read: nobody could load
+    what was pushed.
+
+    Args:
+        folder: of the run.
+        files: names of what would be pushed.
+    """
+    broken = [name for name in damaged_weights(folder) if name in files]
+    if broken:
+        raise InputError(
+            f"{folder / broken[0]} is damaged: it holds no whole weights. Restore it, as from a checkpoint-<step> of "
+            f"its run, or run again."
+        )
+    for name in files:
+        if name.endswith(".json") and name != "modules.json":  # which is a list
+            _read_json(folder / name)
 
 
 def repository_files(folder: Path, record: dict[str, Any], repo_id: str) -> dict[str, bytes | Path]:

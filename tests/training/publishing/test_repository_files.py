@@ -28,6 +28,16 @@ def run(finished, tmp_path):
     return Path(shutil.copytree(finished, tmp_path / "run"))
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("model.safetensors", b"cut"), ("config.json", b"{"), ("preprocessor_config.json", b"[]"), ("config.json", b"")],
+)
+def test_a_damaged_run_is_not_pushed(run, no_hub, name, data):
+    (run / name).write_bytes(data)
+    with pytest.raises(InputError, match=f"{name} (is damaged|cannot be read|holds no JSON object).*Restore it"):
+        push(run, "me/model")
+
+
 @pytest.fixture
 def no_hub(monkeypatch):
     """Whoever asks the Hub fails the test: what is refused is refused before."""
