@@ -25,7 +25,7 @@ from .card_file import write_card_unless_edited
 from .checkpoints import BEST, Parts, list_checkpoints, prune_checkpoints, put_in_place, save_checkpoint
 from .description import describe_data, describe_model, new_record
 from .devices import hardware_of, make_accelerator, peak_memory
-from .folder import locked, remove_run_files, require_free, write_record
+from .folder import locked, read_record, remove_run_files, require_free, write_record
 from .identity import identity_of
 from .metrics import add_line, cut_lines, flush_lines, read_lines
 from .restoring import broken_tensors, find_checkpoint, restore
@@ -165,6 +165,8 @@ class Run:
             leave_other_attempts(self.folder, found)
             cut_lines(self.folder, self.start_step)
             self.record["resumed_from_step"] = self.start_step
+            known = (read_record(self.folder) or {}).get("card_sha256")  # of the card of a run that was finished once
+            self.record |= {} if known is None else {"card_sha256": known}
             prune_checkpoints(self.folder)
             write_record(self.folder, self.record)
         self.accelerator.wait_for_everyone()
