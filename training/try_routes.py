@@ -57,7 +57,7 @@ CONTINUED, RECORD, TOLD = "continued", "try.json", "try.md"
 WORTH_SAYING = 1.0  # points
 AS_PUBLISHED = "as published"  # a way that takes no steps
 # A try is judged by its embedding, so little is looked at otherwise.
-BRIEF = {"eval_split": "none", "checkpointing_steps": "no", "max_eval_samples": 256}
+BRIEF = {"checkpointing_steps": "no", "max_eval_samples": 256}
 FORM = "{desc}: {percentage:3.0f} %|{bar}| {n:.0f} of {total:.0f} s{postfix}"
 
 
@@ -124,7 +124,9 @@ def _run(args: TryArguments) -> TryResult:
                 left = max(0.0, all_in_all - (time.monotonic() - began))
                 time_steps(routes, make, train, left / len(rounds_of(len(routes), left)) / max(1, len(routes)), tell)
                 seconds = max(0.0, all_in_all - (time.monotonic() - began))
-                more = {**BRIEF, "seed": args.seed}
+                # what is held out, for want of a test split, is so in the tries too: none may learn from it
+                unseen = {} if test is not None and test.held_out else {"eval_split": "none"}
+                more = {**BRIEF, **unseen, "seed": args.seed}
                 for route in routes:
                     route.given = {**data, **route.given, **more}
                 tried = halve(routes, seconds, folder, judge, run, of=[args.minutes, judge.data.fingerprint])
@@ -268,8 +270,8 @@ def _in_full(route: Route, args: TryArguments, steps: int | None = None) -> str:
     if route.name == AS_PUBLISHED:
         given = {**data_words(args), "model": args.backbone, "freeze_encoder": True}
         return shlex.join(["pretune", *words_of("finetune", {**given, "output_dir": into})])
-    given = {**route.given, "max_steps": steps or route.steps_in_full, "output_dir": into}
-    given = {k: v for k, v in given.items() if k not in BRIEF}
+    given = {k: v for k, v in route.given.items() if k not in (*BRIEF, "eval_split")} | data_words(args)
+    given |= {"max_steps": steps or route.steps_in_full, "output_dir": into}
     return shlex.join(["pretune", *words_of("pretrain", given)])
 
 

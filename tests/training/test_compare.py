@@ -13,6 +13,7 @@ from pretune.training.command.arguments.evaluate import EvaluateArguments
 from pretune.training.comparing.continued import arguments_for, data_words
 from pretune.training.comparing.scoring import Judge
 from pretune.training.data.loading import load_data
+from pretune.training.data.samples import Samples
 from pretune.training.modalities.image import IMAGE
 
 PROBES = ["linear", "untrained_linear", "raw_knn", "raw_linear", "pca_knn", "pca_linear"]
@@ -30,6 +31,7 @@ def test_a_continued_model_is_told_the_users_data_and_how_to_go_on(tmp_path):
     )  # fmt: skip
     given = arguments_for(args, "x", IMAGE, tmp_path / "continued/x")
     assert given["model_type"] == "joint_embedding" and given["backbone"] == "x" and given["max_steps"] == 7
+    assert "eval_split" not in given  # what is held out for the report is not learnt from
     assert (
         given["dataset"] == "photos" and given["label_column"] == "kind" and given["config.views"] == "without_colour"
     )
@@ -71,6 +73,28 @@ def test_a_judge_looks_at_labelled_training_samples_alone(tmp_path):
     args = EvaluateArguments(model=["none"], dataset=str(tmp_path / "few.npz"), output_dir="unused")
     with pytest.raises(pretune.InputError, match="are labelled, and ways are chosen by labels"):
         Judge.of(load_data(args, IMAGE)[0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "refused"),
+    [
+        ([0] * 15 + [1] * 15 + [2], None),
+        ([0] * 30 + [1], "are of a class that has two or more"),
+        (list(range(25)) + [0, 1, 2], "are of a class that has two or more"),
+        (list(np.linspace(0.1, 0.9, 30)), "are real numbers, and ways are chosen by classes"),
+    ],
+)
+def test_a_judge_says_at_once_what_labels_it_cannot_choose_by(blobs, labels, refused):
+    pixels = blobs[0][: len(labels), None]
+    labels = np.asarray(labels)
+    names = None if labels.dtype.kind == "f" else list(map(str, range(labels.max() + 1)))
+    train = Samples(IMAGE, pixels, labels, names, "d [train]", "f")
+    if refused:
+        with pytest.raises(pretune.InputError, match=refused):
+            Judge.of(train)
+    else:
+        judge = Judge.of(train)
+        assert sorted(set(judge.data.labels)) == [0, 1] and np.isfinite(judge.of_raw()).all()
 
 
 @pytest.mark.slow

@@ -11,8 +11,11 @@ import pytest
 import pretune
 from pretune import InputError
 from pretune.cli import VERBS
+from pretune.training.command.arguments.inspect import InspectArguments
 from pretune.training.command.parsing import parse_arguments
+from pretune.training.data.samples import Samples
 from pretune.training.inspection import advice
+from pretune.training.modalities.image import IMAGE
 
 
 @pytest.fixture
@@ -88,15 +91,28 @@ def test_the_command_is_one_that_runs(photos, tmp_path, monkeypatch):
     assert sum(p.numel() for p in run.model.parameters()) == takes["parameters"]
     for follows, verb in zip(found.record["then"], ("evaluate", "finetune"), strict=True):
         words = shlex.split(follows)
-        assert words[:2] == ["pretune", verb] and parse_arguments(VERBS[verb], words[2:])
+        assert words[:2] == ["pretune", verb] and parse_arguments(VERBS[verb], words[2:]).skip_damaged
     again = pretune.inspect(str(photos))
     assert again.command == found.command.replace("runs/photos ", "runs/photos_2 ")  # the first folder is taken
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_follows_reads_the_dataset_as_the_first_run_does(blobs, known):
+    args = InspectArguments(dataset="d", dataset_config="second", label_column="kind", eval_split="valid")
+    train = Samples(IMAGE, blobs[0][:, None], *((blobs[1], ["a", "b", "c"]) if known else (None, None)), "d", "f")
+    found = [shlex.split(line) for line in advice._following(args, train, "runs/d", None, damaged=True)]
+    assert [words[1] for words in found] == (["evaluate", "finetune"] if known else ["embed"])
+    for words in found:
+        args = parse_arguments(VERBS[words[1]], words[2:])
+        assert (args.dataset_config, args.label_column, args.eval_split) == ("second", "kind", "valid")
+        assert args.skip_damaged and "runs/d" in args.model
 
 
 def test_what_takes_long_is_cut(npz, monkeypatch):
     monkeypatch.setattr(advice, "LONGEST", 1e-6)
     found = pretune.inspect(npz)
     assert "--max_steps 200" not in found.command  # a run of 100 epochs of 60 images has fewer
+    assert "cut to" not in found.text and "long for a first run" in found.text
     monkeypatch.setattr(advice, "FEWEST", 3)
     found = pretune.inspect(npz)
     assert "--max_steps 3" in found.command and "all 100 steps take" in found.text

@@ -370,7 +370,7 @@ def test_bfloat16_and_clipping_and_evaluation_each_epoch(tiny):
         (["--dataset", "nowhere.npz"], "error: dataset nowhere.npz was not found"),
         (["--dataset", "digits", "--config.latent_size", "0"], "error: config of AutoencoderConfig"),
         (["--dataset", "digits", "--config.image_size", "-1"], "must be at least 1 and at most 16,384, got -1"),
-        (["--dataset", "digits", "--model_type", "gan"], "unknown model_type 'gan': expected one of autoencoder"),
+        (["--dataset", "digits", "--model_type", "bigen"], "masked_language_model. Did you mean 'bigan'?"),
         (["--dataset", "digits", "--sed", "1"], "Did you mean 'seed'?"),
     ],
 )

@@ -6,6 +6,7 @@ without a value, lists of words, near names and errors of one line would still b
 """
 
 import argparse
+import dataclasses
 import sys
 import typing
 from collections.abc import Mapping
@@ -60,7 +61,9 @@ def parse_arguments(cls: type[A], argv: list[str] | None = None, prog: str | Non
     check_names(words, cls, model_type=_model_type(cls, given) if words else None)
     if unknown:
         what = f"one {first.name} and " if first is not None else ""
-        raise InputError(f"{unknown[0]!r} stands where no value was expected; give {what}--name value pairs.")
+        of_model = first is None and any(f.name == "model" for f in dataclasses.fields(cls))
+        meant = f" Did you mean --model {' '.join(unknown)}?" if of_model else ""
+        raise InputError(f"{unknown[0]!r} stands where no value was expected; give {what}--name value pairs.{meant}")
     if NAMED in given:
         if first.name in given:
             raise InputError(f"{first.name} is given twice: {given[first.name]} and {given[NAMED]}. Leave one out.")

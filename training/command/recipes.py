@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import difflib
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from .fields import check_names, coerce, default_of, is_config
 from .yaml_text import read_yaml, shown
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+OF_DATA = (".csv", ".tsv", ".jsonl", ".parquet", ".npz", ".npy", ".zip", ".tar", ".txt")  # never a recipe
 NOT_REPEATED = ("recipe", "hub_token", "config", "overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm")
 
 
@@ -30,10 +32,20 @@ def recipe_path(recipe: str | Path) -> Path:
     """
     for path in (Path(recipe), RECIPES / f"{recipe}.yaml"):
         with contextlib.suppress(OSError):  # a name longer than names can be
-            if path.is_file():
+            if path.is_file() and path.suffix not in OF_DATA:
                 return path
     known = ", ".join(recipe_names())
-    raise InputError(f"no recipe {shown(str(recipe))}: expected a YAML file, or one of {known}.")
+    raise InputError(f"no recipe {shown(str(recipe))}: expected a YAML file, or one of {known}.{_meant(recipe)}")
+
+
+def _meant(recipe: str | Path) -> str:
+    """What a first word that is no recipe was to be: data or a model that are here, or a recipe of about that name."""
+    with contextlib.suppress(OSError):
+        if Path(recipe).exists():
+            kind = "folder" if Path(recipe).is_dir() else "file of data"
+            return f" It is a {kind} here: data are named by --dataset, a model by --model or --init_from."
+    near = difflib.get_close_matches(str(recipe), recipe_names(), n=1, cutoff=0.75)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def read_recipe(recipe: str | Path, cls: type) -> dict[str, Any]:

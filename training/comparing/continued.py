@@ -25,6 +25,7 @@ from ..runs.folder import STARTED_BY
 logger = logging.getLogger(__name__)
 KEPT = 4096  # bytes of what a process said last
 PATIENCE = 5.0  # seconds until a process that was stopped is told so
+JUDGED = 256  # samples that a run made here is evaluated on: a look, since the report measures it
 
 
 def with_continued(args: CompareArguments, before: Before) -> tuple[CompareArguments, Before]:
@@ -72,7 +73,8 @@ def arguments_for(
     if modality.goes_on is None:
         raise InputError(f"{base}{CONTINUED}: no family for {modality.words.many} goes on from published weights.")
     given = data_words(args) | dict(modality.goes_on) | {"backbone": base, "output_dir": str(folder)}
-    given |= {"num_train_epochs": args.continued_epochs, "eval_split": "none"}
+    # it has an evaluation split as the report has one: what is held out for the report must not be learnt from
+    given |= {"num_train_epochs": args.continued_epochs, "max_eval_samples": JUDGED}
     if args.continued_steps is not None:
         given["max_steps"] = args.continued_steps
     if size is not None:

@@ -1,11 +1,13 @@
 """How good an encoder is for labels of the training split alone: what routes are chosen by, never the test split."""
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from ..data.samples import Samples
+from ..data.labels import REAL
+from ..data.samples import Samples, class_counts
 from ..errors import InputError
 from ..evaluation.draws import hold_out
 from ..evaluation.embedders import RawInput
@@ -14,6 +16,7 @@ from ..networks.encoders import Encoder
 from ..protocol import PROTOCOL
 from ..randomness import seed_for
 
+logger = logging.getLogger(__name__)
 MOST = 2000  # labelled training samples looked at
 FEWEST = 20  # below which nothing can be chosen by them
 WIDE = 1024  # numbers of a raw sample, above which WIDTH principal components stand for it: it took most of a minute
@@ -36,18 +39,39 @@ class Judge:
     def of(cls, train: Samples, most: int = MOST) -> "Judge":
         """Of a training split with some labels, of which `most` are looked at.
 
+        A class with one of them cannot be fitted to and judged by, and is left out.
+
         Raises:
-            InputError: there are too few.
+            InputError: there are too few, of one class alone, or the labels are real numbers.
         """
-        if train.labels is None or int(train.labelled.sum()) < FEWEST:
-            found = 0 if train.labels is None else int(train.labelled.sum())
+        many, repair = train.modality.words.many, "pretrain by the first command of pretune inspect"
+        if train.problem_type == REAL:
             raise InputError(
-                f"{found} {train.modality.words.many} of {train.name} are labelled, and ways are chosen by labels: at "
-                f"least {FEWEST} are needed. Label some, or pretrain by the first command of pretune inspect."
+                f"the labels of {train.name} are real numbers, and ways are chosen by classes: pass another "
+                f"--label_column, or {repair} and measure it by pretune finetune."
+            )
+        found = int(train.labelled.sum())
+        if found < FEWEST:
+            raise InputError(
+                f"{found} {many} of {train.name} are labelled, and ways are chosen by labels: at least {FEWEST} are "
+                f"needed. Label some, or {repair}."
             )
         labelled = train.only_labelled()
         rows = np.random.default_rng(seed_for(PROTOCOL.seed, "judge")).permutation(len(labelled))[:most]
-        return cls(labelled.select(np.sort(rows)))
+        data = labelled.select(np.sort(rows))
+        if data.labels.ndim == 1:
+            counts = class_counts(data)
+            if (counts > 1).sum() < 2 or counts[counts > 1].sum() < FEWEST:
+                raise InputError(
+                    f"of the {found} labelled {many} of {train.name} {counts[counts > 1].sum()} are of a class that "
+                    f"has two or more, and ways are chosen by them: at least {FEWEST}, of two classes, are needed. "
+                    f"Label more of each class, or {repair}."
+                )
+            alone = [str(train.label_names[number]) for number in np.flatnonzero(counts == 1)]
+            if alone:
+                logger.info("ways are chosen without classes that have one labelled sample: %s", ", ".join(alone))
+                data = data.select(np.flatnonzero(counts[data.labels] > 1))
+        return cls(data)
 
     def of_encoder(self, name: str, untrained: bool = False, size: int | None = None) -> list[float]:
         """Scores in per cent by draw, of the encoder in folder or repository `name`, or of the same with new
@@ -73,7 +97,10 @@ class Judge:
         for draw in range(self.draws):
             parts = hold_out(labels, draw, self.data.groups)
             if parts is None:
-                raise InputError(f"a class of {self.data.name} has one labelled sample alone: label one more of each.")
+                raise InputError(
+                    f"no part of the labelled {self.data.modality.words.many} of {self.data.name} can be held out to "
+                    f"choose by: label more, of more groups."
+                )
             fit, judged = parts
             groups = None if self.data.groups is None else self.data.groups[fit]
             seen = scale(features[fit])

@@ -16,8 +16,9 @@ from ..command.recipes import command_of
 from ..command.running import like_ctrl_c
 from ..errors import InputError, Interrupted, one_line
 from ..networks.encoders import Encoder
+from ..networks.loading import require_not_missing
 from ..protocol import MUST_BE_BEATEN, PROTOCOL, TRAINED
-from .candidates import Candidate
+from .candidates import PLUS, Candidate
 from .cells import Cells
 from .embedders import methods_for
 from .planning import Before, Plan, make_plan, reasons
@@ -96,7 +97,8 @@ def _run(args: EvaluateArguments, verb: str, before: Before | None, folder: Path
                 continue  # it is left out
             add_to_card(Path(name), folder, report, name)
     told = report["verdict"]
-    logger.info("%s", told["sentence"])
+    for line in [f"{model}: {s}" for model, s in told.get("sentences", {}).items()] or [told["sentence"]]:
+        logger.info("%s", line)
     logger.info("%s", report["best"])
     logger.info("report.html, report.md and report.json in %s (%.0f s)", folder, report["timings"]["total_seconds"])
     return EvaluationResult(folder, report, told["helped"], told["outcome"], told["sentence"])
@@ -207,6 +209,8 @@ def _folder(args: EvaluateArguments) -> Path:
     if args.output_dir:
         require_folders(Path(args.output_dir), "output_dir")
         return Path(args.output_dir)
+    if PLUS not in args.model[0]:
+        require_not_missing(args.model[0])
     if not named_path(args.model[0], "model").is_dir():
         raise InputError(
             f"output_dir is missing, and {args.model[0]} is no local folder to put it in: pass --output_dir."

@@ -19,7 +19,6 @@ from ..protocol import BESIDE, TRAINED
 from .trial import Trial, measured
 
 LONGEST = 2 * 3600.0  # seconds that a first run should take at most
-OF_LABELS = ("label_column", "group_column", "input_column", "train_split")  # what later verbs need too
 FEWEST = 200  # steps, below which a run learns nothing to speak of
 
 
@@ -58,16 +57,18 @@ def advice_for(args: DataArguments, data: Samples, damaged: bool) -> Advice:
     except InputError as error:
         notes.append(f"it was not tried: {one_line(error)}")
     if trial is not None and trial.seconds > LONGEST:
-        whole = trial
-        possible = max(FEWEST, int(LONGEST / trial.seconds_a_step))
-        trial = dataclasses.replace(trial, total_steps=min(possible, whole.total_steps))
-        notes.append(f"cut to what is bearable: all {whole.total_steps:,} steps take {duration(whole.seconds)}")
-        wanted = dataclasses.replace(wanted, max_steps=trial.total_steps)
+        whole, possible = trial, max(FEWEST, int(LONGEST / trial.seconds_a_step))
+        if possible < whole.total_steps:
+            trial = dataclasses.replace(trial, total_steps=possible)
+            notes.append(f"cut to what is bearable: all {whole.total_steps:,} steps take {duration(whole.seconds)}")
+            wanted = dataclasses.replace(wanted, max_steps=possible)
+        else:
+            notes.append("long for a first run: a smaller input or network (--config), or a GPU, takes less")
     in_memory = isinstance(args.dataset, InMemory)
     if in_memory:
         notes.append("`data` is the dataset, an object in memory")
     command = (call_of if in_memory else command_of)("pretrain", wanted)
-    return Advice(command, trial, notes, _following(args, data, wanted.output_dir, recipe))
+    return Advice(command, trial, notes, _following(args, data, wanted.output_dir, recipe, damaged))
 
 
 def _first_run(data: Samples) -> dict[str, Any]:
@@ -84,16 +85,18 @@ def _new_folder(dataset: str) -> str:
     return next(str(folder) for folder in folders if not folder.exists())
 
 
-def _following(args: DataArguments, data: Samples, folder: str, recipe: str | None) -> list[str]:
-    """Measuring by quick methods and fine-tuning, where there are labels."""
-    if data.labels is None:
-        return []
-    base = DataArguments(dataset=args.dataset)
-    given = {name: getattr(args, name) for name in OF_LABELS if getattr(args, name) != getattr(base, name)}
-    given = {"model": folder, "dataset": args.dataset, **given}
-    own = f"{recipe}_finetune" if f"{recipe}_finetune" in recipe_names("finetune") else None
+def _following(args: DataArguments, data: Samples, folder: str, recipe: str | None, damaged: bool) -> list[str]:
+    """Measuring by quick methods and fine-tuning, or without labels the embeddings; of the dataset they say what the
+    first run says, since each verb reads it anew."""
+    said = {name: value for name, value in args.of_the_data().items() if name not in ("dataset", "skip_damaged")}
+    given = {"model": folder, "dataset": args.dataset, **said, **({"skip_damaged": True} if damaged else {})}
+    # of this recipe, or of its dataset
+    usual = (f"{recipe}_finetune", f"{(recipe or '').rpartition('_')[0]}_finetune")
+    own = next((name for name in usual if name in recipe_names("finetune")), None)
     runs = [("finetune", own, {**given, "output_dir": f"{folder}_classifier"})]
-    if data.problem_type != REAL:
+    if data.labels is None:
+        runs = [("embed", None, {**given, "output_file": f"{folder}.parquet"})]
+    elif data.problem_type != REAL:
         runs.insert(0, ("evaluate", None, {**given, "methods": _quick(data)}))
     if isinstance(args.dataset, InMemory):
         return [python_call(*run) for run in runs]

@@ -26,7 +26,8 @@ def told(record: Mapping[str, Any], words: Words) -> str:
 
 
 def _split(name: str, facts: Mapping[str, Any], words: Words) -> Iterable[str]:
-    yield f"{name}: {facts['samples']:,} {words.many}, stored as {'x'.join(map(str, facts['stored_as']))}"
+    stored = f", stored as {'x'.join(map(str, facts['stored_as']))}" if facts["stored_as"] else ""
+    yield f"{name}: {facts['samples']:,} {words.many}{stored}"
     if facts["classes"]:
         counts = sorted(facts["classes"].items(), key=lambda item: -item[1])
         yield f"  classes: {shortened([f'{label} {count:,}' for label, count in counts], MANY)}"
@@ -74,7 +75,7 @@ def told_advice(advice: Advice) -> str:
         t = advice.trial
         lines.append(
             f"  about {duration(t.seconds)} for {t.total_steps:,} steps of {t.batch_size} and {_bytes(t.memory)} of "
-            f"memory here ({t.device}; {t.parameters:,} weights; measured on {t.steps} steps of "
+            f"memory here ({t.device}; {t.parameters:,} weights; measured on {t.steps} step{'s' * (t.steps > 1)} of "
             f"{t.seconds_a_step:.3g} s)"
         )
     lines += [f"  {note}" for note in advice.notes]

@@ -36,7 +36,9 @@ def named_family(model_type: str) -> Family:
     """
     family = FAMILIES.get(model_type.removeprefix(PREFIX))
     if family is None:
-        raise InputError(f"unknown model_type {model_type!r}: expected one of {', '.join(FAMILIES)}.")
+        near = difflib.get_close_matches(model_type, list(FAMILIES), n=1)
+        meant = f" Did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"unknown model_type {model_type!r}: expected one of {', '.join(FAMILIES)}.{meant}")
     return family
 
 

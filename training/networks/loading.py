@@ -15,7 +15,7 @@ from transformers.utils import cached_file
 from ...configuration.encoder import without_foreign_attention
 from ...modeling.families import FAMILIES, PREFIX, family_of, register_families
 from ...modeling.shared.loading import LoadReport, quiet_loading, weights_told
-from ..command.paths import missing_here
+from ..command.paths import missing_here, near_here
 from ..errors import InputError, one_line
 from ..modalities.faults import LOADING_ERRORS
 from ..modalities.listing import classifiers_of, modality_of
@@ -84,7 +84,8 @@ def load_config(name: str, revision: str | None, of_transformers: bool = False) 
     try:
         config = read_config(name, revision)
     except LOADING_ERRORS as error:
-        raise InputError(f"model {name} cannot be loaded: {one_line(error)} {MODEL_HINT}") from None
+        here = "" if Path(name).exists() else f" There is no folder of that name here.{near_here(Path(name))}"
+        raise InputError(f"model {name} cannot be loaded: {one_line(error)} {MODEL_HINT}{here}") from None
     mend_timm(config)
     if of_transformers and not is_ours(config):
         config = around(config) or config

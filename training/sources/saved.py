@@ -136,6 +136,6 @@ def _explained(source: str, args: DataArguments, error: BaseException) -> InputE
     if os.path.exists(source):
         return InputError(f"dataset {source} cannot be loaded: {text}")
     return NotReached(
-        f"dataset {args.dataset} cannot be loaded: {text} Expected a Hub id, a file or folder that is here (there is "
-        f"none of that name), or 'digits'.{near_here(Path(args.dataset))}"
+        f"dataset {args.dataset} cannot be loaded: {text.rstrip('.')}. Expected a Hub id, a file or folder that "
+        f"is here (there is none of that name), or 'digits'.{near_here(Path(args.dataset))}"
     )

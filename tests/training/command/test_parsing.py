@@ -65,6 +65,8 @@ def test_flags_take_a_value_or_none():
         (["--optim", "adm"], "optim must be one of adam, adamw, sgd, got 'adm'"),
         (["--checkpointing_steps", "often"], "checkpointing_steps must be a number of steps, 'epoch' or 'no'"),
         (["no-such-recipe"], "no recipe 'no-such-recipe': expected a YAML file, or one of "),
+        (["photo"], "signs. Did you mean photos?"),
+        (["."], ". It is a folder here: data are named by --dataset, a model by --model or --init_from."),
         (["--torch_compile", "perhaps"], "torch_compile must be of type bool"),
         (["--config.latent_size"], "--config.latent_size needs a value"),
         (["--config.hidden_sizes", "[16, 8"], "--config.hidden_sizes is not valid YAML: '[16, 8'"),
@@ -101,6 +103,16 @@ def test_what_does_not_fit_is_said_in_one_line(words, message):
 def test_a_verb_without_a_config_offers_its_own_arguments():
     with pytest.raises(InputError, match="'image_size'. Did you mean 'resize'?"):
         parse_arguments(EvaluateArguments, ["--image_size", "32", "--model", "x", *NEEDED])
+    with pytest.raises(InputError, match="'runs/a' stands where .* pairs. Did you mean --model runs/a runs/b"):
+        parse_arguments(EvaluateArguments, ["runs/a", "runs/b", *NEEDED])
+
+
+@pytest.mark.parametrize(
+    ("cls", "repair"), [(PretrainArguments, "--dataset, or name a recipe"), (EmbedArguments, "--dataset.$")]
+)
+def test_recipes_are_named_only_to_verbs_that_take_them(cls, repair):
+    with pytest.raises(InputError, match=f"dataset is missing: pass {repair}"):
+        cls()
 
 
 def test_a_field_of_the_config_given_in_python_is_named_as_such():

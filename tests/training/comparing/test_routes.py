@@ -41,18 +41,36 @@ def test_a_published_model_goes_on_at_the_size_that_suits_the_samples(size):
         assert {**ways[views].get("config", {}), **given.get("config", {})} == given.get("config", {})
 
 
-def test_stopped_it_leaves_what_was_tried(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("held_out", [True, False])
+def test_stopped_it_leaves_what_was_tried(npz, held_out, tmp_path, monkeypatch, capsys):
+    dataset, given = npz if held_out else "digits", {}
+
     def stopped(routes, seconds, folder, judge, run, of):
-        routes[0].steps, routes[0].folder, routes[0].scores = 20, str(tmp_path / "a"), [99.0, 99.5]
+        given.update(routes[0].given)
+        routes[0].steps, routes[0].folder, routes[0].scores = (
+            20,
+            str(tmp_path / "a"),
+            [101.0, 101.0],
+        )  # above all raw ones
         raise KeyboardInterrupt
 
     monkeypatch.setattr(try_routes, "halve", stopped)
     monkeypatch.setattr(try_routes, "time_steps", lambda *given: None)
-    args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"), routes=["autoencoder"])
+    args = TryArguments(dataset=dataset, output_dir=str(tmp_path / "r"), routes=["autoencoder"])
     with pytest.raises(pretune.Interrupted, match="what was tried until then stands in"):
         try_routes.run(args)
     assert "best here: autoencoder" in (tmp_path / "r/try.md").read_text()
-    assert json.loads((tmp_path / "r/try.json").read_text())["routes"][0]["steps"] == 20
+    record = json.loads((tmp_path / "r/try.json").read_text())
+    assert record["routes"][0]["steps"] == 20 and "eval_split" not in record["command"]
+    # without a test split a part is held out in every try too, so that none learns from what the report measures on
+    assert given.get("eval_split") == (None if held_out else "none")
+
+
+def test_the_command_in_full_says_of_the_data_what_try_was_told(tmp_path):
+    args = TryArguments(dataset="d", eval_split="valid", output_dir=str(tmp_path / "r"))
+    tried = dataclasses.replace(TRIED, given={"dataset": "d", "seed": 42, "eval_split": "none"}, steps=30)
+    words = try_routes._in_full(tried, args).split()
+    assert words[words.index("--eval_split") + 1] == "valid" and words.count("--dataset") == 1
 
 
 class Scores:
@@ -112,6 +130,8 @@ def test_a_way_that_had_too_little_time_to_tell_is_named_beside_the_best(tmp_pat
     if untold:
         assert "own had too little time to tell, 3 passes over the samples, and may be better" in told
         assert "In full, 600 steps, about 20 min:" in told and "--max_steps 600" in commands["may_overtake"]
+        folders = {words[words.index("--output_dir") + 1] for words in map(str.split, commands.values())}
+        assert len(folders) == 2  # both can be run
 
 
 @pytest.mark.parametrize(("start", "worth"), [(45.0, True), (49.5, False)])

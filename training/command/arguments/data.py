@@ -120,4 +120,5 @@ class DataArguments:
             given = " ".join(f"{value:g}" for value in self.value_range)
             raise InputError(f"value_range is {given}, expected two numbers, the lower first.")
         if self.dataset is None or self.dataset == "":
-            raise InputError("dataset is missing: pass --dataset, or name a recipe that has it.")
+            recipe = ", or name a recipe that has it" if hasattr(self, "recipe") else ""
+            raise InputError(f"dataset is missing: pass --dataset{recipe}.")

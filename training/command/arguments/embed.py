@@ -10,7 +10,7 @@ from .data import DataArguments
 
 @dataclass(kw_only=True)
 class EmbedArguments(DataArguments):
-    """Write the code of every sample of a dataset, with labels and row ids, to a table."""
+    """Write the embedding of every sample of a dataset, with labels and row ids, to a table."""
 
     verb: ClassVar[str] = "embed"
     examples: ClassVar[tuple[str, ...]] = (

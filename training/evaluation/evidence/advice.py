@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ....model_cards.words import labels_in_words
-from ...protocol import FLOORS, METHODS
+from ...protocol import FLOORS, METHODS, OF_THE_MODEL
 from .intervals import Accuracies
 
 NEARLY_COLLAPSED = 0.03  # effective rank as a share of the embedding's units, below which it is told
@@ -36,8 +36,23 @@ def best_in_words(found: Mapping[str, Accuracies], counts: list[int | str], word
     return "Best here: " + "; ".join(f"{name} with {', '.join(where)}" for name, where in parts) + "."
 
 
-def next_step(health: Mapping[str, Any], outcome: str) -> str | None:
-    """What to try for one model, as its embedding shows; None where nothing stands out."""
+def floors_are_best(found: Accuracies, counts: list[int | str]) -> bool:
+    """Whether some floor has a higher mean than all of the model's own methods, at every number of labels."""
+
+    def best(count: int | str, methods: tuple[str, ...]) -> float:
+        return max((float(np.mean(found[m, count])) for m in methods if found.get((m, count))), default=float("-inf"))
+
+    return all(float("-inf") < best(count, OF_THE_MODEL) < best(count, FLOORS) for count in counts)
+
+
+def next_step(health: Mapping[str, Any], outcome: str, beaten: bool = False) -> str | None:
+    """What to try for one model, as its embedding shows; None where nothing stands out.
+
+    Args:
+        health: of the embedding.
+        outcome: of the verdict.
+        beaten: see `floors_are_best`.
+    """
     rank, units = health["effective_rank"], health["units"]
     if units >= 8 and rank < max(2.0, NEARLY_COLLAPSED * units):
         return (
@@ -46,7 +61,7 @@ def next_step(health: Mapping[str, Any], outcome: str) -> str | None:
         )
     if health["live_units"] < units / 2:
         return f"Only {health['live_units']} of {units} units of the embedding are live: pretrain with another seed."
-    if outcome == "did not help":
+    if beaten or outcome == "did not help":
         return (
             "Take what is best above as it is; or pretrain longer, on more unlabelled samples, by another family, or "
             "go on from a published model (--backbone)."

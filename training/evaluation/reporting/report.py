@@ -13,7 +13,7 @@ from ...protocol import MUST_BE_BEATEN, PROTOCOL, TRAINED, words_of_methods
 from ...runs.folder import write_whole
 from ...runs.local_paths import without_local_paths
 from ...runs.pictures import draw_confusions
-from ..evidence.advice import best_in_words, next_step
+from ..evidence.advice import best_in_words, floors_are_best, next_step
 from ..evidence.intervals import Accuracies, Hits, differences, ranking
 from ..evidence.verdict import NOT_MEASURED, verdict
 from ..evidence.worth import worth_in_labels
@@ -108,6 +108,7 @@ def write_report(
             "outcome": {model: v["outcome"] for model, v in verdicts.items()},
             "helped": any(v["helped"] for v in verdicts.values()),
             "sentence": " ".join(f"{model}: {v['sentence']}" for model, v in told.items()),
+            "sentences": {model: v["sentence"] for model, v in told.items()},
             "rule": first["rule"],
             "rule_version": first["rule_version"],
         }
@@ -121,7 +122,9 @@ def write_report(
         report["models"][model]["table"] = table(of_model, counts, in_tables)
         worths = worth_in_labels(of_model, counts, hits.get(model))
         report["models"][model]["worth"] = [{**w.record(), "sentence": w.sentence(words)} for w in worths]
-        report["models"][model]["next_step"] = next_step(report["models"][model]["health"], verdicts[model]["outcome"])
+        report["models"][model]["next_step"] = next_step(
+            report["models"][model]["health"], verdicts[model]["outcome"], floors_are_best(of_model, counts)
+        )
     report["best"] = best_in_words(found, counts, words)
     report["ranking"] = ranking(found, counts)
     report["other_scores"] = other_scores(report, counts, in_tables)
@@ -198,7 +201,7 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
     lines = [
         f"# What pretraining is worth on {Path(data['name']).name}",
         "",
-        f"**{report['verdict']['sentence']}**",
+        *_verdict_in_words(report["verdict"]),
         "",
         report["best"],
         "",
@@ -246,6 +249,12 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
     glossary = {**GLOSSARY, **(OF_SIZES if report["input_sizes"] else {})}
     lines += [f"- **{word}**: {meaning}" for word, meaning in glossary.items()]
     return "\n".join(lines) + "\n"
+
+
+def _verdict_in_words(told: Mapping[str, Any]) -> list[str]:
+    """The sentence; of several models a line each."""
+    lines = [f"- **{model}**: {sentence}" for model, sentence in told.get("sentences", {}).items()]
+    return lines or [f"**{told['sentence']}**"]
 
 
 def _of_model(model: str, facts: Mapping[str, Any], metric: str, words: Mapping[str, str]) -> list[str]:

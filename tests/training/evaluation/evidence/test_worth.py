@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pretune.training.evaluation.evidence.advice import best_in_words, next_step
+from pretune.training.evaluation.evidence.advice import best_in_words, floors_are_best, next_step
 from pretune.training.evaluation.evidence.worth import equal_labels, worth_in_labels
 from pretune.training.protocol import words_of_methods
 
@@ -59,8 +59,15 @@ def test_the_best_is_named_also_where_it_is_a_floor():
     assert told.endswith("a linear probe on the embedding with 10 labels per class (80.0 %).")
 
 
+@pytest.mark.parametrize(("floor_of_ten", "beaten"), [(90.0, True), (70.0, False)])
+def test_floors_that_are_best_with_any_number_of_labels_are_told(floor_of_ten, beaten):
+    found = {("linear", 1): [50.0], ("raw_knn", 1): [60.0], ("linear", 10): [80.0], ("raw_knn", 10): [floor_of_ten]}
+    assert floors_are_best(found, [1, 10]) is beaten
+
+
 def test_the_next_step_follows_from_the_embedding():
     healthy = {"effective_rank": 30.0, "units": 64, "live_units": 64}
     assert next_step(healthy, "helped") is None and "published model" in next_step(healthy, "did not help")
+    assert "Take what is best above" in next_step(healthy, "cannot be told", beaten=True)
     assert "effective rank is 1.4 of 64" in next_step({**healthy, "effective_rank": 1.4}, "cannot be told")
     assert "Only 10 of 64" in next_step({**healthy, "live_units": 10}, "helped")
