@@ -259,7 +259,9 @@ def test_several_models_see_the_same_draws_and_share_their_floors(knowing, untra
     assert floors[0] == floors[1] and len(rows[knowing]) == 15
     (ranked,) = result.report["ranking"]
     assert ranked["better"] == knowing and ranked["worse"] == untrained and ranked["draws"] == 5
-    assert f"{knowing} is better than {untrained}" in (tmp_path / "r/report.md").read_text()
+    text = (tmp_path / "r/report.md").read_text()
+    assert f"{knowing} is better than {untrained}" in text
+    assert [text.count(f"\n- **{model}**: Whether pretraining ") for model in (knowing, untrained)] == [1, 1]
 
 
 def test_numbers_of_other_versions_or_data_are_not_mixed(untrained, npz, tmp_path):
@@ -467,12 +469,17 @@ def test_titles_name_the_protocol_and_one_draw_has_no_band(tmp_path, monkeypatch
         monkeypatch.setattr(module, "save_figure", kept)
     monkeypatch.setattr(Axes, "fill_between", lambda self, x, *y, **k: (bands.append(y), band(self, x, *y, **k))[1])
     found = {"a": {("knn", 5): [50.0, 60.0], ("knn", "all"): [90.0]}}
-    both, title = {**found, "b": found["a"]}, "d; protocol 1"
+    both, title = (
+        {"a": {**found["a"], ("linear", 5): [4.0, 6], ("linear", "all"): [7.0]}, "b": found["a"]},
+        "d; protocol 1",
+    )
     evaluation_figure.draw_few_labels(tmp_path / "f.png", both, [5, "all"], (10.0, "guess"), 50, title, "raw pixels")
     pictures.draw_confusions(tmp_path / "c.png", {"a": np.eye(2, dtype=int)}, ["0", "1"], "knn; protocol 1")
     assert [figure.get_suptitle() for figure in figures] == ["d; protocol 1", "knn; protocol 1"]
     assert figures[1].axes[0].get_title() == "a"
-    assert all(np.isfinite(low[0]) and np.isnan([low[1], high[1]]).all() for low, high in bands) and len(bands) == 2
+    assert all(np.isfinite(low[0]) and np.isnan([low[1], high[1]]).all() for low, high in bands) and len(bands) == 3
+    legend = [text.get_text() for text in figures[0].axes[-1].get_legend().get_texts()]
+    assert legend == ["1-NN on the embedding", "linear probe on the embedding", "guess"]  # of either panel
 
 
 def test_the_protocols_counts_that_do_not_fit_are_left_out_aloud(untrained, npz, tmp_path, caplog):

@@ -61,5 +61,10 @@ def draw_few_labels(
         panel.grid(alpha=0.25)
     figure.suptitle(title, fontsize=10)
     panels[0].set_ylabel(f"test {metric} in %")
-    panels[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    # not every method is measured for every model: the legend is of all panels
+    lines = {name: line for panel in panels for line, name in zip(*panel.get_legend_handles_labels(), strict=True)}
+    lines[chance[1]] = lines.pop(chance[1])  # at the end
+    panels[-1].legend(
+        lines.values(), lines.keys(), fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False
+    )
     save_figure(figure, path, note)
