@@ -101,19 +101,7 @@ def write_report(
         model: verdict(of_model, counts, words, len(found), needed, hits.get(model), many)
         for model, of_model in found.items()
     }
-    first = next(iter(verdicts.values()))
-    told = {model: v for model, v in verdicts.items() if v["outcome"] != NOT_MEASURED} or verdicts
-    if len(verdicts) > 1:
-        report["verdict"] = {
-            "outcome": {model: v["outcome"] for model, v in verdicts.items()},
-            "helped": any(v["helped"] for v in verdicts.values()),
-            "sentence": " ".join(f"{model}: {v['sentence']}" for model, v in told.items()),
-            "sentences": {model: v["sentence"] for model, v in told.items()},
-            "rule": first["rule"],
-            "rule_version": first["rule_version"],
-        }
-    else:
-        report["verdict"] = first
+    report["verdict"] = _of_all(verdicts)
     for model, of_model in found.items():
         report["models"][model]["verdict"] = verdicts[model]
         report["models"][model]["differences"] = [
@@ -134,6 +122,22 @@ def write_report(
     write_whole(folder / "report.html", as_page(text, folder).encode(errors="replace"))
     write_whole(folder / "report.json", (json.dumps(report, indent=1) + "\n").encode())
     return report
+
+
+def _of_all(verdicts: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The verdict of a report: that of its model, or of several what each comes to."""
+    first = next(iter(verdicts.values()))
+    if len(verdicts) == 1:
+        return first
+    told = {model: v for model, v in verdicts.items() if v["outcome"] != NOT_MEASURED} or verdicts
+    return {
+        "outcome": {model: v["outcome"] for model, v in verdicts.items()},
+        "helped": any(v["helped"] for v in verdicts.values()),
+        "sentence": " ".join(f"{model}: {v['sentence']}" for model, v in told.items()),
+        "sentences": {model: v["sentence"] for model, v in told.items()},
+        "rule": first["rule"],
+        "rule_version": first["rule_version"],
+    }
 
 
 def _draw(folder: Path, report: dict[str, Any], found: dict[str, Accuracies], counts: list, chance: float) -> None:
