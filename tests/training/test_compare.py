@@ -109,6 +109,7 @@ def test_own_published_and_continued_in_one_report(published, tmp_path, launch):
     report = json.loads((tmp_path / "r/report.json").read_text())
     continued = str(tmp_path / "r/continued" / published.strip("/").replace("/", "_"))
     assert list(report["models"]) == [str(own.output_dir), published, continued, beside]
+    assert f"Against {published}, from which it went on" in report["models"][continued]["verdict"]["sentence"]
     assert report["models"][continued]["cost"]["minutes"] > 0 and (tmp_path / "r/report.html").is_file()
     again = launch("-m", "pretune", "compare", *report["command"].split()[2:])
     assert again.returncode == 0

@@ -28,8 +28,9 @@ def cost_of(candidate: Candidate, test: Samples) -> dict[str, Any]:
         test: samples to ask it about.
 
     Returns:
-        `minutes` and `peak_memory_mb` of its training, `parameters`, `bytes` of its file, `licence`; and measured here
-        `milliseconds` for one sample (median) and `samples_per_second`.
+        `minutes` and `peak_memory_mb` of its training, the published weights that it `went_on_from`, `parameters`,
+        `bytes` of its file, `licence`; and measured here `milliseconds` for one sample (median) and
+        `samples_per_second`.
     """
     candidate = candidate.encoder if isinstance(candidate, Encoded) else candidate
     if not isinstance(candidate, Encoder):
@@ -50,10 +51,12 @@ def _on_disk(folder: Path) -> dict[str, Any]:
         return found
     found["bytes"] = sum(path.stat().st_size for path in folder.glob("*.safetensors") if path.is_file())
     with contextlib.suppress(*UNREADABLE):  # no run of ours, or one of an older version, or damaged
-        timings = json.loads((folder / "run.json").read_text())["timings"]
-        seconds, memory = timings["train_seconds"], timings["peak_memory_mb"]
+        record = json.loads((folder / "run.json").read_text())
+        seconds, memory = record["timings"]["train_seconds"], record["timings"]["peak_memory_mb"]
         if all(type(value) in (int, float) and 0 <= value < MOST for value in (seconds, memory)):
             found |= {"minutes": seconds / 60, "peak_memory_mb": memory}
+        base = record["arguments"].get("backbone")
+        found |= {"went_on_from": base} if isinstance(base, str) else {}
     with contextlib.suppress(*UNREADABLE):
         _, front, _ = (folder / "README.md").read_text().split("---\n", 2)
         licence = read_yaml(front, "README.md")["license"]

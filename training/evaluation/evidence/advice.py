@@ -7,7 +7,7 @@ import numpy as np
 
 from ....model_cards.words import labels_in_words
 from ...protocol import FLOORS, METHODS, OF_THE_MODEL
-from .intervals import Accuracies
+from .intervals import Accuracies, paired_difference
 
 NEARLY_COLLAPSED = 0.03  # effective rank as a share of the embedding's units, below which it is told
 
@@ -43,6 +43,26 @@ def floors_are_best(found: Accuracies, counts: list[int | str]) -> bool:
         return max((float(np.mean(found[m, count])) for m in methods if found.get((m, count))), default=float("-inf"))
 
     return all(float("-inf") < best(count, OF_THE_MODEL) < best(count, FLOORS) for count in counts)
+
+
+def against_its_base(
+    found: Mapping[str, Accuracies], model: str, base: str | None, counts: list[int | str], words: Mapping[str, str]
+) -> str | None:
+    """What a model gains over the published one that it went on from, if that is measured too: what it gains over its
+    network untrained is mostly the other's."""
+    pairs = [
+        (count, *(found[name].get(("linear", count), []) for name in (model, base)))
+        for count in counts
+        if base in found and base != model
+    ]
+    pairs = [(count, a, b) for count, a, b in pairs if len(a) == len(b) > 1]
+    if not pairs:
+        return None
+    told = []
+    for count, a, b in pairs:
+        d = paired_difference(model, base, count, a, b, len(pairs))
+        told.append(f"{d.mean:+.1f} +- {d.half_width:.1f} points with {labels_in_words(count)}")
+    return f"Against {base}, from which it went on, {words['linear']} has {', '.join(told)}."
 
 
 def next_step(health: Mapping[str, Any], outcome: str, beaten: bool = False) -> str | None:

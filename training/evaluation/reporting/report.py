@@ -13,7 +13,7 @@ from ...protocol import MUST_BE_BEATEN, PROTOCOL, TRAINED, words_of_methods
 from ...runs.folder import write_whole
 from ...runs.local_paths import without_local_paths
 from ...runs.pictures import draw_confusions
-from ..evidence.advice import best_in_words, floors_are_best, next_step
+from ..evidence.advice import against_its_base, best_in_words, floors_are_best, next_step
 from ..evidence.intervals import Accuracies, Hits, differences, ranking
 from ..evidence.verdict import NOT_MEASURED, verdict
 from ..evidence.worth import worth_in_labels
@@ -101,6 +101,11 @@ def write_report(
         model: verdict(of_model, counts, words, len(found), needed, hits.get(model), many)
         for model, of_model in found.items()
     }
+    for model, of_model in verdicts.items():
+        base = report["models"][model].get("cost", {}).get("went_on_from")
+        of_model["sentence"] = " ".join(
+            filter(None, [of_model["sentence"], against_its_base(found, model, base, counts, words)])
+        )
     report["verdict"] = _of_all(verdicts)
     for model, of_model in found.items():
         report["models"][model]["verdict"] = verdicts[model]

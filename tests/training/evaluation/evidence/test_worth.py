@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pretune.training.evaluation.evidence.advice import best_in_words, floors_are_best, next_step
+from pretune.training.evaluation.evidence.advice import against_its_base, best_in_words, floors_are_best, next_step
 from pretune.training.evaluation.evidence.worth import equal_labels, worth_in_labels
 from pretune.training.protocol import words_of_methods
 
@@ -71,3 +71,17 @@ def test_the_next_step_follows_from_the_embedding():
     assert "Take what is best above" in next_step(healthy, "cannot be told", beaten=True)
     assert "effective rank is 1.4 of 64" in next_step({**healthy, "effective_rank": 1.4}, "cannot be told")
     assert "Only 10 of 64" in next_step({**healthy, "live_units": 10}, "helped")
+
+
+def test_a_model_that_went_on_is_held_against_the_published_one():
+    found = {
+        "continued": {("linear", 1): [40.0, 41.0, 42.0], ("linear", 10): [60.0, 61.0, 62.0], ("linear", 100): [80.0]},
+        "published": {("linear", 1): [50.0, 51.0, 52.0], ("linear", 10): [59.0, 60.5, 60.0], ("linear", 100): [70.0]},
+    }
+    said = against_its_base(found, "continued", "published", COUNTS, WORDS)
+    assert said.startswith(
+        "Against published, from which it went on, a linear probe on the embedding has -10.0 +- 0.0"
+    )
+    assert "with 1 label per class, +1.2 +- " in said and "100" not in said  # one draw says nothing of chance
+    assert against_its_base(found, "continued", "elsewhere", COUNTS, WORDS) is None
+    assert against_its_base(found, "continued", None, COUNTS, WORDS) is None
