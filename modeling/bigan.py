@@ -10,11 +10,11 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 
 from ..configuration.bigan import BiGANConfig
-from .shared.adversarial import frozen, play, relative_spread
 from .shared.answering import answers_in_full
 from .shared.chance import Chance, Fixed, normal, uniform
 from .shared.classification import ClassifiesImages, classifier_config
 from .shared.evaluating import wants_loss
+from .shared.images.adversarial import frozen, play, relative_spread
 from .shared.images.corruption import corrupt
 from .shared.inputs import check_pixel_values, require_decoder
 from .shared.layers import MapNorm, RowNorm

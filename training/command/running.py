@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import InputError, Interrupted, PushFailed, memory_told, one_line
 from .parsing import parse_arguments
 
+OF_THE_HUB = ("dataset", "model", "hub_model_id")  # arguments that may be there
 SILENCE = 120.0  # seconds, of which a large commit may take a minute until the Hub answers
 
 
@@ -27,7 +28,8 @@ def run_command(
     try:
         with memory_told():
             arguments = parse_arguments(arguments_class, argv, prog=verb and f"pretune {verb}")
-            never_wait_for_ever()
+            if any(hasattr(arguments, name) for name in OF_THE_HUB):  # the others need not load its client
+                never_wait_for_ever()
             run(arguments)
         return
     except InputError as error:

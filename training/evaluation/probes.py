@@ -87,7 +87,7 @@ def self_training(
 
 
 def best_penalty(train: np.ndarray, labels: np.ndarray, draw: int, groups: np.ndarray | None) -> float:
-    """The one of the protocol that does best on a held-out part of the labelled rows."""
+    """The penalty of the protocol that does best on a held-out part of the labelled rows (N, D)."""
     grid, parts = default_first(PROTOCOL.penalties), hold_out(labels, draw, groups)
     if parts is None:
         return grid[0]

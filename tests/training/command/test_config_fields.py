@@ -23,7 +23,7 @@ def test_every_field_of_a_config_is_printed_with_text_type_and_default(family, c
 
 def test_own_fields_come_first_and_the_nearest_text_holds():
     groups = {c.__name__: {f.name: f for f in fields} for c, fields in config_fields(FAMILIES["bigan"].config)}
-    assert list(groups) == ["BiGANConfig", "ImageConfig", "EncoderConfig"]
+    assert list(groups) == ["BiGANConfig", "CorruptionOptions", "ImageConfig", "EncoderConfig"]
     assert groups["BiGANConfig"]["prior"].kind == "'uniform' | 'normal'"
     assert groups["BiGANConfig"]["prior"].default == "'uniform'"
     assert "keeps generator and discriminator" in groups["EncoderConfig"]["reconstruction_weight"].text
