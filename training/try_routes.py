@@ -233,8 +233,8 @@ def _advice(tried: list[Route], raw: float | None, args: TryArguments) -> dict[s
     if best.steps and best.from_nothing:
         return found
     for route in [r for r in tried if r.steps and r.from_nothing and r.too_short][:1]:
-        passes = f"{route.passes:.0f} pass{'es' * (round(route.passes) != 1)}"
-        said = f"{route.name} had too little time to tell, {passes} over the samples, and may be better. In full"
+        passes = f"{route.passes_in_words} over the samples"
+        said = f"{route.name} had too little time to tell, {passes}, and may be better. In full"
         found["may_overtake"] = f"{said}{_takes(route, route.steps_in_full)}:", _in_full(route, args)
     size = _size(best)
     for route in [r for r in tried if r.steps and not r.from_nothing and 0 < _size(r) < size][:1]:

@@ -85,6 +85,11 @@ class Route:
         return self.steps * self.passes_a_step
 
     @property
+    def passes_in_words(self) -> str:
+        """Such as "1 pass"."""
+        return f"{self.passes:.0f} pass{'es' * (round(self.passes) != 1)}"
+
+    @property
     def steps_in_full(self) -> int:
         """FULL times those of its last try, and from nothing enough to tell."""
         least = 2 * self.passes_enough / self.passes_a_step if self.from_nothing and self.passes_a_step else 0
@@ -98,7 +103,7 @@ class Route:
         if self.scores and self.start and self.score < float(np.mean(self.start)):
             return "too short for this way: it is still below what it began from"
         if self.scores and self.from_nothing and self.passes < self.passes_enough:
-            return f"too short to tell: {self.passes:.0f} passes over the samples"
+            return f"too short to tell: {self.passes_in_words} over the samples"
         return ""
 
     def record(self) -> dict[str, Any]:
