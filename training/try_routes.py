@@ -28,7 +28,7 @@ from pretune.training.command.parsing import build_arguments
 from pretune.training.command.paths import folder_name, require_folders, require_room, written_to
 from pretune.training.command.recipes import words_of
 from pretune.training.command.running import like_ctrl_c, redrawn_every, run_command
-from pretune.training.comparing.continued import data_words, run_verb
+from pretune.training.comparing.continued import JUDGED, data_words, run_verb
 from pretune.training.comparing.halving import (
     FINISHED,
     FOR_THE_REPORT,
@@ -57,7 +57,7 @@ CONTINUED, RECORD, TOLD = "continued", "try.json", "try.md"
 WORTH_SAYING = 1.0  # points
 AS_PUBLISHED = "as published"  # a way that takes no steps
 # A try is judged by its embedding, so little is looked at otherwise.
-BRIEF = {"checkpointing_steps": "no", "max_eval_samples": 256}
+BRIEF = {"checkpointing_steps": "no", "max_eval_samples": JUDGED}
 FORM = "{desc}: {percentage:3.0f} %|{bar}| {n:.0f} of {total:.0f} s{postfix}"
 
 
@@ -236,24 +236,19 @@ def _advice(tried: list[Route], raw: float | None, args: TryArguments) -> dict[s
         passes = f"{route.passes_in_words} over the samples"
         said = f"{route.name} had too little time to tell, {passes}, and may be better. In full"
         found["may_overtake"] = f"{said}{_takes(route, route.steps_in_full)}:", _in_full(route, args)
-    size = _size(best)
-    for route in [r for r in tried if r.steps and not r.from_nothing and 0 < _size(r) < size][:1]:
-        gain = route.score - sum(route.start) / len(route.start)
+    sized = [r for r in tried if r.steps and not r.from_nothing and r.size is not None]
+    for route in [r for r in sized if best.size is not None and r.size < best.size][:1]:
+        gain = route.score - route.began_at
         if gain >= WORTH_SAYING:
-            larger = {**route.given, "config": {**route.given["config"], SIZE: size}}
-            slower = (size / _size(route)) ** 2
+            larger = {**route.given, "config": {**route.given["config"], SIZE: best.size}}
+            slower = (best.size / route.size) ** 2
             wider = dataclasses.replace(route, given=larger, seconds_a_step=route.seconds_a_step * slower)
             said = (
-                f"{route.name} is {gain:.1f} points better than the published network at {_size(route)} pixels. The "
-                f"same at {size}"
+                f"{route.name} is {gain:.1f} points better than the published network at {route.size} pixels. The "
+                f"same at {best.size}"
             )
             found["at_its_size"] = f"{said}{_takes(wider, route.steps)}:", _in_full(wider, args, route.steps)
     return found
-
-
-def _size(route: Route) -> int:
-    """The input size of its published weights, if it has any and one was chosen; else 0."""
-    return route.given.get("config", {}).get(SIZE, 0)
 
 
 def _takes(route: Route, steps: int) -> str:
@@ -285,7 +280,7 @@ def _tell(
     wide = max(22, *(len(route.name) + 2 for route in routes))
     lines = [f"{'way':<{wide}}{'steps':>8}{'held-out labels':>18}{'at the start':>14}"]
     for route in tried:
-        start = f"{sum(route.start) / len(route.start):>12.1f} %" if route.start else ""
+        start = "" if route.began_at is None else f"{route.began_at:>12.1f} %"
         row = f"{route.name:<{wide}}{route.steps or '':>8}{route.score:>16.1f} %{start:<14}"
         lines.append(f"{row}  {_note(route)}".rstrip())
     lines += [f"{route.name:<{wide}}{route.note:>8}" for route in routes if route not in tried]
@@ -302,8 +297,7 @@ def _tell(
 
 def _note(route: Route) -> str:
     """What is to be known of it, beside its scores."""
-    size = route.given.get("config", {}).get(SIZE)
-    return "; ".join([f"at {size} pixels"] * (size is not None) + [route.note] * bool(route.note))
+    return "; ".join([f"at {route.size} pixels"] * (route.size is not None) + [route.note] * bool(route.note))
 
 
 if __name__ == "__main__":

@@ -70,6 +70,16 @@ class Route:
         return float(np.mean(self.scores)) if self.scores else float("-inf")
 
     @property
+    def began_at(self) -> float | None:
+        """Mean over draws of what it begins from; None where that is not known."""
+        return float(np.mean(self.start)) if self.start else None
+
+    @property
+    def size(self) -> int | None:
+        """Input size of its published weights; None without them, and where none was chosen."""
+        return self.given.get("config", {}).get(SIZE)
+
+    @property
     def network(self) -> tuple[Any, Any]:
         """What routes have in common that differ in their views alone."""
         return self.given.get("model_type"), self.given.get("backbone")
@@ -100,7 +110,7 @@ class Route:
         """Why its time says nothing of what it can, or nothing. Neither its score nor how that rises tells before it
         has seen the samples many times: joint embedding on photographs of hands has 77 % after 2 passes, 79 % after 9,
         and after 77 is better than a published network with 94 %."""
-        if self.scores and self.start and self.score < float(np.mean(self.start)):
+        if self.scores and self.start and self.score < self.began_at:
             return "too short for this way: it is still below what it began from"
         if self.scores and self.from_nothing and self.passes < self.passes_enough:
             return f"too short to tell: {self.passes_in_words} over the samples"
@@ -171,7 +181,7 @@ def _smaller(route: Route, data: Samples, seconds_a_step: float, seconds: float)
     """Fields of its config that make its input half as large, a quarter, ..., until enough steps should fit into
     `seconds`; half the side is a quarter of the work."""
     found: list[dict[str, Any]] = []
-    enough = ENOUGH_STEPS if route.given.get("backbone") is None else ENOUGH_GOING_ON
+    enough = ENOUGH_STEPS if route.from_nothing else ENOUGH_GOING_ON
     while seconds_a_step * enough > seconds:
         config = {**route.given.get("config", {}), **(found[-1] if found else {})}
         less = data.modality.smaller(data.stored.shape[1:], config)
@@ -299,14 +309,13 @@ def _try(
     route.steps, route.folder, route.scores, route.start = steps, str(folder), scores, began
     logger.info(
         "%s: %.1f %% on held-out labelled samples (at the start %.1f %%)",
-        route.name, route.score, float(np.mean(route.start)),
+        route.name, route.score, route.began_at,
     )  # fmt: skip
 
 
 def _start_of(route: Route, folder: Path, judge: Judge) -> list[float]:
     """Scores of what a route began from: the published network as it is, or its own with new weights."""
-    backbone = route.given.get("backbone")
-    if backbone is not None:
+    if not route.from_nothing:
         with contextlib.suppress(InputError):  # not every encoder that can go on can be used as it is
-            return judge.of_encoder(backbone, size=route.given.get("config", {}).get(SIZE))
+            return judge.of_encoder(route.given["backbone"], size=route.size)
     return judge.of_encoder(str(folder), untrained=True)

@@ -144,7 +144,10 @@ def _is_whole(facts: Any) -> bool:
     if not isinstance(facts, dict) or not isinstance(facts.get("tried"), dict):
         return False
     sizes = [facts.get(name) for name in ("taken", "own", "samples")]
-    scores = list(facts["tried"].values())
+    draws = facts.get("draws")
+    if not isinstance(draws, list) or not draws:
+        return False
+    scores = [*facts["tried"].values(), *draws]
     known = str(facts.get("taken")) in facts["tried"] and all(size.isdecimal() for size in facts["tried"])
     return known and all(type(n) is int and 0 < n < 2**31 for n in sizes) and all(type(s) is float for s in scores)
 
