@@ -31,7 +31,6 @@ from pretune.training.command.running import like_ctrl_c, redrawn_every, run_com
 from pretune.training.comparing.continued import JUDGED, data_words, run_verb
 from pretune.training.comparing.halving import (
     FINISHED,
-    FOR_THE_REPORT,
     SIZE,
     Route,
     best_networks,
@@ -40,6 +39,7 @@ from pretune.training.comparing.halving import (
     time_steps,
 )
 from pretune.training.comparing.input_sizes import size_on
+from pretune.training.comparing.report_time import SHARE, Look, look_within, warn_of_too_few
 from pretune.training.comparing.scoring import MOST, Judge
 from pretune.training.data.kinds import kind_and_found
 from pretune.training.data.loading import load_data
@@ -117,13 +117,17 @@ def _run(args: TryArguments) -> TryResult:
     def make(given: dict[str, Any]) -> PretrainArguments:
         return build_arguments(PretrainArguments, None, {**data, **given, "output_dir": str(folder / "unused")})
 
-    all_in_all = 60 * args.minutes * (1 - FOR_THE_REPORT)
+    all_in_all, look = 60 * args.minutes, None
     with like_ctrl_c():
         try:
             with _bar(args.minutes, began) as (tell, run):
-                left = max(0.0, all_in_all - (time.monotonic() - began))
+                left = max(0.0, all_in_all * (1 - SHARE) - (time.monotonic() - began))
                 time_steps(routes, make, train, left / len(rounds_of(len(routes), left)) / max(1, len(routes)), tell)
+                if test is not None:
+                    look = look_within(all_in_all, [*published, *routes], train, test)
+                    all_in_all -= look.seconds
                 seconds = max(0.0, all_in_all - (time.monotonic() - began))
+                warn_of_too_few(seconds, routes)
                 # what is held out, for want of a test split, is so in the tries too: none may learn from it
                 unseen = {} if test is not None and test.held_out else {"eval_split": "none"}
                 more = {**BRIEF, **unseen, "seed": args.seed}
@@ -142,7 +146,7 @@ def _run(args: TryArguments) -> TryResult:
     if not tried:
         raise InputError("no way could be tried: " + "; ".join(f"{r.name}: {r.note}" for r in routes))
     told, commands = _tell([*published, *routes], tried, judge, args, folder)
-    evaluation = _report(args, tried, data, folder, train, before) if test is not None else None
+    evaluation = _report(args, tried, data, folder, train, before, look) if look is not None else None
     print(told)
     return TryResult(folder, [route.record() for route in tried], evaluation, **commands)
 
@@ -192,9 +196,12 @@ def _as_published(args: TryArguments, judge: Judge, before: Before) -> list[Rout
     """The published model as it is, if there is one, judged as all ways are."""
     if args.backbone is None or (args.routes is not None and AS_PUBLISHED not in args.routes):
         return []
-    size, route = before.sizes.get(args.backbone), Route(AS_PUBLISHED, {}, folder=args.backbone)
+    size, route = before.sizes.get(args.backbone), Route(AS_PUBLISHED, {}, folder=args.backbone, published=True)
     try:
-        route.scores = before.tried[args.backbone]["draws"] if size else judge.of_encoder(args.backbone)
+        began = time.monotonic()
+        found = before.tried[args.backbone] if size else {"draws": judge.of_encoder(args.backbone)}
+        seconds = found["seconds"] if size else time.monotonic() - began
+        route.scores, route.seconds_a_sample = found["draws"], seconds / len(judge.data)
         route.given = {} if size is None else {"config": {SIZE: size}}
         logger.info("%s: %.1f %% on held-out labelled samples", route.name, route.score)
     except InputError as error:
@@ -208,18 +215,30 @@ def _ranked(routes: Sequence[Route], published: Sequence[Route]) -> list[Route]:
 
 
 def _report(
-    args: TryArguments, tried: list[Route], data: dict[str, Any], folder: Path, train: Samples, before: Before
+    args: TryArguments,
+    tried: list[Route],
+    data: dict[str, Any],
+    folder: Path,
+    train: Samples,
+    before: Before,
+    look: Look,
 ) -> EvaluationResult:
     """The comparison on the test split, by methods that train no network."""
-    models = [route.folder for route in best_networks([route for route in tried if route.steps], 2)]
-    if args.backbone is not None:  # its network untrained would take longer than all else, and nobody asks for it
-        models, before = [*models, args.backbone], dataclasses.replace(before, vectors_alone=[args.backbone])
+    best = best_networks([route for route in tried if route.steps], 2)
+    models = [route.folder for route in best] + [args.backbone] * (args.backbone is not None)
+    # a published network untrained would take longer than all else, and nobody asks for it
+    alone = [name for name in models if name not in [route.folder for route in best if route.from_nothing]]
+    before = dataclasses.replace(before, vectors_alone=alone)
     usual = ("", "untrained", "raw", "pca")
     every = methods_for(train.modality, train.rows_stored)
     there = [name for name in every if name not in TRAINED and kind_of(name) in usual]
     return run_evaluation(
-        CompareArguments(model=models, output_dir=str(folder / "report"), methods=there, **data), "compare", before
-    )
+        CompareArguments(
+            model=models, output_dir=str(folder / "report"), methods=there, max_train_samples=look.train,
+            max_eval_samples=look.test, **data,
+        ),
+        "compare", before,
+    )  # fmt: skip
 
 
 def _advice(tried: list[Route], raw: float | None, args: TryArguments) -> dict[str, tuple[str, str]]:
@@ -227,7 +246,9 @@ def _advice(tried: list[Route], raw: float | None, args: TryArguments) -> dict[s
     nothing that had too little time to be told from it, and going on at the size at which the model is best, where
     this was worth something at a smaller one."""
     best, said = tried[0], f"best here: {tried[0].name}. In full"
-    if raw is not None and raw >= best.score:
+    if raw is not None and raw >= best.score and best.published:
+        said = "no way is better than raw samples, and a classifier of those may do. The best of them in full"
+    elif raw is not None and raw >= best.score:
         said = "no way is better than raw samples so far: more --minutes would tell. The best of them in full"
     found = {"command": (f"{said}{_takes(best, best.steps_in_full)}:", _in_full(best, args))}
     if best.steps and best.from_nothing:

@@ -25,13 +25,13 @@ from .continued import run_verb
 from .scoring import Judge
 
 logger = logging.getLogger(__name__)
-FOR_THE_REPORT = 0.25  # share of the time that is kept for it
 OVERHEAD = 30.0  # seconds that a run takes beside its steps (imports, data, pictures), until one was made
 WORTH = 2 * OVERHEAD  # seconds below which a try is mostly that
 FEWEST_STEPS = 20
 ENOUGH_STEPS, ENOUGH_GOING_ON = 150, 60  # from nothing, and from published weights
 FULL = 10  # times the steps of its last try are a route in full
 FINISHED = "tries.json"
+FORWARD = 6  # times what embedding a sample takes is a step on two views of it, forward and back
 SIZE = "backbone_image_size"  # the field of a config that is the input size of published weights
 NOTHING, OVERDRAWN = 60.0, 3  # seconds that the fewest steps may always take, and shares of the time otherwise
 
@@ -51,6 +51,8 @@ class Route:
         steps, folder, scores: of its last try.
         start: scores of what it begins from: its network with new weights, or the published one as it is.
         note: why it stopped, or what is to be known of it.
+        seconds_a_sample: to embed one, about; 0 where it could not be measured.
+        published: whether it is a published model as it is.
     """
 
     name: str
@@ -63,6 +65,8 @@ class Route:
     scores: list[float] = field(default_factory=list)
     start: list[float] = field(default_factory=list)
     note: str = ""
+    seconds_a_sample: float = 0.0
+    published: bool = False
 
     @property
     def score(self) -> float:
@@ -87,7 +91,7 @@ class Route:
     @property
     def from_nothing(self) -> bool:
         """Whether its network begins with new weights."""
-        return self.given.get("backbone") is None
+        return not self.published and self.given.get("backbone") is None
 
     @property
     def passes(self) -> float:
@@ -157,24 +161,37 @@ def time_steps(
         seconds: that each will have at first. Where too few steps fit into them, the network's input is made smaller.
         tell: what is being measured.
     """
-    made_smaller: dict[tuple[Any, Any], dict[str, Any]] = {}  # by network: its other routes need not find out again
+    known: dict[tuple[Any, Any], tuple[Trial, dict[str, Any]]] = {}  # by network: views take no time worth measuring
     for route in routes:
         tell(f"{route.name}: what a step takes")
-        if route.network in made_smaller:
-            route.given = {**route.given, "config": {**route.given.get("config", {}), **made_smaller[route.network]}}
         try:
-            trial: Trial = measured(make(route.given), data)
-            for less in reversed(_smaller(route, data, trial.seconds_a_step, seconds)):
-                given = {**route.given, "config": {**route.given.get("config", {}), **less}}
-                with contextlib.suppress(InputError):  # not every network takes any size
-                    trial = measured(make(given), data)
-                    route.given, made_smaller[route.network] = given, less
-                    break
+            if route.network not in known:
+                known[route.network] = _timed(route, make, data, seconds)
+            trial, less = known[route.network]
+            if less:
+                route.given = _with(route, less)
             route.seconds_a_step, route.passes_a_step = trial.seconds_a_step, trial.batch_size / len(data.stored)
+            route.seconds_a_sample = trial.seconds_a_step / trial.batch_size / FORWARD
             route.passes_enough = data.modality.passes
         except InputError as error:
             route.note = f"could not be tried: {one_line(error)}"
         give_back()
+
+
+def _timed(
+    route: Route, make: Callable[[Mapping[str, Any]], PretrainArguments], data: Samples, seconds: float
+) -> tuple[Trial, dict[str, Any]]:
+    """What a step takes, and fields of its config that make its input smaller, where it had to be."""
+    trial = measured(make(route.given), data)
+    for less in reversed(_smaller(route, data, trial.seconds_a_step, seconds)):
+        with contextlib.suppress(InputError):  # not every network takes any size
+            return measured(make(_with(route, less)), data), less
+    return trial, {}
+
+
+def _with(route: Route, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Its arguments with more fields of its config."""
+    return {**route.given, "config": {**route.given.get("config", {}), **fields}}
 
 
 def _smaller(route: Route, data: Samples, seconds_a_step: float, seconds: float) -> list[dict[str, Any]]:

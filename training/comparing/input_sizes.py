@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +111,12 @@ def _found_out(
         return None
     logger.info("%s: input sizes %s are tried on labelled training samples", name, ", ".join(map(str, wanted)))
     draws: dict[int, list[float]] = {}
+    seconds: dict[int, float] = {}
     for size in wanted:
         try:
+            began = time.monotonic()
             draws[size] = judge.of_encoder(name, size=size)
+            seconds[size] = round(time.monotonic() - began, 2)
         except InputError as error:
             logger.info("%s does not take %d: %s", name, size, one_line(error))
     if not draws:
@@ -125,6 +129,7 @@ def _found_out(
         "tried": {str(size): round(score, 2) for size, score in scores.items()},
         "samples": len(judge.data),
         "draws": draws[taken],
+        "seconds": seconds[taken],
     }
     told = ", ".join(f"{size} ({score:.1f} %)" for size, score in scores.items())
     logger.info("%s: input sizes on held-out labelled training samples: %s; %d is taken", name, told, taken)
@@ -147,7 +152,7 @@ def _is_whole(facts: Any) -> bool:
     draws = facts.get("draws")
     if not isinstance(draws, list) or not draws:
         return False
-    scores = [*facts["tried"].values(), *draws]
+    scores = [*facts["tried"].values(), *draws, facts.get("seconds")]
     known = str(facts.get("taken")) in facts["tried"] and all(size.isdecimal() for size in facts["tried"])
     return known and all(type(n) is int and 0 < n < 2**31 for n in sizes) and all(type(s) is float for s in scores)
 

@@ -139,7 +139,8 @@ def test_the_input_shrinks_until_enough_steps_fit(monkeypatch, seconds, size):
     expected = {"views": "grey"} if size is None else {"views": "grey", "image_size": size}
     assert route.given["config"] == expected and route.seconds_a_step == asked[-1] ** 2 / 1000
     assert other.given["config"] == expected
-    assert asked == ([100, 100] if size is None else [100, 32, 32])  # the other begins where this one ended
+    assert asked == ([100] if size is None else [100, 32])  # the other differs in its views alone
+    assert other.seconds_a_step == route.seconds_a_step and other.seconds_a_sample == route.seconds_a_step / 48
     assert told == ["a: what a step takes", "b: what a step takes"]
 
 

@@ -19,14 +19,21 @@ def test_a_smaller_size_that_is_nearly_as_good_is_taken():
     assert best_size({32: 50.0, 96: 60.0, 224: 70.1}) == 224
 
 
-FACTS = {"taken": 96, "own": 224, "tried": {"96": 69.8, "224": 70.1}, "samples": 60, "draws": [69.0, 70.6]}
+FACTS = {
+    "taken": 96,
+    "own": 224,
+    "tried": {"96": 69.8, "224": 70.1},
+    "samples": 60,
+    "draws": [69.0, 70.6],
+    "seconds": 3.2,
+}
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"taken": 10**12}, {"taken": "96"}, {"taken": 100}, {"own": None}, {"samples": True}, {"tried": [96]},
-        {"tried": {"96": "x"}}, {"tried": {}}, {"draws": None}, {"draws": []}, {"draws": ["x"]},
+        {"tried": {"96": "x"}}, {"tried": {}}, {"draws": None}, {"draws": []}, {"draws": ["x"]}, {"seconds": None},
     ],
 )  # fmt: skip
 def test_what_an_earlier_call_found_out_is_taken_if_it_is_whole(change):

@@ -10,6 +10,8 @@ from pretune.training import try_routes
 from pretune.training.command.arguments.pretrain import PretrainArguments
 from pretune.training.command.arguments.try_routes import TryArguments
 from pretune.training.command.parsing import build_arguments
+from pretune.training.comparing.report_time import Look
+from pretune.training.data.loading import load_data
 from pretune.training.errors import InputError
 from pretune.training.evaluation.planning import Before
 from pretune.training.modalities.image import IMAGE
@@ -76,6 +78,8 @@ def test_the_command_in_full_says_of_the_data_what_try_was_told(tmp_path):
 class Scores:
     """A judge that knows what everything comes to."""
 
+    data = range(60)
+
     def __init__(self, published, raw):
         self.published, self.raw = published, raw
 
@@ -99,7 +103,9 @@ def test_a_published_model_as_it_is_is_one_of_the_ways(tmp_path, published, raw,
     args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"), backbone="me/network")
     judge = Scores(published, raw)
     route = dataclasses.replace(TRIED, steps=30, scores=[50.0], folder=str(tmp_path / "a"))
-    found = None if published is None else {"draws": [published + 20]}  # no size is found of what cannot be loaded
+    found = (
+        None if published is None else {"draws": [published + 20], "seconds": 3.0}
+    )  # no size is found of what cannot be loaded
     before = Before() if found is None else Before({"me/network": 20}, {"me/network": found})
     as_it_is = try_routes._as_published(args, judge, before)
     tried = try_routes._ranked([route], as_it_is)
@@ -120,7 +126,7 @@ def test_a_published_model_as_it_is_is_one_of_the_ways(tmp_path, published, raw,
 @pytest.mark.parametrize(("steps", "untold"), [(30, True), (400, False)])
 def test_a_way_that_had_too_little_time_to_tell_is_named_beside_the_best(tmp_path, steps, untold):
     args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"), backbone="me/network")
-    found = Before({"me/network": 20}, {"me/network": {"draws": [60.0]}})
+    found = Before({"me/network": 20}, {"me/network": {"draws": [60.0], "seconds": 3.0}})
     judge = Scores(60.0, [10.0])
     own = try_routes.Route("own", {"model_type": "a"}, 2.0, 0.1, 30, steps, str(tmp_path / "a"), [50.0], [40.0])
     published = try_routes._as_published(args, judge, found)
@@ -137,7 +143,7 @@ def test_a_way_that_had_too_little_time_to_tell_is_named_beside_the_best(tmp_pat
 @pytest.mark.parametrize(("start", "worth"), [(45.0, True), (49.5, False)])
 def test_going_on_that_is_worth_something_at_a_small_size_is_named_at_the_size_of_the_best(tmp_path, start, worth):
     args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"), backbone="me/network")
-    found = Before({"me/network": 224}, {"me/network": {"draws": [60.0]}})
+    found = Before({"me/network": 224}, {"me/network": {"draws": [60.0], "seconds": 3.0}})
     judge, published = Scores(60.0, [10.0]), try_routes._as_published(args, Scores(60.0, None), found)
     given = {"model_type": "a", "backbone": "me/network", "config": {"backbone_image_size": 56, "views": "grey"}}
     went_on = try_routes.Route(
@@ -152,3 +158,33 @@ def test_going_on_that_is_worth_something_at_a_small_size_is_named_at_the_size_o
             and "--max_steps 30" in commands["at_its_size"]
         )
         assert "--config.views grey" in commands["at_its_size"]
+
+
+def test_the_report_holds_the_best_of_two_networks_and_the_published_one(tmp_path, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(
+        try_routes, "run_evaluation", lambda args, verb, before: asked.update(args=args, before=before)
+    )
+    args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"), backbone="me/network")
+    own, twin, went_on = (
+        try_routes.Route(name, given, steps=20, folder=str(tmp_path / name), scores=[score])
+        for name, given, score in [
+            ("own", {"model_type": "a"}, 50.0), ("twin", {"model_type": "a"}, 49.0),
+            ("went_on", {"model_type": "a", "backbone": "me/network"}, 40.0),
+        ]
+    )  # fmt: skip
+    train, _ = load_data(args, IMAGE)
+    folder = tmp_path / "r"
+    try_routes._report(args, [own, twin, went_on], {"dataset": "digits"}, folder, train, Before(), Look(300, 200, 9.0))
+    assert asked["args"].model == [own.folder, went_on.folder, "me/network"]
+    assert (asked["args"].max_train_samples, asked["args"].max_eval_samples) == (300, 200)
+    # a published network with new weights is asked for by nobody, and takes as long as all else
+    assert list(asked["before"].vectors_alone) == [went_on.folder, "me/network"]
+
+
+def test_raw_samples_that_are_better_than_a_published_model_are_told(tmp_path):
+    args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"), backbone="me/network")
+    found = Before({"me/network": 20}, {"me/network": {"draws": [60.0], "seconds": 3.0}})
+    tried = try_routes._as_published(args, Scores(60.0, None), found)
+    told, _ = try_routes._tell(tried, tried, Scores(60.0, [70.0]), args, tmp_path / "r")
+    assert "no way is better than raw samples, and a classifier of those may do." in told and "--minutes" not in told

@@ -103,9 +103,13 @@ def write_report(
     }
     for model, of_model in verdicts.items():
         base = report["models"][model].get("cost", {}).get("went_on_from")
-        of_model["sentence"] = " ".join(
-            filter(None, [of_model["sentence"], against_its_base(found, model, base, counts, words)])
-        )
+        against = against_its_base(found, model, base, counts, words)
+        if against is not None:
+            of_model["against_its_base"] = against
+            # where its network untrained is not measured there is nothing else to say
+            of_model["sentence"] = (
+                f"{of_model['sentence']} {against}" if differences(found[model], counts) else against
+            )
     report["verdict"] = _of_all(verdicts)
     for model, of_model in found.items():
         report["models"][model]["verdict"] = verdicts[model]
@@ -134,7 +138,8 @@ def _of_all(verdicts: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     first = next(iter(verdicts.values()))
     if len(verdicts) == 1:
         return first
-    told = {model: v for model, v in verdicts.items() if v["outcome"] != NOT_MEASURED} or verdicts
+    told = {model: v for model, v in verdicts.items() if v["outcome"] != NOT_MEASURED or "against_its_base" in v}
+    told = told or verdicts
     return {
         "outcome": {model: v["outcome"] for model, v in verdicts.items()},
         "helped": any(v["helped"] for v in verdicts.values()),
