@@ -45,6 +45,7 @@ from pretune.training.data.kinds import kind_and_found
 from pretune.training.data.loading import load_data
 from pretune.training.data.samples import Samples
 from pretune.training.errors import InputError, Interrupted, one_line
+from pretune.training.evaluation.cells import FEATURES
 from pretune.training.evaluation.embedders import kind_of, methods_for
 from pretune.training.evaluation.planning import Before
 from pretune.training.evaluation.running import EvaluationResult, run_evaluation
@@ -112,7 +113,7 @@ def _run(args: TryArguments) -> TryResult:
     judge = Judge.of(train)
     before = Before() if args.backbone is None else size_on(args.backbone, train, folder / "report", MOST)
     routes, data = _routes(args, modality, before.sizes.get(args.backbone)), data_words(args)
-    published = _as_published(args, judge, before)
+    published = _as_published(args, judge, before, folder / "report" / FEATURES)
 
     def make(given: dict[str, Any]) -> PretrainArguments:
         return build_arguments(PretrainArguments, None, {**data, **given, "output_dir": str(folder / "unused")})
@@ -192,14 +193,14 @@ def _routes(args: TryArguments, modality: Modality, size: int | None) -> list[Ro
     return [Route(name, given) for name, given in found.items() if args.routes is None or name in args.routes]
 
 
-def _as_published(args: TryArguments, judge: Judge, before: Before) -> list[Route]:
-    """The published model as it is, if there is one, judged as all ways are."""
+def _as_published(args: TryArguments, judge: Judge, before: Before, kept: Path) -> list[Route]:
+    """The published model as it is, if there is one, judged as all ways are; its features are `kept` there."""
     if args.backbone is None or (args.routes is not None and AS_PUBLISHED not in args.routes):
         return []
     size, route = before.sizes.get(args.backbone), Route(AS_PUBLISHED, {}, folder=args.backbone, published=True)
     try:
         began = time.monotonic()
-        found = before.tried[args.backbone] if size else {"draws": judge.of_encoder(args.backbone)}
+        found = before.tried[args.backbone] if size else {"draws": judge.of_encoder(args.backbone, folder=kept)}
         seconds = found["seconds"] if size else time.monotonic() - began
         route.scores, route.seconds_a_sample = found["draws"], seconds / len(judge.data)
         route.given = {} if size is None else {"config": {SIZE: size}}

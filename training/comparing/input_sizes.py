@@ -13,7 +13,7 @@ from ..data.loading import load_data
 from ..data.samples import Samples, subset
 from ..errors import InputError, one_line
 from ..evaluation.candidates import parse_names, to_load
-from ..evaluation.cells import MADE
+from ..evaluation.cells import FEATURES, MADE
 from ..evaluation.planning import Before
 from ..modalities.modality import Modality, Preprocessing
 from ..networks.encoders import config_and_modality
@@ -49,7 +49,7 @@ def choose_sizes(args: CompareArguments) -> Before:
             sizes[name] = int(args.input_size)
         elif modality.input_sizes is not None:
             train = train if train is not None else _labelled(args, modality)
-            facts = _found_out(name, fit, train, Path(args.output_dir))
+            facts = _found_out(name, fit, train, Path(args.output_dir), ENOUGH)
             if facts is not None:
                 sizes[name], tried[name] = facts["taken"], facts
     return Before(sizes, tried)
@@ -91,9 +91,7 @@ def _labelled(args: CompareArguments, modality: Modality) -> Samples:
     return subset(train, args.max_train_samples, None, PROTOCOL.seed)
 
 
-def _found_out(
-    name: str, fit: Preprocessing, train: Samples, folder: Path, most: int = ENOUGH
-) -> dict[str, Any] | None:
+def _found_out(name: str, fit: Preprocessing, train: Samples, folder: Path, most: int) -> dict[str, Any] | None:
     """What each size comes to, as an earlier call with the same samples found out, or now; None where there is nothing
     to choose from, or by."""
     path, own = folder / MADE / RECORD, fit.shape[1]
@@ -115,7 +113,7 @@ def _found_out(
     for size in wanted:
         try:
             began = time.monotonic()
-            draws[size] = judge.of_encoder(name, size=size)
+            draws[size] = judge.of_encoder(name, size=size, folder=folder / FEATURES)
             seconds[size] = round(time.monotonic() - began, 2)
         except InputError as error:
             logger.info("%s does not take %d: %s", name, size, one_line(error))

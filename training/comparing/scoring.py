@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from ..data.samples import Samples, class_counts
 from ..errors import InputError
 from ..evaluation.draws import hold_out
 from ..evaluation.embedders import RawInput
+from ..evaluation.features import EncoderFeatures
 from ..evaluation.probes import Standardiser, best_penalty, linear_probe, principal_components, worth
 from ..networks.encoders import Encoder
 from ..protocol import PROTOCOL
@@ -58,7 +60,7 @@ class Judge:
             )
         labelled = train.only_labelled()
         rows = np.random.default_rng(seed_for(PROTOCOL.seed, "judge")).permutation(len(labelled))[:most]
-        data = labelled.select(np.sort(rows))
+        data = labelled.select(np.sort(rows)) if most < len(labelled) else labelled
         if data.labels.ndim == 1:
             counts = class_counts(data)
             if (counts > 1).sum() < 2 or counts[counts > 1].sum() < FEWEST:
@@ -73,12 +75,17 @@ class Judge:
                 data = data.select(np.flatnonzero(counts[data.labels] > 1))
         return cls(data)
 
-    def of_encoder(self, name: str, untrained: bool = False, size: int | None = None) -> list[float]:
+    def of_encoder(
+        self, name: str, untrained: bool = False, size: int | None = None, folder: Path | None = None
+    ) -> list[float]:
         """Scores in per cent by draw, of the encoder in folder or repository `name`, or of the same with new
-        weights; `size` is its input's, of a network that is not ours."""
+        weights; `size` is its input's, of a network that is not ours. Its features are kept in `folder`, if one is
+        given, where a report on the same samples finds them."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         encoder = Encoder(name, None, len(self.data.label_names), device, 256, self.data.problem_type, size)
         encoder.check(self.data)
+        if folder is not None:
+            return self._scores(EncoderFeatures(encoder, self.data, self.data, folder).of_train())
         model = encoder.classifier(not untrained, seed_for(PROTOCOL.seed, "untrained", 0))
         return self._scores(encoder.features(model, encoder.rows(self.data)))
 

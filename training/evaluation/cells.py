@@ -84,7 +84,7 @@ class Cells:
         self._spent, self._mark = 0.0, began  # seconds of earlier calls and lines; when the last line was written
         require_folders(folder, "output_dir")
         require_room(folder, "output_dir", REPORT_FILES, (FEATURES, MADE), "an evaluation")
-        holds = sorted(path.name for path in folder.glob("*") if path.name not in (".lock", MADE))
+        holds = sorted(path.name for path in folder.glob("*") if path.name not in (".lock", MADE, FEATURES))
         if holds and not self.path.is_file():
             raise InputError(
                 f"output_dir {folder} holds files, but no {WORKING_FILE}, so it is not an evaluation's. "

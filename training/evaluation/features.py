@@ -3,6 +3,7 @@
 An encoder's are kept in the report's folder until the report is whole.
 """
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -118,6 +119,11 @@ class EncoderFeatures:
         """Features of all training samples, of the test samples, and their scale."""
         return self._both("pretrained", True, 0, None)
 
+    def of_train(self) -> np.ndarray:
+        """(N, D) features of all training samples alone, which `pretrained` finds again."""
+        model = self.encoder.classifier(True, seed_for(PROTOCOL.seed, "untrained", 0))
+        return self._kept("pretrained-train", OfEncoder(self.encoder, model), self.train)
+
     def untrained(self, draw: int, rows: np.ndarray) -> Features:
         """The same with the starting weights of this draw; of the training samples only `rows`, (R,), are
         encoded, the others are NaN."""
@@ -128,25 +134,26 @@ class EncoderFeatures:
         if name not in self._held:
             model = self.encoder.classifier(pretrained, seed_for(PROTOCOL.seed, "untrained", draw))
             embedder = OfEncoder(self.encoder, model)
-            values = self.encoder.rows(self.train)
-            values = values if rows is None or len(rows) == len(self.train) else values[rows]
-            found = self._kept(f"{name}-train", embedder, values)
+            some = self.train if rows is None or len(rows) == len(self.train) else self.train.select(rows)
+            found = self._kept(f"{name}-train", embedder, some)
             train = found
             if len(found) < len(self.train):
                 train = np.full((len(self.train), found.shape[1]), np.nan, found.dtype)
                 train[rows] = found
-            test = self._kept(f"{name}-test", embedder, self.encoder.rows(self.test))
+            test = self._kept(f"{name}-test", embedder, self.test)
             if not pretrained:
                 self._held = {k: v for k, v in self._held.items() if k == "pretrained"}  # one untrained one at a time
             self._held[name] = train, test, Standardiser(train[self.reference])
         return self._held[name]
 
-    def _kept(self, name: str, embedder: Embedder, values: np.ndarray) -> np.ndarray:
-        path = self.folder / f"{self.encoder.fingerprint}-{name}.npy"
-        found = _read_kept(path, len(values))
+    def _kept(self, name: str, embedder: Embedder, data: Samples) -> np.ndarray:
+        """(N, D) features of these samples, as they were kept of the same ones."""
+        samples = hashlib.sha256(data.fingerprint.encode()).hexdigest()[:16]
+        path = self.folder / f"{self.encoder.fingerprint}-{samples}-{name}.npy"
+        found = _read_kept(path, len(data))
         if found is None:
-            found = embedder.embed(values)
-            self.folder.mkdir(exist_ok=True)
+            found = embedder.embed(self.encoder.rows(data))
+            self.folder.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(f".{os.getpid()}.tmp")
             with open(part, "wb") as file:
                 np.save(file, found)

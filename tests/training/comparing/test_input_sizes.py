@@ -8,8 +8,10 @@ from families import save_published
 
 import pretune
 from pretune.training.command.arguments.compare import CompareArguments
+from pretune.training.comparing import input_sizes
 from pretune.training.comparing.input_sizes import _is_whole, _record, best_size, choose_sizes, size_on
 from pretune.training.data.loading import load_data
+from pretune.training.evaluation.embedders import OfEncoder
 from pretune.training.modalities.image import IMAGE
 from pretune.training.modalities.images import sizes
 
@@ -77,3 +79,17 @@ def test_the_report_says_what_was_tried_and_what_could_not_be_measured(published
     with pytest.raises(pretune.InputError, match="input_size must be auto, own or a number"):
         CompareArguments(**{**vars(args), "input_size": "large"})
     assert np.isfinite(list(tried["tried"].values())).all()
+
+
+@pytest.mark.parametrize(("most", "again"), [(1000, False), (99, True)])
+def test_what_was_embedded_to_choose_a_size_is_not_embedded_again(published, tmp_path, monkeypatch, most, again):
+    monkeypatch.setattr(sizes, "STEP", 8)
+    monkeypatch.setattr(input_sizes, "ENOUGH", most)
+    embedded, embed = [], OfEncoder.embed
+    monkeypatch.setattr(OfEncoder, "embed", lambda self, rows: embedded.append(len(rows)) or embed(self, rows))
+    pretune.compare(
+        model=[published], dataset="digits", labels_per_class=["1"], draws=2, max_train_samples=150,
+        max_eval_samples=40, methods=["linear"], output_dir=str(tmp_path / "r"), disable_tqdm=True,
+    )  # fmt: skip
+    assert embedded == [min(most, 150)] * 3 + [150] * again + [40]  # at three sizes, then for the report
+    assert not (tmp_path / "r/features").exists()

@@ -83,7 +83,7 @@ class Scores:
     def __init__(self, published, raw):
         self.published, self.raw = published, raw
 
-    def of_encoder(self, name, untrained=False, size=None):
+    def of_encoder(self, name, untrained=False, size=None, folder=None):
         if self.published is None:
             raise InputError("cannot be loaded.")
         return [self.published + 20]
@@ -107,7 +107,7 @@ def test_a_published_model_as_it_is_is_one_of_the_ways(tmp_path, published, raw,
         None if published is None else {"draws": [published + 20], "seconds": 3.0}
     )  # no size is found of what cannot be loaded
     before = Before() if found is None else Before({"me/network": 20}, {"me/network": found})
-    as_it_is = try_routes._as_published(args, judge, before)
+    as_it_is = try_routes._as_published(args, judge, before, tmp_path)
     tried = try_routes._ranked([route], as_it_is)
     told, commands = try_routes._tell([*as_it_is, route], tried, judge, args, tmp_path / "r")
     command = commands["command"]
@@ -129,7 +129,7 @@ def test_a_way_that_had_too_little_time_to_tell_is_named_beside_the_best(tmp_pat
     found = Before({"me/network": 20}, {"me/network": {"draws": [60.0], "seconds": 3.0}})
     judge = Scores(60.0, [10.0])
     own = try_routes.Route("own", {"model_type": "a"}, 2.0, 0.1, 30, steps, str(tmp_path / "a"), [50.0], [40.0])
-    published = try_routes._as_published(args, judge, found)
+    published = try_routes._as_published(args, judge, found, tmp_path)
     told, commands = try_routes._tell(published, try_routes._ranked([own], published), judge, args, tmp_path / "r")
     assert "best here: as published. In full:" in told and commands["command"].startswith("pretune finetune")
     assert ("may_overtake" in commands) == untold
@@ -144,7 +144,7 @@ def test_a_way_that_had_too_little_time_to_tell_is_named_beside_the_best(tmp_pat
 def test_going_on_that_is_worth_something_at_a_small_size_is_named_at_the_size_of_the_best(tmp_path, start, worth):
     args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"), backbone="me/network")
     found = Before({"me/network": 224}, {"me/network": {"draws": [60.0], "seconds": 3.0}})
-    judge, published = Scores(60.0, [10.0]), try_routes._as_published(args, Scores(60.0, None), found)
+    judge, published = Scores(60.0, [10.0]), try_routes._as_published(args, Scores(60.0, None), found, tmp_path)
     given = {"model_type": "a", "backbone": "me/network", "config": {"backbone_image_size": 56, "views": "grey"}}
     went_on = try_routes.Route(
         "continued", given, 2.0, steps=30, folder=str(tmp_path / "a"), scores=[50.0], start=[start]
@@ -185,6 +185,6 @@ def test_the_report_holds_the_best_of_two_networks_and_the_published_one(tmp_pat
 def test_raw_samples_that_are_better_than_a_published_model_are_told(tmp_path):
     args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"), backbone="me/network")
     found = Before({"me/network": 20}, {"me/network": {"draws": [60.0], "seconds": 3.0}})
-    tried = try_routes._as_published(args, Scores(60.0, None), found)
+    tried = try_routes._as_published(args, Scores(60.0, None), found, tmp_path)
     told, _ = try_routes._tell(tried, tried, Scores(60.0, [70.0]), args, tmp_path / "r")
     assert "no way is better than raw samples, and a classifier of those may do." in told and "--minutes" not in told
