@@ -27,7 +27,10 @@ class TryArguments(DataArguments):
         None, "a published model: tried as it is, and pretrained further on these samples", group="network"
     )
     routes: list[str] | None = argument(
-        None, "which ways to try, by the words that the report has for them (default: all)", group="network"
+        None,
+        'which ways to try, by the words that the report has for them, such as autoencoder, "joint embedding", '
+        'continued, "as published" (default: all)',
+        group="network",
     )
     seed: int = argument(42, "seed of every draw", group="optimisation")
 
