@@ -49,9 +49,9 @@ def find_column(features: Any, wanted: str | None, fits: Callable[[Any], bool], 
     """
     if wanted is not None:
         if wanted not in features:
-            near = "".join(f" {column}" for column in difflib.get_close_matches(wanted, features, n=1))
-            known = ", ".join(features)
-            raise InputError(f"{name} has no column {wanted!r}: it has {known}. Pass --{role}_column{near}.")
+            near, option = difflib.get_close_matches(wanted, features, n=1), f"--{role}_column"
+            repair = f"Pass {option} {near[0]}" if near else f"Pass one of these as {option}"
+            raise InputError(f"{name} has no column {wanted!r}: it has {', '.join(features)}. {repair}.")
         return wanted
     found = [column for column, feature in features.items() if fits(feature)]
     if role == "label":
