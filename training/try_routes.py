@@ -28,7 +28,7 @@ from pretune.training.command.parsing import build_arguments
 from pretune.training.command.paths import folder_name, require_folders, require_room, written_to
 from pretune.training.command.recipes import words_of
 from pretune.training.command.running import like_ctrl_c, redrawn_every, run_command
-from pretune.training.comparing.continued import JUDGED, data_words, run_verb
+from pretune.training.comparing.continued import JUDGED, data_words
 from pretune.training.comparing.halving import (
     FINISHED,
     SIZE,
@@ -41,6 +41,7 @@ from pretune.training.comparing.halving import (
 from pretune.training.comparing.input_sizes import size_on
 from pretune.training.comparing.report_time import SHARE, Look, look_within, warn_of_too_few
 from pretune.training.comparing.scoring import MOST, Judge
+from pretune.training.comparing.verbs import run_verb
 from pretune.training.data.kinds import kind_and_found
 from pretune.training.data.loading import load_data
 from pretune.training.data.samples import Samples

@@ -1,43 +1,36 @@
 """Published models pretrained further on the user's samples, each by a run of its own."""
 
-import contextlib
 import dataclasses
 import logging
-import os
-import subprocess
-import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from ..command.arguments.compare import CONTINUED, CompareArguments
+from ..command.arguments.compare import AUTO, CONTINUED, CompareArguments
 from ..command.arguments.data import DataArguments, InMemory
 from ..command.paths import folder_name
-from ..command.recipes import words_of
 from ..errors import InputError, one_line
 from ..evaluation.cells import MADE
 from ..evaluation.planning import Before, reasons
 from ..modalities.modality import Modality
 from ..networks.encoders import config_and_modality
-from ..runs.folder import STARTED_BY
+from .verbs import run_verb
+from .view_sets import views_for
 
 logger = logging.getLogger(__name__)
-KEPT = 4096  # bytes of what a process said last
-PATIENCE = 5.0  # seconds until a process that was stopped is told so
+VIEWS = "config.views"
 JUDGED = 256  # samples that a run made here is evaluated on: a look, since the report measures it
 
 
 def with_continued(args: CompareArguments, before: Before) -> tuple[CompareArguments, Before]:
     """`args` with every ID+continued replaced by the folder of a run that went on from ID, which is made here.
 
-    A run that is finished is taken as it is; one that was stopped goes on. What cannot go on, and why, is added to
-    what was found out `before`, whose input sizes the runs are made with.
+    A run that is finished is taken as it is; one that was stopped goes on. What cannot go on, and why, and which views
+    were taken, is added to what was found out `before`, whose input sizes the runs are made with.
 
     Raises:
         InputError: no model is left.
     """
-    models, left_out = [], dict(before.left_out)
+    models, left_out, views = [], dict(before.left_out), {}
     for name in args.model:
         if not name.endswith(CONTINUED):
             models.append(name)
@@ -47,6 +40,10 @@ def with_continued(args: CompareArguments, before: Before) -> tuple[CompareArgum
         try:
             _, modality, _ = config_and_modality(base, args.revision)
             given = arguments_for(args, base, modality, folder, before.sizes.get(base))
+            if args.continued_views == AUTO:
+                found = views_for(base, given, args, modality)
+                if found is not None:
+                    views[base], given[VIEWS] = found, found["taken"]
             if folder.is_dir() and any(path.name != ".lock" for path in folder.iterdir()):
                 given["resume_from_checkpoint"] = "latest"
             logger.info("%s is pretrained further on these samples, in %s", base, folder)
@@ -59,7 +56,7 @@ def with_continued(args: CompareArguments, before: Before) -> tuple[CompareArgum
         models.append(str(folder))
     if not models:
         raise InputError(f"no model is left: {reasons(left_out)}")
-    return dataclasses.replace(args, model=models), dataclasses.replace(before, left_out=left_out)
+    return dataclasses.replace(args, model=models), dataclasses.replace(before, left_out=left_out, views=views)
 
 
 def arguments_for(
@@ -79,8 +76,8 @@ def arguments_for(
         given["max_steps"] = args.continued_steps
     if size is not None:
         given["config.backbone_image_size"] = size
-    if args.continued_views is not None:
-        given["config.views"] = args.continued_views
+    if args.continued_views != AUTO:
+        given[VIEWS] = args.continued_views
     return given
 
 
@@ -93,58 +90,3 @@ def data_words(args: DataArguments) -> dict[str, Any]:
     if isinstance(args.dataset, InMemory):
         raise InputError("dataset is an object in memory, and the runs made here need one on disk: save it first.")
     return args.of_the_data()
-
-
-def run_verb(verb: str, given: dict[str, Any], show: bool = False, tick: Callable[[], None] | None = None) -> None:
-    """`pretune VERB` with these arguments, in a process of its own, so that its memory is its own too. If this one is
-    killed, the other saves a checkpoint and stops.
-
-    Args:
-        verb, given: what is run.
-        show: what it says, its progress bar too, is seen while it runs.
-        tick: called once a second.
-
-    Raises:
-        InputError: it failed; what it said last is repeated.
-    """
-    words = [sys.executable, "-m", __package__.split(".")[0], *words_of(verb, given)]
-    environment = {**os.environ, STARTED_BY: str(os.getpid())}
-    process, said = subprocess.Popen(words, stderr=subprocess.PIPE, env=environment), bytearray()
-    listener = threading.Thread(target=_listen, args=(process.stderr, said, show), daemon=True)
-    listener.start()
-    try:
-        while process.poll() is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(1.0)
-            if tick is not None:
-                tick()
-    except KeyboardInterrupt:
-        _stop(process)
-        raise
-    listener.join()
-    if process.returncode:
-        lines = [line for line in said.decode(errors="replace").replace("\r", "\n").splitlines() if line.strip()]
-        last = lines[-1].strip().removeprefix("error: ") if lines else f"status {process.returncode}"
-        raise InputError(f"pretune {verb} in {given.get('output_dir')} failed: {last}")
-
-
-def _listen(stream: IO[bytes], said: bytearray, show: bool) -> None:
-    """Keep the end of what a process says, and let it be seen."""
-    while chunk := stream.read1():
-        said += chunk
-        del said[:-KEPT]
-        if show:
-            sys.stderr.write(chunk.decode(errors="replace"))
-            sys.stderr.flush()
-
-
-def _stop(process: subprocess.Popen) -> None:
-    """It saves a checkpoint when it is stopped; at a terminal Ctrl-C has reached it already."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(PATIENCE)
-        return
-    process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(10 * PATIENCE)
-        return
-    process.kill()

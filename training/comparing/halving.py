@@ -19,10 +19,10 @@ from ..data.samples import Samples
 from ..errors import InputError, one_line
 from ..inspection.trial import Trial, measured
 from ..networks.memory import give_back
-from ..runs.folder import write_whole
 from ..runs.run import MOST_STEPS
-from .continued import run_verb
+from .records import known, remember
 from .scoring import Judge
+from .verbs import run_verb
 
 logger = logging.getLogger(__name__)
 OVERHEAD = 30.0  # seconds that a run takes beside its steps (imports, data, pictures), until one was made
@@ -128,9 +128,9 @@ class Route:
             "note": self.note,
         }  # fmt: skip
 
-    def take_up(self, known: Any, key: str, folder: Path) -> bool:
+    def take_up(self, record: Any, key: str, folder: Path) -> bool:
         """Go on from a finished try that `record` wrote, if it is of the same and its model is still there."""
-        found = known if isinstance(known, dict) and known.get("key") == key else {}
+        found = record if isinstance(record, dict) and record.get("key") == key else {}
         steps, scores = found.get("steps"), [found.get("scores"), found.get("start")]
         whole = all(isinstance(part, list) and all(map(_is_score, part)) for part in scores)
         if type(steps) is not int or not 0 < steps < MOST_STEPS or not whole or not scores[0]:
@@ -161,13 +161,13 @@ def time_steps(
         seconds: that each will have at first. Where too few steps fit into them, the network's input is made smaller.
         tell: what is being measured.
     """
-    known: dict[tuple[Any, Any], tuple[Trial, dict[str, Any]]] = {}  # by network: views take no time worth measuring
+    timed: dict[tuple[Any, Any], tuple[Trial, dict[str, Any]]] = {}  # by network: views take no time worth measuring
     for route in routes:
         tell(f"{route.name}: what a step takes")
         try:
-            if route.network not in known:
-                known[route.network] = _timed(route, make, data, seconds)
-            trial, less = known[route.network]
+            if route.network not in timed:
+                timed[route.network] = _timed(route, make, data, seconds)
+            trial, less = timed[route.network]
             if less:
                 route.given = _with(route, less)
             route.seconds_a_step, route.passes_a_step = trial.seconds_a_step, trial.batch_size / len(data.stored)
@@ -256,7 +256,7 @@ def halve(
         for route in left:
             into = folder / f"{folder_name(route.name, 'route')}_{number + 1}"
             key = json.dumps([of, route.given], default=str)
-            if route.take_up(_finished(folder).get(into.name), key, into):
+            if route.take_up(known(folder / FINISHED).get(into.name), key, into):
                 continue
             steps = int((share - beside) / route.seconds_a_step)
             if steps <= max(FEWEST_STEPS, 1.2 * route.steps):
@@ -272,7 +272,7 @@ def halve(
             began = clock()
             _try(route, steps, into, judge, run, next((r.start for r in routes if r.network == route.network), []))
             if route.folder == str(into):
-                _finish(folder, into.name, {"key": key, **route.record()})
+                remember(folder / FINISHED, into.name, {"key": key, **route.record()})
             beside = max(1.0, clock() - began - steps * route.seconds_a_step)
     tried = [route for route in routes if route.scores]
     for route in tried:
@@ -290,20 +290,6 @@ def best_networks(routes: Sequence[Route], count: int) -> list[Route]:
 
 def _is_score(value: Any) -> bool:
     return type(value) in (int, float) and -1e9 < value < 1e9
-
-
-def _finished(folder: Path) -> dict[str, Any]:
-    """{name of a try's folder: how it went}, of those that are finished."""
-    try:
-        found = json.loads((folder / FINISHED).read_text())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _finish(folder: Path, name: str, record: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / FINISHED, (json.dumps({**_finished(folder), name: record}, indent=1) + "\n").encode())
 
 
 def _try(

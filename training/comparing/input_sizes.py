@@ -1,6 +1,5 @@
 """The input size of published networks, chosen on labelled training samples alone, before anything is compared."""
 
-import json
 import logging
 import time
 from pathlib import Path
@@ -9,17 +8,15 @@ from typing import Any
 import numpy as np
 
 from ..command.arguments.compare import AUTO, CONTINUED, OWN, CompareArguments
-from ..data.loading import load_data
-from ..data.samples import Samples, subset
+from ..data.samples import Samples
 from ..errors import InputError, one_line
 from ..evaluation.candidates import parse_names, to_load
 from ..evaluation.cells import FEATURES, MADE
 from ..evaluation.planning import Before
 from ..modalities.modality import Modality, Preprocessing
 from ..networks.encoders import config_and_modality
-from ..protocol import PROTOCOL
-from ..runs.folder import write_whole
-from .scoring import Judge
+from .records import known, remember
+from .scoring import Judge, labelled_training
 
 logger = logging.getLogger(__name__)
 ENOUGH = 1000  # labelled training samples that are looked at
@@ -48,7 +45,7 @@ def choose_sizes(args: CompareArguments) -> Before:
                 raise InputError(f"input_size is for networks that take images, and {name} takes {modality.name}.")
             sizes[name] = int(args.input_size)
         elif modality.input_sizes is not None:
-            train = train if train is not None else _labelled(args, modality)
+            train = train if train is not None else labelled_training(args, modality)
             facts = _found_out(name, fit, train, Path(args.output_dir), ENOUGH)
             if facts is not None:
                 sizes[name], tried[name] = facts["taken"], facts
@@ -86,19 +83,14 @@ def _published(args: CompareArguments) -> list[str]:
     return to_load(*parse_names(bases, tables), tables)
 
 
-def _labelled(args: CompareArguments, modality: Modality) -> Samples:
-    train, _ = load_data(args, modality, need_labels=True)
-    return subset(train, args.max_train_samples, None, PROTOCOL.seed)
-
-
 def _found_out(name: str, fit: Preprocessing, train: Samples, folder: Path, most: int) -> dict[str, Any] | None:
     """What each size comes to, as an earlier call with the same samples found out, or now; None where there is nothing
     to choose from, or by."""
     path, own = folder / MADE / RECORD, fit.shape[1]
     key = f"{name} {train.fingerprint} {train.labels_fingerprint} {most}"
-    known = _record(path).get(key)
-    if _is_whole(known):
-        return known
+    facts = known(path).get(key)
+    if _is_whole(facts):
+        return facts
     wanted = train.modality.input_sizes(own, train.stored.shape[1:], train.traits)
     if len(wanted) < 2:
         return None
@@ -131,8 +123,7 @@ def _found_out(name: str, fit: Preprocessing, train: Samples, folder: Path, most
     }
     told = ", ".join(f"{size} ({score:.1f} %)" for size, score in scores.items())
     logger.info("%s: input sizes on held-out labelled training samples: %s; %d is taken", name, told, taken)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, (json.dumps({**_record(path), key: facts}, indent=1) + "\n").encode())
+    remember(path, key, facts)
     return facts
 
 
@@ -153,11 +144,3 @@ def _is_whole(facts: Any) -> bool:
     scores = [*facts["tried"].values(), *draws, facts.get("seconds")]
     known = str(facts.get("taken")) in facts["tried"] and all(size.isdecimal() for size in facts["tried"])
     return known and all(type(n) is int and 0 < n < 2**31 for n in sizes) and all(type(s) is float for s in scores)
-
-
-def _record(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..command.arguments.evaluate import EvaluateArguments
 from ..data.labels import REAL
-from ..data.samples import Samples, class_counts
+from ..data.loading import load_data
+from ..data.samples import Samples, class_counts, subset
 from ..errors import InputError
 from ..evaluation.draws import hold_out
 from ..evaluation.embedders import RawInput
 from ..evaluation.features import EncoderFeatures
 from ..evaluation.probes import Standardiser, best_penalty, linear_probe, principal_components, worth
+from ..modalities.modality import Modality
 from ..networks.encoders import Encoder
 from ..protocol import PROTOCOL
 from ..randomness import seed_for
@@ -23,6 +26,16 @@ MOST = 2000  # labelled training samples looked at
 FEWEST = 20  # below which nothing can be chosen by them
 WIDE = 1024  # numbers of a raw sample, above which WIDTH principal components stand for it: it took most of a minute
 WIDTH = 256
+
+
+def labelled_training(args: EvaluateArguments, modality: Modality) -> Samples:
+    """The training samples of an evaluation, of which some must have labels.
+
+    Raises:
+        InputError: none has.
+    """
+    train, _ = load_data(args, modality, need_labels=True)
+    return subset(train, args.max_train_samples, None, PROTOCOL.seed)
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,14 @@ class Before:
     Args:
         sizes: by model, the input size that it is measured at.
         tried: by model, what was tried for it, for the report.
+        views: by published model that went on, which sets of views were tried for it, for the report.
         left_out: what could not be measured, and why.
         vectors_alone: models whose embeddings are measured, and neither their network untrained nor trained further.
     """
 
     sizes: Mapping[str, int] = field(default_factory=dict)
     tried: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    views: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     vectors_alone: Collection[str] = ()
 
@@ -56,7 +58,7 @@ class Plan:
         warnings: for a reader.
         seen: by model, which test samples it was trained on.
         augmentation: kinds of changes that whole networks are trained with.
-        tried: see `Before`.
+        tried, views: see `Before`.
         left_out: what could not be measured, and why; more may follow.
     """
 
@@ -72,6 +74,7 @@ class Plan:
     seen: dict[str, dict[str, Any]]
     augmentation: tuple[str, ...]
     tried: Mapping[str, Mapping[str, Any]]
+    views: Mapping[str, Mapping[str, Any]]
     left_out: dict[str, str]
 
     def identity(self) -> dict[str, Any]:
@@ -115,7 +118,7 @@ def make_plan(args: EvaluateArguments, before: Before) -> Plan:
     return Plan(
         args, splits, candidates, counts, {count: draws_of(count, args.draws) for count in counts}, methods,
         _metric(args, splits), _confusion_cell(args, methods, counts), warnings, seen, _augmentation(args, modality),
-        before.tried, left_out,
+        before.tried, before.views, left_out,
     )  # fmt: skip
 
 

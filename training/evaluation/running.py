@@ -168,6 +168,7 @@ class Measured:
             "warnings": plan.warnings,
             "left_out": dict(plan.left_out),
             "input_sizes": dict(plan.tried),
+            "views": dict(plan.views),
             "timings": {"total_seconds": round(work.cells.seconds(), 1)},
             "command": command_of(self.verb, plan.args),
         }

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from pretune.training.comparing import halving
-from pretune.training.comparing.halving import FEWEST_STEPS, OVERHEAD, WORTH, Route, halve, rounds_of
+from pretune.training.comparing.halving import FEWEST_STEPS, FINISHED, OVERHEAD, WORTH, Route, halve, rounds_of
+from pretune.training.comparing.records import known
 from pretune.training.errors import InputError
 from pretune.training.inspection.trial import Trial
 from pretune.training.modalities.image import IMAGE
@@ -207,7 +208,7 @@ def test_tries_that_a_killed_call_finished_are_taken_up(tmp_path):
         (tmp_path / "tries.json").write_text(damaged)
         route = Route("a", {"model_type": "a"}, 1.0)
         key = json.dumps([[30], route.given], default=str)
-        taken = route.take_up(halving._finished(tmp_path).get("a_1"), key, tmp_path / "a_1")
+        taken = route.take_up(known(tmp_path / FINISHED).get("a_1"), key, tmp_path / "a_1")
         assert taken == (damaged == whole)
     (tmp_path / "a_1/model.safetensors").write_text("cut off")
     routes, clock, run, runs = made(worth)

@@ -9,7 +9,8 @@ from families import save_published
 import pretune
 from pretune.training.command.arguments.compare import CompareArguments
 from pretune.training.comparing import input_sizes
-from pretune.training.comparing.input_sizes import _is_whole, _record, best_size, choose_sizes, size_on
+from pretune.training.comparing.input_sizes import _is_whole, best_size, choose_sizes, size_on
+from pretune.training.comparing.records import known
 from pretune.training.data.loading import load_data
 from pretune.training.evaluation.embedders import OfEncoder
 from pretune.training.modalities.image import IMAGE
@@ -45,7 +46,7 @@ def test_what_an_earlier_call_found_out_is_taken_if_it_is_whole(change):
 @pytest.mark.parametrize("text", ["", "[]", '{"a": {', "[" * 20000, "5", "null"])
 def test_a_damaged_record_of_sizes_is_none(tmp_path, text):
     (tmp_path / "sizes.json").write_text(text)
-    assert _record(tmp_path / "sizes.json") == {} == _record(tmp_path) and not _is_whole({}.get("a"))
+    assert known(tmp_path / "sizes.json") == {} == known(tmp_path) and not _is_whole({}.get("a"))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import pretune
-from pretune.training.comparing import continued
+from pretune.training.comparing import verbs
 from pretune.training.runs.folder import STARTED_BY
 
 
@@ -32,10 +32,10 @@ class Process:
 
 @pytest.mark.parametrize("show", [True, False])
 def test_a_verb_that_fails_is_told_by_its_last_line(monkeypatch, capsys, show):
-    monkeypatch.setattr(continued.subprocess, "Popen", Process)
+    monkeypatch.setattr(verbs.subprocess, "Popen", Process)
     ticks = []
     with pytest.raises(pretune.InputError, match="pretune pretrain in r failed: the size is wrong."):
-        continued.run_verb("pretrain", {"output_dir": "r"}, show, lambda: ticks.append(1))
+        verbs.run_verb("pretrain", {"output_dir": "r"}, show, lambda: ticks.append(1))
     assert ticks and ("its end" in capsys.readouterr().err) is show
 
 
@@ -44,7 +44,7 @@ def test_a_killed_verb_leaves_no_run_behind(npz, tmp_path):
     """Whoever waits for a run is killed: the run saves a checkpoint, and ends."""
     folder = tmp_path / "run"
     given = {"dataset": npz, "output_dir": str(folder), "max_steps": 10**6, "logging_steps": 1}
-    waits = f"from pretune.training.comparing.continued import run_verb; run_verb('pretrain', {given!r})"
+    waits = f"from pretune.training.comparing.verbs import run_verb; run_verb('pretrain', {given!r})"
     started = subprocess.Popen([sys.executable, "-c", waits], stdout=subprocess.PIPE)  # the run holds its other end
     metrics = folder / "metrics.jsonl"
     while not (metrics.exists() and metrics.read_text()):

@@ -27,11 +27,11 @@ class CompareArguments(EvaluateArguments):
         6.0, "passes over the training samples of a model named ID+continued", group="measurement"
     )
     continued_steps: int | None = argument(None, "steps of it, in place of passes", group="measurement")
-    continued_views: str | None = argument(
-        None,
-        "what may change between two views of an image there (default: by channels and size; without_colour where "
-        "colour tells classes apart)",
-        choices=("photographs", "without_colour", "grey", "symbols"),
+    continued_views: str = argument(
+        AUTO,
+        "what may change between two views of an image there; 'auto': with and without changes of colour are tried "
+        "for 30 steps on labelled training samples, never on the test split",
+        choices=(AUTO, "photographs", "without_colour", "grey", "symbols"),
         group="measurement",
     )
 

@@ -85,7 +85,7 @@ def write_report(
     Args:
         folder: where to.
         report: "protocol", "dataset", "models" ({name: {"latent_size", "health"}}), "results", "metric",
-            "confusion", "warnings", "left_out", "input_sizes", "timings", "command".
+            "confusion", "warnings", "left_out", "input_sizes", "views", "timings", "command".
         chance: see `chance_of`.
         needed, hits: see `verdict`; hits by model.
 
@@ -198,6 +198,16 @@ def _sizes_in_words(tried: Mapping[str, Mapping[str, Any]], many: str, parts: st
     return lines if tried else []
 
 
+def _views_in_words(tried: Mapping[str, Mapping[str, Any]], many: str) -> list[str]:
+    """Which sets of views were tried for models that went on, and which was taken."""
+    lines = ["", f"Views, by a linear probe on labelled training {many} held out, never on test ones:", ""]
+    for name, facts in tried.items():
+        told = ", ".join(f"{views} {score:.1f} %" for views, score in facts["tried"].items())
+        seen = f"{facts['steps']} steps each, {facts['samples']:,} {many}"
+        lines.append(f"- {name}: {told} ({seen}); {facts['taken']} is taken")
+    return lines if tried else []
+
+
 def _held_out_in_words(data: dict[str, Any]) -> str:
     if data["held_out_version"] is None:
         return ""
@@ -235,6 +245,7 @@ def render(report: dict[str, Any], counts: list[int | str]) -> str:
         lines += ["", "## Everything beside each other", "", markdown_table(together, report["metric"])]
     lines += costs_table(report["models"], many)
     lines += _sizes_in_words(report["input_sizes"], many, data["words"]["parts"])
+    lines += _views_in_words(report["views"], many)
     for model, facts in report["models"].items():
         lines += _of_model(model, facts, report["metric"], words)
     lines += section_of(report, words)
