@@ -191,7 +191,8 @@ def _routes(args: TryArguments, modality: Modality, size: int | None) -> list[Ro
     unknown = [name for name in args.routes or () if name not in there]
     if unknown:
         raise InputError(f"unknown route {unknown[0]!r}: expected some of {', '.join(map(repr, there))}.")
-    return [Route(name, given) for name, given in found.items() if args.routes is None or name in args.routes]
+    wanted = [(name, given) for name, given in found.items() if args.routes is None or name in args.routes]
+    return [Route(name, given, place=place) for place, (name, given) in enumerate(wanted)]
 
 
 def _as_published(args: TryArguments, judge: Judge, before: Before, kept: Path) -> list[Route]:
@@ -255,7 +256,7 @@ def _advice(tried: list[Route], raw: float | None, args: TryArguments) -> dict[s
     found = {"command": (f"{said}{_takes(best, best.steps_in_full)}:", _in_full(best, args))}
     if best.steps and best.from_nothing:
         return found
-    for route in [r for r in tried if r.steps and r.from_nothing and r.too_short][:1]:
+    for route in best_networks([r for r in tried if r.steps and r.from_nothing and r.too_short], 1):
         passes = f"{route.passes_in_words} over the samples"
         said = f"{route.name} had too little time to tell, {passes}, and may be better. In full"
         found["may_overtake"] = f"{said}{_takes(route, route.steps_in_full)}:", _in_full(route, args)

@@ -53,6 +53,7 @@ class Route:
         note: why it stopped, or what is to be known of it.
         seconds_a_sample: to embed one, about; 0 where it could not be measured.
         published: whether it is a published model as it is.
+        place: among the ways of its kind of input, which stand in the order of what they come to on most data.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Route:
     note: str = ""
     seconds_a_sample: float = 0.0
     published: bool = False
+    place: int = 0
 
     @property
     def score(self) -> float:
@@ -282,10 +284,15 @@ def halve(
 
 def best_networks(routes: Sequence[Route], count: int) -> list[Route]:
     """The best `count`, the best of each network before the second of any: two that differ in their views alone tell
-    less than two ways."""
+    less than two ways. Scores of networks from nothing that had too little time do not tell which is better, so that
+    these share their ranks in the order of what they come to on most data."""
     ranked = sorted(routes, key=lambda route: -route.score)
-    firsts = list({route.network: route for route in reversed(ranked)}.values())
-    return sorted(ranked, key=lambda route: not any(route is first for first in firsts))[:count]
+    best_of = {route.network: route for route in reversed(ranked)}
+    firsts = [route for route in ranked if route is best_of[route.network]]
+    unsure = [route for route in firsts if route.from_nothing and route.too_short]
+    in_order = iter(sorted(unsure, key=lambda route: route.place))
+    firsts = [next(in_order) if any(route is other for other in unsure) else route for route in firsts]
+    return [*firsts, *(route for route in ranked if route is not best_of[route.network])][:count]
 
 
 def _is_score(value: Any) -> bool:

@@ -9,7 +9,16 @@ import torch
 from safetensors.torch import save_file
 
 from pretune.training.comparing import halving
-from pretune.training.comparing.halving import FEWEST_STEPS, FINISHED, OVERHEAD, WORTH, Route, halve, rounds_of
+from pretune.training.comparing.halving import (
+    FEWEST_STEPS,
+    FINISHED,
+    OVERHEAD,
+    WORTH,
+    Route,
+    best_networks,
+    halve,
+    rounds_of,
+)
 from pretune.training.comparing.records import known
 from pretune.training.errors import InputError
 from pretune.training.inspection.trial import Trial
@@ -82,6 +91,21 @@ def test_the_best_of_each_network_goes_on_before_a_second_of_any(tmp_path):
         route.given = {"model_type": route.name.partition("_")[0]}
     halve(routes, 2 * 5 * WORTH, tmp_path, Judge(worth), run, clock)
     assert [name for name, _ in runs[5:]] == ["continued_kept", "own_kept"]
+
+
+@pytest.mark.parametrize(
+    ("passes", "expected"),
+    [(5, ["continued", "own", "masked", "own_kept"]), (40, ["continued", "masked", "own_kept", "own"])],
+)
+def test_of_ways_that_had_too_little_time_the_usual_order_decides_not_their_scores(passes, expected):
+    own, kept, masked = (
+        Route(name, {"model_type": family}, passes_a_step=1.0, passes_enough=30, steps=passes, scores=[score], place=n)
+        for n, (name, family, score) in enumerate([("own", "a", 50.0), ("own_kept", "a", 51.0), ("masked", "b", 60.0)])
+    )
+    if passes < 30:
+        own.scores, kept.scores = kept.scores, own.scores
+    went_on = Route("continued", {"model_type": "a", "backbone": "c"}, steps=3, scores=[70.0], place=3)
+    assert [route.name for route in best_networks([masked, went_on, kept, own], 4)] == expected
 
 
 def test_a_network_from_nothing_needs_many_passes_before_its_score_tells():
