@@ -44,6 +44,18 @@ def test_features_are_bounded_repeat_themselves_and_do_not_depend_on_the_batch()
     np.testing.assert_allclose(found, first.embed(images.astype(np.uint16) * 257), atol=2e-3)
 
 
+def test_a_picture_and_its_mirror_image_have_the_same_features_if_asked():
+    images, _ = textures(40, size=27, channels=3)
+    plain, mirrored = PatchFeatures(30), PatchFeatures(30, mirrored=True)
+    for floor in (plain, mirrored):
+        floor.fit(images)
+    seen, turned = images[:10], np.ascontiguousarray(images[:10, :, :, ::-1])
+    assert plain.embed(seen).shape == mirrored.embed(seen).shape == (10, 240)
+    np.testing.assert_allclose(mirrored.embed(seen), mirrored.embed(turned), atol=2e-3)
+    assert np.abs(plain.embed(seen).astype(float) - plain.embed(turned)).max() > 0.02
+    assert len(mirrored.filters) == 2 * len(plain.filters) and 0 < mirrored.embed(seen).max() <= 1
+
+
 def test_they_are_a_floor_for_photographs_and_not_for_tiny_images():
     assert "patches_linear" in methods_for(IMAGE, np.zeros((1, 3, 32, 32), np.uint8))
     assert "patches_linear" not in methods_for(IMAGE, np.zeros((1, 1, 8, 8), np.uint8))
