@@ -5,7 +5,7 @@
 
 Each row: the discriminator's loss (1.39 when it can only guess, 0 when it has won), the spread of generated images
 over that of real ones (near 0 when they are all alike), both at the end of training, the squared error of a test
-image's reconstruction, and 1-NN on the code of 1,000 training images; mean and range over seeds.
+image's reconstruction, and 1-NN on the embedding of 1,000 training images; mean and range over seeds.
 """
 
 import argparse
@@ -26,7 +26,7 @@ VARIANTS = {
     "discriminator as fast as the others": {"config": {"discriminator_learning_rate_ratio": 1.0}},
     "learning rate 1e-3": {"learning_rate": 1e-3},
 }
-SHOWN = ("discriminator_loss", "diversity", "eval_squared_error", "code.knn_accuracy")
+SHOWN = ("discriminator_loss", "diversity", "eval_squared_error", "embedding.knn_accuracy")
 
 
 def main() -> None:

@@ -231,7 +231,7 @@ def _report(
     models = [route.folder for route in best] + [args.backbone] * (args.backbone is not None)
     # a published network untrained would take longer than all else, and nobody asks for it
     alone = [name for name in models if name not in [route.folder for route in best if route.from_nothing]]
-    before = dataclasses.replace(before, vectors_alone=alone)
+    before = dataclasses.replace(before, vectors_alone=alone, called={route.folder: route.name for route in best})
     usual = ("", "untrained", "raw", "pca")
     every = methods_for(train.modality, train.rows_stored)
     there = [name for name in every if name not in TRAINED and kind_of(name) in usual]

@@ -1,6 +1,7 @@
 """`compare` and `try`: models are continued on the user's samples, and routes tried, by runs of their own."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,3 +128,7 @@ def test_try_ends_with_a_report_and_a_command(tmp_path, launch):
     tried = [np.mean(route["scores"]) for route in record["routes"]]
     best = "no way is better than raw samples so far" if np.mean(record["raw"]) >= max(tried) else "best here: "
     assert best in said and (tmp_path / "tried/report/report.html").is_file()
+    report = json.loads((tmp_path / "tried/report/report.json").read_text())
+    assert set(report["models"]) == {"joint embedding", "autoencoder"} == set(report["verdict"]["outcome"])
+    assert all(Path(facts["folder"]).is_dir() for facts in report["models"].values())
+    assert {row["model"] for row in report["results"]} == set(report["models"]) == set(report["confusion"]["matrices"])

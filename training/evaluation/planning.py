@@ -34,6 +34,7 @@ class Before:
         views: by published model that went on, which sets of views were tried for it, for the report.
         left_out: what could not be measured, and why.
         vectors_alone: models whose embeddings are measured, and neither their network untrained nor trained further.
+        called: by model, what the report calls it in place of its name.
     """
 
     sizes: Mapping[str, int] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Before:
     views: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     vectors_alone: Collection[str] = ()
+    called: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -58,7 +60,7 @@ class Plan:
         warnings: for a reader.
         seen: by model, which test samples it was trained on.
         augmentation: kinds of changes that whole networks are trained with.
-        tried, views: see `Before`.
+        tried, views, called: see `Before`.
         left_out: what could not be measured, and why; more may follow.
     """
 
@@ -75,6 +77,7 @@ class Plan:
     augmentation: tuple[str, ...]
     tried: Mapping[str, Mapping[str, Any]]
     views: Mapping[str, Mapping[str, Any]]
+    called: Mapping[str, str]
     left_out: dict[str, str]
 
     def identity(self) -> dict[str, Any]:
@@ -118,7 +121,7 @@ def make_plan(args: EvaluateArguments, before: Before) -> Plan:
     return Plan(
         args, splits, candidates, counts, {count: draws_of(count, args.draws) for count in counts}, methods,
         _metric(args, splits), _confusion_cell(args, methods, counts), warnings, seen, _augmentation(args, modality),
-        before.tried, before.views, left_out,
+        before.tried, before.views, before.called, left_out,
     )  # fmt: skip
 
 

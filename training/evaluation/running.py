@@ -25,7 +25,7 @@ from .planning import Before, Plan, make_plan, reasons
 from .progress import Progress
 from .reporting.into_card import add_to_card, check_card
 from .reporting.most_wrong import draw_most_wrong
-from .reporting.report import chance_of, write_report
+from .reporting.report import chance_of, renamed, write_report
 from .work import Work
 
 logger = logging.getLogger(__name__)
@@ -178,6 +178,7 @@ class Measured:
         first = next(iter(hits.values()), {})
         report["most_wrong"] = draw_most_wrong(self.folder, splits.test, first, *plan.shown)
         hits = hits if plan.metric == "accuracy" else {}
+        report, hits = renamed(report, plan.called), {plan.called.get(name, name): hit for name, hit in hits.items()}
         self.reported = time.perf_counter()
         return write_report(self.folder, report, chance_of(plan.metric, splits.test.labels), needed, hits)
 

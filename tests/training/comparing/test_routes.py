@@ -180,6 +180,7 @@ def test_the_report_holds_the_best_of_two_networks_and_the_published_one(tmp_pat
     assert (asked["args"].max_train_samples, asked["args"].max_eval_samples) == (300, 200)
     # a published network with new weights is asked for by nobody, and takes as long as all else
     assert list(asked["before"].vectors_alone) == [went_on.folder, "me/network"]
+    assert asked["before"].called == {own.folder: "own", went_on.folder: "went_on"}
 
 
 def test_raw_samples_that_are_better_than_a_published_model_are_told(tmp_path):

@@ -73,6 +73,25 @@ def chance_of(metric: str, labels: np.ndarray) -> float:
     return label_scores(labels, frequent)[metric]
 
 
+def renamed(report: dict[str, Any], called: Mapping[str, str]) -> dict[str, Any]:
+    """A report, not yet written, whose models are called otherwise; each keeps its "folder"."""
+
+    def of(name: str) -> str:
+        return called.get(name, name)
+
+    models = {}
+    for name, facts in report["models"].items():
+        cost = dict(facts.get("cost", {}))
+        if "went_on_from" in cost:
+            cost["went_on_from"] = of(cost["went_on_from"])
+        models[of(name)] = {**facts, "cost": cost, **({"folder": name} if name in called else {})}
+    confusion = report["confusion"]
+    if confusion is not None:
+        confusion = {**confusion, "matrices": {of(name): matrix for name, matrix in confusion["matrices"].items()}}
+    results = [{**row, "model": of(row["model"])} for row in report["results"]]
+    return {**report, "models": models, "results": results, "confusion": confusion}
+
+
 def write_report(
     folder: Path,
     report: dict[str, Any],
@@ -84,7 +103,7 @@ def write_report(
 
     Args:
         folder: where to.
-        report: "protocol", "dataset", "models" ({name: {"latent_size", "health"}}), "results", "metric",
+        report: "protocol", "dataset", "models" ({name: {"latent_size", "health", "cost"}}), "results", "metric",
             "confusion", "warnings", "left_out", "input_sizes", "views", "timings", "command".
         chance: see `chance_of`.
         needed, hits: see `verdict`; hits by model.
@@ -288,6 +307,7 @@ def _of_model(model: str, facts: Mapping[str, Any], metric: str, words: Mapping[
     lines = [
         "",
         f"## {model}",
+        *(["", f"In {facts['folder']}."] if "folder" in facts else []),
         "",
         markdown_table(facts["table"], metric),
         "",
