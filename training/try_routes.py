@@ -126,7 +126,7 @@ def _run(args: TryArguments) -> TryResult:
                 left = max(0.0, all_in_all * (1 - SHARE) - (time.monotonic() - began))
                 time_steps(routes, make, train, left / len(rounds_of(len(routes), left)) / max(1, len(routes)), tell)
                 if test is not None:
-                    look = look_within(all_in_all, [*published, *routes], train, test)
+                    look = look_within(all_in_all, [*published, *routes], train, test, folder / FINISHED)
                     all_in_all -= look.seconds
                 seconds = max(0.0, all_in_all - (time.monotonic() - began))
                 warn_of_too_few(seconds, routes)

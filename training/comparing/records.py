@@ -16,7 +16,7 @@ def known(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def remember(path: Path, key: str, facts: dict[str, Any]) -> None:
+def remember(path: Path, key: str, facts: Any) -> None:
     """Add `facts` to what `path` knows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, (json.dumps({**known(path), key: facts}, indent=1) + "\n").encode())
