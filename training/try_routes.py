@@ -248,11 +248,13 @@ def _advice(tried: list[Route], raw: float | None, args: TryArguments) -> dict[s
     """{name: (sentence, command)}: what makes the best way in full. If that is a published model's, also one from
     nothing that had too little time to be told from it, and going on at the size at which the model is best, where
     this was worth something at a smaller one."""
-    best, said = tried[0], f"best here: {tried[0].name}. In full"
-    if raw is not None and raw >= best.score and best.published:
-        said = "no way is better than raw samples, and a classifier of those may do. The best of them in full"
-    elif raw is not None and raw >= best.score:
-        said = "no way is better than raw samples so far: more --minutes would tell. The best of them in full"
+    (best,) = best_networks(tried, 1)
+    said = f"best here: {best.name}. In full"
+    if best is not tried[0]:
+        said = f"{best.name} had too little time to tell, as what stands above it, and is most often better. In full"
+    if raw is not None and raw >= tried[0].score:
+        more = ", and a classifier of those may do" if best.published else " so far: more --minutes would tell"
+        said = f"no way is better than raw samples{more}. Of them {best.name} in full"
     found = {"command": (f"{said}{_takes(best, best.steps_in_full)}:", _in_full(best, args))}
     if best.steps and best.from_nothing:
         return found
@@ -312,7 +314,7 @@ def _tell(
         lines.append(f"{'raw samples':<{wide}}{'':>8}{mean:>16.1f} %")
     told = "\n".join([*lines, "", *[f"{said}\n  {command}" for said, command in advice.values()]])
     commands = {name: command for name, (_, command) in advice.items()}
-    record = {"routes": [r.record() for r in routes], "best": tried[0].name, "raw": raw, **commands}
+    record = {"routes": [r.record() for r in routes], "best": best_networks(tried, 1)[0].name, "raw": raw, **commands}
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
     write_whole(folder / TOLD, f"# Ways to an encoder\n\n```text\n{told}\n```\n".encode(errors="replace"))

@@ -284,14 +284,18 @@ def halve(
 
 def best_networks(routes: Sequence[Route], count: int) -> list[Route]:
     """The best `count`, the best of each network before the second of any: two that differ in their views alone tell
-    less than two ways. Scores of networks from nothing that had too little time do not tell which is better, so that
-    these share their ranks in the order of what they come to on most data."""
-    ranked = sorted(routes, key=lambda route: -route.score)
+    less than two ways.
+
+    Scores of ways from nothing that had too little time do not tell which of them is better: on photographs of hands
+    joint embedding has 79 % after 9 passes with views that keep colours, 81 after 11 with the usual ones, and in full
+    43 and 89 with 10 labels per class. So these share their ranks in the order of what they come to on most data.
+    """
+    by_score = sorted(routes, key=lambda route: -route.score)
+    unsure = [route for route in by_score if route.from_nothing and route.too_short]
+    in_order = iter(sorted(unsure, key=lambda route: route.place))
+    ranked = [next(in_order) if any(route is other for other in unsure) else route for route in by_score]
     best_of = {route.network: route for route in reversed(ranked)}
     firsts = [route for route in ranked if route is best_of[route.network]]
-    unsure = [route for route in firsts if route.from_nothing and route.too_short]
-    in_order = iter(sorted(unsure, key=lambda route: route.place))
-    firsts = [next(in_order) if any(route is other for other in unsure) else route for route in firsts]
     return [*firsts, *(route for route in ranked if route is not best_of[route.network])][:count]
 
 

@@ -102,8 +102,6 @@ def test_of_ways_that_had_too_little_time_the_usual_order_decides_not_their_scor
         Route(name, {"model_type": family}, passes_a_step=1.0, passes_enough=30, steps=passes, scores=[score], place=n)
         for n, (name, family, score) in enumerate([("own", "a", 50.0), ("own_kept", "a", 51.0), ("masked", "b", 60.0)])
     )
-    if passes < 30:
-        own.scores, kept.scores = kept.scores, own.scores
     went_on = Route("continued", {"model_type": "a", "backbone": "c"}, steps=3, scores=[70.0], place=3)
     assert [route.name for route in best_networks([masked, went_on, kept, own], 4)] == expected
 

@@ -189,3 +189,24 @@ def test_raw_samples_that_are_better_than_a_published_model_are_told(tmp_path):
     tried = try_routes._as_published(args, Scores(60.0, None), found, tmp_path)
     told, _ = try_routes._tell(tried, tried, Scores(60.0, [70.0]), args, tmp_path / "r")
     assert "no way is better than raw samples, and a classifier of those may do." in told and "--minutes" not in told
+
+
+def test_of_views_that_had_too_little_time_the_usual_ones_are_advised(tmp_path):
+    args = TryArguments(dataset="digits", output_dir=str(tmp_path / "r"))
+    own, kept = (
+        try_routes.Route(
+            name, {"config": config}, 2.0, 0.1, 30, 20, str(tmp_path / name), [score], [40.0], place=place
+        )
+        for place, (name, config, score) in enumerate([("own", {}, 50.0), ("kept", {"views": "without_colour"}, 55.0)])
+    )
+    told, commands = try_routes._tell(
+        [own, kept], try_routes._ranked([own, kept], []), Scores(0, None), args, tmp_path
+    )
+    assert "own had too little time to tell, as what stands above it, and is most often better. In full" in told
+    assert "without_colour" not in commands["command"]
+    assert json.loads((tmp_path / "try.json").read_text())["best"] == "own"
+    own.steps = kept.steps = 400  # both saw the samples many times
+    told, commands = try_routes._tell(
+        [own, kept], try_routes._ranked([own, kept], []), Scores(0, None), args, tmp_path
+    )
+    assert "best here: kept. In full" in told and "without_colour" in commands["command"]
