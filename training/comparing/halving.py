@@ -19,6 +19,7 @@ from ..data.samples import Samples
 from ..errors import InputError, one_line
 from ..inspection.trial import Trial, measured
 from ..networks.memory import give_back
+from ..runs.folder import read_record
 from ..runs.run import MOST_STEPS
 from .records import known, remember
 from .scoring import Judge
@@ -33,6 +34,7 @@ FULL = 10  # times the steps of its last try are a route in full
 FINISHED = "tries.json"
 FORWARD = 6  # times what embedding a sample takes is a step on two views of it, forward and back
 SIZE = "backbone_image_size"  # the field of a config that is the input size of published weights
+MOST_SECONDS = 1e9  # of a run, above which its record is damaged
 NOTHING, OVERDRAWN = 60.0, 3  # seconds that the fewest steps may always take, and shares of the time otherwise
 
 
@@ -321,10 +323,20 @@ def _try(
         route.note = f"stopped: {one_line(error)}"
         return
     route.steps, route.folder, route.scores, route.start = steps, str(folder), scores, began
+    route.seconds_a_step = _seconds_a_step(folder, steps) or route.seconds_a_step
     logger.info(
         "%s: %.1f %% on held-out labelled samples (at the start %.1f %%)",
         route.name, route.score, route.began_at,
     )  # fmt: skip
+
+
+def _seconds_a_step(folder: Path, steps: int) -> float | None:
+    """What a step of a run took, which a few that are timed alone fall short of; None where that is not known."""
+    with contextlib.suppress(InputError, KeyError, TypeError):
+        seconds = read_record(folder)["timings"]["train_seconds"]
+        if type(seconds) in (int, float) and 0 < seconds < MOST_SECONDS:
+            return seconds / steps
+    return None
 
 
 def _start_of(route: Route, folder: Path, judge: Judge) -> list[float]:

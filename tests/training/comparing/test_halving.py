@@ -137,6 +137,23 @@ def test_a_route_below_its_untrained_network_had_too_little_time(tmp_path):
     assert tried[0].note == "" and "too short for this way" in tried[1].note and tried[1].too_short
 
 
+@pytest.mark.parametrize("seconds", [3.0, None, "x", -1, 1e30])
+def test_what_a_step_took_in_a_run_is_what_the_next_round_reckons_with(tmp_path, seconds):
+    """A few steps timed alone fall short of it, and the last round would end after its time."""
+    worth = {"a": 50.0, "b": 70.0}
+    routes, clock, run, _ = made(worth)
+
+    def slower(verb, given):
+        run(verb, given)
+        folder = tmp_path / given["output_dir"].rpartition("/")[2]
+        folder.mkdir()
+        timings = {"train_seconds": seconds if type(seconds) is not float else seconds * given["max_steps"]}
+        (folder / "run.json").write_text(json.dumps({"verb": "pretrain", "timings": timings}))
+
+    halve(routes, 1000, tmp_path, Judge(worth), slower, clock)
+    assert [route.seconds_a_step for route in routes] == [3.0 if seconds == 3.0 else 1.0] * 2
+
+
 def test_what_fails_says_why_and_the_others_go_on(tmp_path):
     worth = {"a": 50.0, "b": 70.0}
     routes, clock, run, _ = made(worth, broken=("b",))
