@@ -13,7 +13,7 @@ from .records import known, remember
 
 logger = logging.getLogger(__name__)
 SHARE = 0.25  # of the minutes, at most
-PROBES = 30.0  # seconds that it takes beside embedding: probes, floors, pictures
+PROBES = 60.0  # seconds that it takes beside embedding: probes, floors, pictures
 FEWEST = 500  # samples of a split that are looked at however long they take
 
 
