@@ -9,7 +9,7 @@ import pretune
 from pretune.training.command.arguments.compare import CompareArguments
 from pretune.training.comparing import continued, view_sets
 from pretune.training.comparing.continued import with_continued
-from pretune.training.comparing.view_sets import RECORD, _is_whole
+from pretune.training.comparing.view_sets import RECORD, _is_whole, best_views
 from pretune.training.errors import InputError
 from pretune.training.evaluation.cells import MADE
 from pretune.training.evaluation.planning import Before
@@ -64,6 +64,11 @@ def test_the_views_that_are_better_on_held_out_labels_are_taken(runs, tmp_path, 
     assert sorted(path.name for path in (tmp_path / MADE).iterdir()) == ["me_net", RECORD]  # no try is left
     again = with_continued(args, Before())[1]
     assert again.views == before.views and len(runs.given) == 4  # it goes on, and tries nothing a second time
+
+
+@pytest.mark.parametrize(("other", "taken"), [(80.0, "usual"), (80.9, "usual"), (81.1, "other"), (60.0, "usual")])
+def test_views_that_are_hardly_better_do_not_displace_the_usual_ones(other, taken):
+    assert best_views({"usual": 80.0, "other": other}) == taken
 
 
 def test_views_that_were_asked_for_are_not_tried(runs, tmp_path):
