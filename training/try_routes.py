@@ -29,17 +29,10 @@ from pretune.training.command.paths import folder_name, require_folders, require
 from pretune.training.command.recipes import words_of
 from pretune.training.command.running import like_ctrl_c, redrawn_every, run_command
 from pretune.training.comparing.continued import JUDGED, data_words
-from pretune.training.comparing.halving import (
-    FINISHED,
-    SIZE,
-    Route,
-    best_networks,
-    halve,
-    rounds_of,
-    time_steps,
-)
+from pretune.training.comparing.halving import FINISHED, halve, rounds_of, time_steps
 from pretune.training.comparing.input_sizes import size_on
 from pretune.training.comparing.report_time import SHARE, Look, look_within, warn_of_too_few
+from pretune.training.comparing.routes import SIZE, Route, best_networks
 from pretune.training.comparing.scoring import MOST, Judge
 from pretune.training.comparing.verbs import run_verb
 from pretune.training.data.kinds import kind_and_found
@@ -250,7 +243,7 @@ def _advice(tried: list[Route], raw: float | None, args: TryArguments) -> dict[s
     this was worth something at a smaller one."""
     (best,) = best_networks(tried, 1)
     said = f"best here: {best.name}. In full"
-    if best is not tried[0]:
+    if best is not tried[0] and best.from_nothing and best.too_short:
         said = f"{best.name} had too little time to tell, as what stands above it, and is most often better. In full"
     if raw is not None and raw >= tried[0].score:
         more = ", and a classifier of those may do" if best.published else " so far: more --minutes would tell"

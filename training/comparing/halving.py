@@ -6,13 +6,9 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ...modeling.shared.loading import damaged_weights
 from ..command.arguments.pretrain import PretrainArguments
 from ..command.paths import folder_name
 from ..data.samples import Samples
@@ -20,8 +16,8 @@ from ..errors import InputError, one_line
 from ..inspection.trial import Trial, measured
 from ..networks.memory import give_back
 from ..runs.folder import read_record
-from ..runs.run import MOST_STEPS
 from .records import known, remember
+from .routes import Route, best_networks
 from .scoring import Judge
 from .verbs import run_verb
 
@@ -30,123 +26,10 @@ OVERHEAD = 30.0  # seconds that a run takes beside its steps (imports, data, pic
 WORTH = 2 * OVERHEAD  # seconds below which a try is mostly that
 FEWEST_STEPS = 20
 ENOUGH_STEPS, ENOUGH_GOING_ON = 150, 60  # from nothing, and from published weights
-FULL = 10  # times the steps of its last try are a route in full
 FINISHED = "tries.json"
 FORWARD = 6  # times what embedding a sample takes is a step on two views of it, forward and back
-SIZE = "backbone_image_size"  # the field of a config that is the input size of published weights
 MOST_SECONDS = 1e9  # of a run, above which its record is damaged
 NOTHING, OVERDRAWN = 60.0, 3  # seconds that the fewest steps may always take, and shares of the time otherwise
-
-
-@dataclass
-class Route:
-    """One way, and how it went.
-
-    Args:
-        name: for people.
-        given: arguments of `pretrain`.
-
-    Attributes:
-        seconds_a_step, passes_a_step: measured before it is run, passes over the samples; None and 0 where it could
-            not be.
-        passes_enough: see `Modality.passes`.
-        steps, folder, scores: of its last try.
-        start: scores of what it begins from: its network with new weights, or the published one as it is.
-        note: why it stopped, or what is to be known of it.
-        seconds_a_sample: to embed one, about; 0 where it could not be measured.
-        published: whether it is a published model as it is.
-        place: among the ways of its kind of input, which stand in the order of what they come to on most data.
-    """
-
-    name: str
-    given: dict[str, Any]
-    seconds_a_step: float | None = None
-    passes_a_step: float = 0.0
-    passes_enough: float = 0.0
-    steps: int = 0
-    folder: str | None = None
-    scores: list[float] = field(default_factory=list)
-    start: list[float] = field(default_factory=list)
-    note: str = ""
-    seconds_a_sample: float = 0.0
-    published: bool = False
-    place: int = 0
-
-    @property
-    def score(self) -> float:
-        """Mean over draws; minus infinity before the first try."""
-        return float(np.mean(self.scores)) if self.scores else float("-inf")
-
-    @property
-    def began_at(self) -> float | None:
-        """Mean over draws of what it begins from; None where that is not known."""
-        return float(np.mean(self.start)) if self.start else None
-
-    @property
-    def size(self) -> int | None:
-        """Input size of its published weights; None without them, and where none was chosen."""
-        return self.given.get("config", {}).get(SIZE)
-
-    @property
-    def network(self) -> tuple[Any, Any]:
-        """What routes have in common that differ in their views alone."""
-        return self.given.get("model_type"), self.given.get("backbone")
-
-    @property
-    def from_nothing(self) -> bool:
-        """Whether its network begins with new weights."""
-        return not self.published and self.given.get("backbone") is None
-
-    @property
-    def passes(self) -> float:
-        """Over the samples, in its last try."""
-        return self.steps * self.passes_a_step
-
-    @property
-    def passes_in_words(self) -> str:
-        """Such as "1 pass"."""
-        return f"{self.passes:.0f} pass{'es' * (round(self.passes) != 1)}"
-
-    @property
-    def steps_in_full(self) -> int:
-        """FULL times those of its last try, and from nothing enough to tell."""
-        least = 2 * self.passes_enough / self.passes_a_step if self.from_nothing and self.passes_a_step else 0
-        return max(FULL * self.steps, int(np.ceil(least)))
-
-    @property
-    def too_short(self) -> str:
-        """Why its time says nothing of what it can, or nothing. Neither its score nor how that rises tells before it
-        has seen the samples many times: joint embedding on photographs of hands has 77 % after 2 passes, 79 % after 9,
-        and after 77 is better than a published network with 94 %."""
-        if self.scores and self.start and self.score < self.began_at:
-            return "too short for this way: it is still below what it began from"
-        if self.scores and self.from_nothing and self.passes < self.passes_enough:
-            return f"too short to tell: {self.passes_in_words} over the samples"
-        return ""
-
-    def record(self) -> dict[str, Any]:
-        """For try.json."""
-        return {
-            "name": self.name, "steps": self.steps, "folder": self.folder, "scores": self.scores,
-            "passes": self.passes, "start": self.start, "seconds_a_step": self.seconds_a_step,
-            "note": self.note,
-        }  # fmt: skip
-
-    def take_up(self, record: Any, key: str, folder: Path) -> bool:
-        """Go on from a finished try that `record` wrote, if it is of the same and its model is still there."""
-        found = record if isinstance(record, dict) and record.get("key") == key else {}
-        steps, scores = found.get("steps"), [found.get("scores"), found.get("start")]
-        whole = all(isinstance(part, list) and all(map(_is_score, part)) for part in scores)
-        if type(steps) is not int or not 0 < steps < MOST_STEPS or not whole or not scores[0]:
-            return False
-        if not (folder / "model.safetensors").is_file() or damaged_weights(folder):
-            logger.warning(
-                "%s: the model of an earlier try in %s is gone or damaged, and made anew", self.name, folder
-            )
-            return False
-        self.steps, self.folder, (self.scores, self.start) = steps, str(folder), scores
-        logger.info("%s: %d steps, tried before", self.name, self.steps)
-        return True
 
 
 def time_steps(
@@ -282,27 +165,6 @@ def halve(
     for route in tried:
         route.note = route.too_short or route.note
     return sorted(tried, key=lambda route: -route.score)
-
-
-def best_networks(routes: Sequence[Route], count: int) -> list[Route]:
-    """The best `count`, the best of each network before the second of any: two that differ in their views alone tell
-    less than two ways.
-
-    Scores of ways from nothing that had too little time do not tell which of them is better: on photographs of hands
-    joint embedding has 79 % after 9 passes with views that keep colours, 81 after 11 with the usual ones, and in full
-    43 and 89 with 10 labels per class. So these share their ranks in the order of what they come to on most data.
-    """
-    by_score = sorted(routes, key=lambda route: -route.score)
-    unsure = [route for route in by_score if route.from_nothing and route.too_short]
-    in_order = iter(sorted(unsure, key=lambda route: route.place))
-    ranked = [next(in_order) if any(route is other for other in unsure) else route for route in by_score]
-    best_of = {route.network: route for route in reversed(ranked)}
-    firsts = [route for route in ranked if route is best_of[route.network]]
-    return [*firsts, *(route for route in ranked if route is not best_of[route.network])][:count]
-
-
-def _is_score(value: Any) -> bool:
-    return type(value) in (int, float) and -1e9 < value < 1e9
 
 
 def _try(

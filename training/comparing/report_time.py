@@ -8,8 +8,9 @@ from typing import Any
 
 from ..data.samples import Samples
 from ..protocol import PROTOCOL
-from .halving import FEWEST_STEPS, OVERHEAD, Route
+from .halving import FEWEST_STEPS, OVERHEAD
 from .records import known, remember
+from .routes import Route
 
 logger = logging.getLogger(__name__)
 SHARE = 0.25  # of the minutes, at most

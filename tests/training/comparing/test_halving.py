@@ -9,17 +9,9 @@ import torch
 from safetensors.torch import save_file
 
 from pretune.training.comparing import halving
-from pretune.training.comparing.halving import (
-    FEWEST_STEPS,
-    FINISHED,
-    OVERHEAD,
-    WORTH,
-    Route,
-    best_networks,
-    halve,
-    rounds_of,
-)
+from pretune.training.comparing.halving import FEWEST_STEPS, FINISHED, OVERHEAD, WORTH, halve, rounds_of
 from pretune.training.comparing.records import known
+from pretune.training.comparing.routes import Route, best_networks
 from pretune.training.errors import InputError
 from pretune.training.inspection.trial import Trial
 from pretune.training.modalities.image import IMAGE
@@ -100,7 +92,7 @@ def test_the_best_of_each_network_goes_on_before_a_second_of_any(tmp_path):
 def test_of_ways_that_had_too_little_time_the_usual_order_decides_not_their_scores(passes, expected):
     own, kept, masked = (
         Route(name, {"model_type": family}, passes_a_step=1.0, passes_enough=30, steps=passes, scores=[score], place=n)
-        for n, (name, family, score) in enumerate([("own", "a", 50.0), ("own_kept", "a", 51.0), ("masked", "b", 60.0)])
+        for n, (name, family, score) in enumerate([("own", "a", 50.0), ("own_kept", "a", 53.0), ("masked", "b", 60.0)])
     )
     went_on = Route("continued", {"model_type": "a", "backbone": "c"}, steps=3, scores=[70.0], place=3)
     assert [route.name for route in best_networks([masked, went_on, kept, own], 4)] == expected
@@ -135,6 +127,14 @@ def test_a_route_below_its_untrained_network_had_too_little_time(tmp_path):
     routes, clock, run, _ = made(worth)
     tried = halve(routes, 1000, tmp_path, Judge(worth), run, clock)
     assert tried[0].note == "" and "too short for this way" in tried[1].note and tried[1].too_short
+
+
+@pytest.mark.parametrize(("score", "first"), [(80.9, "usual"), (81.1, "kept")])
+def test_of_two_sets_of_views_that_are_nearly_as_good_the_usual_one_is_the_best(score, first):
+    given = {"model_type": "a", "backbone": "c"}
+    usual, kept = Route("usual", given, scores=[80.0], place=0), Route("kept", given, scores=[score], place=1)
+    other = Route("other", {"model_type": "b", "backbone": "c"}, scores=[70.0], place=2)
+    assert [route.name for route in best_networks([kept, usual, other], 2)] == [first, "other"]
 
 
 @pytest.mark.parametrize("seconds", [3.0, None, "x", -1, 1e30])

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pretune.training.comparing.halving import FEWEST_STEPS, OVERHEAD, Route
+from pretune.training.comparing.halving import FEWEST_STEPS, OVERHEAD
 from pretune.training.comparing.records import known
 from pretune.training.comparing.report_time import FEWEST, PROBES, SHARE, look_within, warn_of_too_few
+from pretune.training.comparing.routes import Route
 from pretune.training.modalities.image import IMAGE
 from pretune.training.protocol import PROTOCOL
 
