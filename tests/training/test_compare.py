@@ -105,7 +105,7 @@ def test_own_published_and_continued_in_one_report(published, tmp_path, launch):
     launch(
         "-m", "pretune", "compare", "--model", own.output_dir, published, f"{published}+continued", beside,
         "--dataset", "digits", "--labels_per_class", "1", "5", "--draws", "2", "--methods", *PROBES,
-        "--continued_steps", "3", "--output_dir", tmp_path / "r",
+        "--continued_steps", "3", "--continued_views", "symbols", "--output_dir", tmp_path / "r",
     )  # fmt: skip
     report = json.loads((tmp_path / "r/report.json").read_text())
     continued = str(tmp_path / "r/continued" / published.strip("/").replace("/", "_"))
