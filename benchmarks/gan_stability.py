@@ -1,7 +1,7 @@
 """What keeps a BiGAN stable? The default beside the same with one thing changed, from several seeds.
 
     python benchmarks/gan_stability.py --dataset ylecun/mnist
-    python benchmarks/gan_stability.py --dataset ylecun/mnist --recipe mnist_bigan_warped --seeds 5 --variants default
+    python benchmarks/gan_stability.py --dataset ylecun/mnist --recipe mnist_bigan_warped --variants default "R1 of 1"
 
 Each row: the discriminator's loss (1.39 when it can only guess, 0 when it has won), the spread of generated images
 over that of real ones (near 0 when they are all alike), both at the end of training, the squared error of a test

@@ -221,9 +221,10 @@ def _report(
 ) -> EvaluationResult:
     """The comparison on the test split, by methods that train no network."""
     best = best_networks([route for route in tried if route.steps], 2)
-    models = [route.folder for route in best] + [args.backbone] * (args.backbone is not None)
+    published = [] if args.backbone is None else [args.backbone]
+    models = [*(route.folder for route in best), *published]
     # a published network untrained would take longer than all else, and nobody asks for it
-    alone = [name for name in models if name not in [route.folder for route in best if route.from_nothing]]
+    alone = [*(route.folder for route in best if not route.from_nothing), *published]
     before = dataclasses.replace(before, vectors_alone=alone, called={route.folder: route.name for route in best})
     usual = ("", "untrained", "raw", "pca")
     every = methods_for(train.modality, train.rows_stored)
@@ -243,7 +244,7 @@ def _advice(tried: list[Route], raw: float | None, args: TryArguments) -> dict[s
     this was worth something at a smaller one."""
     (best,) = best_networks(tried, 1)
     said = f"best here: {best.name}. In full"
-    if best is not tried[0] and best.from_nothing and best.too_short:
+    if best is not tried[0] and best.untold:
         said = f"{best.name} had too little time to tell, as what stands above it, and is most often better. In full"
     if raw is not None and raw >= tried[0].score:
         more = ", and a classifier of those may do" if best.published else " so far: more --minutes would tell"
@@ -251,7 +252,7 @@ def _advice(tried: list[Route], raw: float | None, args: TryArguments) -> dict[s
     found = {"command": (f"{said}{_takes(best, best.steps_in_full)}:", _in_full(best, args))}
     if best.steps and best.from_nothing:
         return found
-    for route in best_networks([r for r in tried if r.steps and r.from_nothing and r.too_short], 1):
+    for route in best_networks([r for r in tried if r.steps and r.untold], 1):
         passes = f"{route.passes_in_words} over the samples"
         said = f"{route.name} had too little time to tell, {passes}, and may be better. In full"
         found["may_overtake"] = f"{said}{_takes(route, route.steps_in_full)}:", _in_full(route, args)

@@ -103,6 +103,11 @@ class Route:
             return f"too short to tell: {self.passes_in_words} over the samples"
         return ""
 
+    @property
+    def untold(self) -> bool:
+        """Whether its score says nothing of what it comes to in full beside others from nothing."""
+        return self.from_nothing and bool(self.too_short)
+
     def record(self) -> dict[str, Any]:
         """For try.json."""
         return {
@@ -137,14 +142,13 @@ def best_networks(routes: Sequence[Route], count: int) -> list[Route]:
     43 and 89 with 10 labels per class. So these share their ranks in the order of what they come to on most data.
     """
     by_score = sorted(routes, key=lambda route: -route.score)
-    unsure = [route for route in by_score if route.from_nothing and route.too_short]
-    in_order = iter(sorted(unsure, key=lambda route: route.place))
-    ranked = [next(in_order) if any(route is other for other in unsure) else route for route in by_score]
+    in_order = iter(sorted((route for route in by_score if route.untold), key=lambda route: route.place))
+    ranked = [next(in_order) if route.untold else route for route in by_score]
     firsts: dict[tuple[Any, Any], Route] = {}
     for route in ranked:
         first = firsts.setdefault(route.network, route)
-        sure = all(route is not other and first is not other for other in unsure)
-        if sure and route.place < first.place and route.score >= first.score - AS_GOOD:
+        nearly = not (route.untold or first.untold) and route.score >= first.score - AS_GOOD
+        if nearly and route.place < first.place:
             firsts[route.network] = route
     return [*firsts.values(), *(route for route in ranked if route is not firsts[route.network])][:count]
 

@@ -97,7 +97,7 @@ class Judge:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         encoder = Encoder(name, None, len(self.data.label_names), device, 256, self.data.problem_type, size)
         encoder.check(self.data)
-        if folder is not None:
+        if folder is not None and not untrained:
             return self._scores(EncoderFeatures(encoder, self.data, self.data, folder).of_train())
         model = encoder.classifier(not untrained, seed_for(PROTOCOL.seed, "untrained", 0))
         return self._scores(encoder.features(model, encoder.rows(self.data)))

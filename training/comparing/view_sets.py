@@ -14,12 +14,12 @@ from ..command.arguments.compare import CompareArguments
 from ..errors import InputError, one_line
 from ..modalities.modality import Modality
 from .records import known, remember
+from .routes import AS_GOOD
 from .scoring import Judge, labelled_training
 from .verbs import run_verb
 
 logger = logging.getLogger(__name__)
 STEPS = 30  # of each set; two passes over 1,000 images tell them apart
-AS_GOOD = 1.0  # points below the best
 ENOUGH = 1000  # labelled training samples that are looked at
 RECORD = "views.json"
 

@@ -60,7 +60,7 @@ class Plan:
         warnings: for a reader.
         seen: by model, which test samples it was trained on.
         augmentation: kinds of changes that whole networks are trained with.
-        tried, views, called: see `Before`.
+        before: what was found out before.
         left_out: what could not be measured, and why; more may follow.
     """
 
@@ -75,9 +75,7 @@ class Plan:
     warnings: list[str]
     seen: dict[str, dict[str, Any]]
     augmentation: tuple[str, ...]
-    tried: Mapping[str, Mapping[str, Any]]
-    views: Mapping[str, Mapping[str, Any]]
-    called: Mapping[str, str]
+    before: Before
     left_out: dict[str, str]
 
     def identity(self) -> dict[str, Any]:
@@ -121,7 +119,7 @@ def make_plan(args: EvaluateArguments, before: Before) -> Plan:
     return Plan(
         args, splits, candidates, counts, {count: draws_of(count, args.draws) for count in counts}, methods,
         _metric(args, splits), _confusion_cell(args, methods, counts), warnings, seen, _augmentation(args, modality),
-        before.tried, before.views, before.called, left_out,
+        before, left_out,
     )  # fmt: skip
 
 

@@ -167,8 +167,8 @@ class Measured:
             "confusion": work.confusion(plan.shown, candidates),
             "warnings": plan.warnings,
             "left_out": dict(plan.left_out),
-            "input_sizes": dict(plan.tried),
-            "views": dict(plan.views),
+            "input_sizes": dict(plan.before.tried),
+            "views": dict(plan.before.views),
             "timings": {"total_seconds": round(work.cells.seconds(), 1)},
             "command": command_of(self.verb, plan.args),
         }
@@ -178,7 +178,8 @@ class Measured:
         first = next(iter(hits.values()), {})
         report["most_wrong"] = draw_most_wrong(self.folder, splits.test, first, *plan.shown)
         hits = hits if plan.metric == "accuracy" else {}
-        report, hits = renamed(report, plan.called), {plan.called.get(name, name): hit for name, hit in hits.items()}
+        called = plan.before.called
+        report, hits = renamed(report, called), {called.get(name, name): hit for name, hit in hits.items()}
         self.reported = time.perf_counter()
         return write_report(self.folder, report, chance_of(plan.metric, splits.test.labels), needed, hits)
 

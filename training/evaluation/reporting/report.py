@@ -120,21 +120,18 @@ def write_report(
         model: verdict(of_model, counts, words, len(found), needed, hits.get(model), many)
         for model, of_model in found.items()
     }
+    measured = {m: differences(of_model, counts, len(found), hits.get(m)) for m, of_model in found.items()}
     for model, of_model in verdicts.items():
         base = report["models"][model].get("cost", {}).get("went_on_from")
         against = against_its_base(found, model, base, counts, words)
         if against is not None:
             of_model["against_its_base"] = against
             # where its network untrained is not measured there is nothing else to say
-            of_model["sentence"] = (
-                f"{of_model['sentence']} {against}" if differences(found[model], counts) else against
-            )
+            of_model["sentence"] = f"{of_model['sentence']} {against}" if measured[model] else against
     report["verdict"] = _of_all(verdicts)
     for model, of_model in found.items():
         report["models"][model]["verdict"] = verdicts[model]
-        report["models"][model]["differences"] = [
-            d.record() for d in differences(of_model, counts, len(found), hits.get(model))
-        ]
+        report["models"][model]["differences"] = [d.record() for d in measured[model]]
         report["models"][model]["table"] = table(of_model, counts, in_tables)
         worths = worth_in_labels(of_model, counts, hits.get(model))
         report["models"][model]["worth"] = [{**w.record(), "sentence": w.sentence(words)} for w in worths]
